@@ -1,0 +1,350 @@
+//! Configuration: the only reader of the environment.
+//!
+//! Every variable is listed once, in [`VARIABLES`]; parsing, `--help` and the README's table
+//! are checked against it. A variable may also be written with the prefix `WHARFSIDE_`, which
+//! wins over the bare name; an unknown name with that prefix is an error, because it is
+//! most likely a misspelt one. An empty value counts as unset: platforms set `PORT` to nothing
+//! in containers that serve no web traffic.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::error::{Error, Result};
+
+const PREFIX: &str = "WHARFSIDE_";
+
+/// One environment variable.
+pub struct Variable {
+    pub name: &'static str,
+    /// What applies when it is unset, as a person would write it.
+    pub default: &'static str,
+    pub help: &'static str,
+}
+
+pub const VARIABLES: &[Variable] = &[
+    Variable {
+        name: "STORAGE_DIR",
+        default: "./storage",
+        help: "the directory that outlives releases; everything is kept in it",
+    },
+    Variable {
+        name: "HOST",
+        default: "127.0.0.1",
+        help: "address to listen on; the Procfile sets 0.0.0.0",
+    },
+    Variable {
+        name: "PORT",
+        default: "5000",
+        help: "port to listen on; 0 picks a free one and prints it",
+    },
+    Variable {
+        name: "ACCESS",
+        default: "local",
+        help: "\"local\" serves this machine only; \"open\" lets anyone who can reach the address read and write",
+    },
+    Variable {
+        name: "MAX_UPLOAD_BYTES",
+        default: "unlimited",
+        help: "largest file that is accepted, such as 500MB or 2GiB",
+    },
+    Variable {
+        name: "STALL_SECONDS",
+        default: "30",
+        help: "how long a client may send or take nothing before its request ends",
+    },
+    Variable {
+        name: "DRAIN_SECONDS",
+        default: "25",
+        help: "how long a release that was told to stop keeps serving",
+    },
+    Variable {
+        name: "TRASH_DAYS",
+        default: "30",
+        help: "days after which files in the trash are purged",
+    },
+    Variable {
+        name: "INDEX_MEMORY",
+        default: "32MiB",
+        help: "memory of the search index writer, at least 16MiB",
+    },
+    Variable {
+        name: "FACTS_CACHE",
+        default: "16MiB",
+        help: "memory for cached facts and texts",
+    },
+    Variable {
+        name: "GIT_REV",
+        default: "the build's revision",
+        help: "name of this release; Dokku sets it",
+    },
+    Variable {
+        name: "LOG",
+        default: "info",
+        help: "what is logged: error, warn, info, debug, or tracing filter directives",
+    },
+    Variable {
+        name: "LOG_FORMAT",
+        default: "auto",
+        help: "\"text\", \"json\", or \"auto\": text on a terminal and JSON otherwise",
+    },
+];
+
+/// Who is served until there are accounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Loopback only.
+    Local,
+    /// Anyone who reaches the address; a deliberate choice.
+    Open,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Auto,
+    Text,
+    Json,
+}
+
+/// Everything that can be configured, read once at the start and passed down.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub storage_dir: PathBuf,
+    pub host: IpAddr,
+    pub port: u16,
+    pub access: Access,
+    /// Bytes.
+    pub max_upload: Option<u64>,
+    pub stall: Duration,
+    pub drain: Duration,
+    pub trash: Duration,
+    /// Bytes.
+    pub index_memory: usize,
+    /// Bytes.
+    pub facts_cache: usize,
+    pub release: String,
+    pub log: String,
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) naming the variable, its value and what would be right.
+    pub fn from_env() -> Result<Self> {
+        let mut vars = Vec::new();
+        for (name, value) in std::env::vars_os() {
+            let Ok(name) = name.into_string() else { continue };
+            let known = name.starts_with(PREFIX) || VARIABLES.iter().any(|v| v.name == name);
+            match value.into_string() {
+                Ok(value) => vars.push((name, value)),
+                Err(_) if known => {
+                    return Err(Error::invalid(format!(
+                        "{name} is not valid UTF-8; set it to plain text."
+                    )));
+                }
+                Err(_) => {}
+            }
+        }
+        Self::from_vars(vars)
+    }
+
+    /// As [`from_env`](Self::from_env), from given pairs.
+    pub fn from_vars(vars: impl IntoIterator<Item = (String, String)>) -> Result<Self> {
+        let vars: Vec<(String, String)> = vars.into_iter().collect();
+        refuse_unknown(&vars)?;
+        let get = |name: &str| -> Option<&str> {
+            let prefixed = vars.iter().find(|(n, _)| n.strip_prefix(PREFIX) == Some(name));
+            let bare = || vars.iter().find(|(n, _)| n == name);
+            prefixed
+                .or_else(bare)
+                .map(|(_, value)| value.trim())
+                .filter(|value| !value.is_empty())
+        };
+        let host: IpAddr = parse(&get, "HOST", "an IP address such as 0.0.0.0 or ::1")?
+            .unwrap_or(IpAddr::from([127, 0, 0, 1]));
+        let access = match get("ACCESS") {
+            None | Some("local") => Access::Local,
+            Some("open") => Access::Open,
+            Some(other) => return Err(bad("ACCESS", other, "\"local\" or \"open\"")),
+        };
+        if access == Access::Local && !host.is_loopback() {
+            return Err(Error::invalid(format!(
+                "HOST is {host}, which other machines can reach, and there is no sign-in yet; \
+                 set ACCESS=open if everyone who can reach it may read and write, \
+                 or HOST=127.0.0.1 to serve this machine only."
+            )));
+        }
+        let log_format = match get("LOG_FORMAT") {
+            None | Some("auto") => LogFormat::Auto,
+            Some("text") => LogFormat::Text,
+            Some("json") => LogFormat::Json,
+            Some(other) => return Err(bad("LOG_FORMAT", other, "\"auto\", \"text\" or \"json\"")),
+        };
+        let seconds = |name, default| -> Result<Duration> {
+            let value = parse::<u32>(&get, name, "a whole number of seconds")?;
+            Ok(Duration::from_secs(value.map_or(default, u64::from)))
+        };
+        let bytes = |name: &str| -> Result<Option<u64>> {
+            get(name)
+                .map(|text| {
+                    parse_bytes(text).ok_or_else(|| bad(name, text, "a size such as 500MB or 2GiB"))
+                })
+                .transpose()
+        };
+        let memory = |name: &str, default: usize, least: usize| -> Result<usize> {
+            match bytes(name)? {
+                None => Ok(default),
+                Some(n) if n < least as u64 || n > 1 << 36 => Err(bad(
+                    name,
+                    get(name).unwrap_or_default(),
+                    &format!("at least {} MiB and at most 64 GiB", least >> 20),
+                )),
+                Some(n) => Ok(n as usize),
+            }
+        };
+        let trash_days = parse::<u32>(&get, "TRASH_DAYS", "a whole number of days")?.unwrap_or(30);
+        let stall = seconds("STALL_SECONDS", 30)?;
+        if stall.is_zero() {
+            return Err(bad("STALL_SECONDS", "0", "at least 1"));
+        }
+        Ok(Self {
+            storage_dir: get("STORAGE_DIR").unwrap_or("./storage").into(),
+            host,
+            port: parse(&get, "PORT", "a port number from 0 to 65535")?.unwrap_or(5000),
+            access,
+            max_upload: match get("MAX_UPLOAD_BYTES") {
+                Some("unlimited") => None,
+                _ => bytes("MAX_UPLOAD_BYTES")?,
+            },
+            stall,
+            drain: seconds("DRAIN_SECONDS", 25)?,
+            trash: Duration::from_secs(u64::from(trash_days) * 86_400),
+            index_memory: memory("INDEX_MEMORY", 32 << 20, 16 << 20)?,
+            facts_cache: memory("FACTS_CACHE", 16 << 20, 1 << 20)?,
+            release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
+            log: get("LOG").unwrap_or("info").to_owned(),
+            log_format,
+        })
+    }
+}
+
+/// The revision that was built: the git hash where there was a checkout, else the version.
+pub const BUILD_REVISION: &str = env!("WHARFSIDE_BUILD_REVISION");
+
+/// The variables as they appear at the end of `wharfside serve --help`.
+pub fn help() -> String {
+    let width = VARIABLES.iter().map(|v| v.name.len()).max().unwrap_or(0);
+    let mut text = String::from("Environment:\n");
+    for v in VARIABLES {
+        text.push_str(&format!("  {:width$}  {} [default: {}]\n", v.name, v.help, v.default));
+    }
+    text.push_str("\nEach may also be written with the prefix WHARFSIDE_, which wins over the bare name.");
+    text
+}
+
+/// Reads `500`, `500MB`, `2 GiB`; decimal units are powers of 1000, binary ones of 1024.
+pub fn parse_bytes(text: &str) -> Option<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return None,
+    };
+    number.checked_mul(unit)
+}
+
+fn parse<'a, T: std::str::FromStr>(
+    get: &impl Fn(&str) -> Option<&'a str>,
+    name: &str,
+    right: &str,
+) -> Result<Option<T>> {
+    get(name)
+        .map(|text| text.parse().map_err(|_| bad(name, text, right)))
+        .transpose()
+}
+
+fn bad(name: &str, value: &str, right: &str) -> Error {
+    Error::invalid(format!("{name} is {value:?}, but must be {right}."))
+}
+
+fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
+    for (name, _) in vars {
+        let Some(bare) = name.strip_prefix(PREFIX) else { continue };
+        if VARIABLES.iter().any(|v| v.name == bare) {
+            continue;
+        }
+        let names: Vec<&str> = VARIABLES.iter().map(|v| v.name).collect();
+        return Err(Error::invalid(format!(
+            "{name} is not a variable of Wharfside; after the prefix, it must be one of {}.",
+            names.join(", ")
+        )));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(vars: &[(&str, &str)]) -> Result<Config> {
+        Config::from_vars(vars.iter().map(|(n, v)| (n.to_string(), v.to_string())))
+    }
+
+    #[test]
+    fn defaults_hold_and_empty_counts_as_unset() {
+        let config = config(&[("PORT", ""), ("PATH", "/bin")]).unwrap();
+        assert_eq!(config.port, 5000);
+        assert!(config.host.is_loopback());
+        assert_eq!(config.drain, Duration::from_secs(25));
+    }
+
+    #[test]
+    fn the_prefixed_name_wins() {
+        let config = config(&[("PORT", "1"), ("WHARFSIDE_PORT", "2")]).unwrap();
+        assert_eq!(config.port, 2);
+    }
+
+    #[test]
+    fn bad_values_are_named() {
+        for (name, value) in [
+            ("PORT", "http"),
+            ("PORT", "70000"),
+            ("HOST", "localhost"),
+            ("ACCESS", "yes"),
+            ("MAX_UPLOAD_BYTES", "lots"),
+            ("STALL_SECONDS", "0"),
+            ("INDEX_MEMORY", "1KB"),
+            ("LOG_FORMAT", "xml"),
+            ("WHARFSIDE_PROT", "1"),
+        ] {
+            let error = config(&[(name, value)]).unwrap_err();
+            assert!(error.sentence().contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_outside_is_refused_unless_open() {
+        let error = config(&[("HOST", "0.0.0.0")]).unwrap_err();
+        assert!(error.sentence().contains("ACCESS=open"));
+        assert!(config(&[("HOST", "0.0.0.0"), ("ACCESS", "open")]).is_ok());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(parse_bytes("2GiB"), Some(2 << 30));
+        assert_eq!(parse_bytes("500 MB"), Some(500_000_000));
+        assert_eq!(parse_bytes("7"), Some(7));
+        assert_eq!(parse_bytes("99999999999TB"), None);
+        assert_eq!(parse_bytes("-1"), None);
+    }
+}

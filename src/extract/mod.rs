@@ -1,0 +1,1 @@
+//! Bytes and a media type become text and facts.

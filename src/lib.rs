@@ -1,0 +1,11 @@
+//! Wharfside keeps files, their names, facts about them and a search index in one directory
+//! that outlives every release and that two releases may use at the same time.
+
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod error;
+pub mod extract;
+pub mod library;
+pub mod store;
+pub mod web;

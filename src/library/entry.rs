@@ -1,0 +1,120 @@
+//! What the library answers about files: entries, versions, listings, receipts.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::path::{FilePath, FolderPath};
+use crate::store::Digest;
+
+/// A file's identity: it stays through renames, moves and new versions.
+pub type FileId = i64;
+
+/// A point in time as milliseconds since the Unix epoch.
+pub type Millis = i64;
+
+/// A file as the catalog knows it; content facts are those of its current version.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Entry {
+    pub id: FileId,
+    #[schema(value_type = String)]
+    pub path: FilePath,
+    /// Number of the current version, from 1.
+    pub version: u32,
+    /// Bytes.
+    pub size: u64,
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    pub media_type: String,
+    /// When the first version was stored.
+    pub created_ms: Millis,
+    /// When the current version was stored.
+    pub modified_ms: Millis,
+    /// When it was moved to the trash, if it was.
+    pub trashed_ms: Option<Millis>,
+    pub tags: Vec<String>,
+    /// Place in the order of all changes; the file is searchable once the index has applied it.
+    pub sequence: u64,
+}
+
+/// One stored content of a file.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Version {
+    pub number: u32,
+    pub size: u64,
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    pub media_type: String,
+    pub created_ms: Millis,
+}
+
+/// A folder inside another, with what lies in it at any depth.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Folder {
+    #[schema(value_type = String)]
+    pub path: FolderPath,
+    pub files: u64,
+    pub bytes: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Sort {
+    #[default]
+    Name,
+    /// Newest first.
+    Time,
+    /// Largest first.
+    Size,
+}
+
+/// A page of a folder: all its subfolders come with the first page, then files by cursor.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Listing {
+    #[schema(value_type = String)]
+    pub folder: FolderPath,
+    pub folders: Vec<Folder>,
+    pub files: Vec<Entry>,
+    /// Pass back to get the next page; absent on the last one.
+    pub next: Option<String>,
+}
+
+/// The answer to an upload: proof of what was stored, checked later by `wharfside smoke verify`.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    pub id: FileId,
+    #[schema(value_type = String)]
+    pub path: FilePath,
+    pub version: u32,
+    pub size: u64,
+    #[schema(value_type = String)]
+    pub sha256: Digest,
+    pub sequence: u64,
+    /// Number of the boot that answered.
+    pub boot: u64,
+    /// RFC 3339, UTC.
+    pub time: String,
+}
+
+/// What an upload asks for.
+#[derive(Clone, Debug)]
+pub struct NewFile {
+    pub path: FilePath,
+    /// Who did it, for the event log.
+    pub actor: String,
+    /// What must hold of the path at the moment of the commit.
+    pub precondition: Precondition,
+    /// Digest that the client announced; a mismatch stores nothing.
+    pub expected: Option<Digest>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Precondition {
+    #[default]
+    None,
+    /// `If-None-Match: *`: nothing may be at the path.
+    Absent,
+    /// `If-Match: *`: something must be at the path.
+    Present,
+    /// `If-Match: "<digest>", …`: the current content must be one of these.
+    Content(Vec<Digest>),
+}

@@ -1,0 +1,3 @@
+//! The `wharfside` command.
+
+fn main() {}
