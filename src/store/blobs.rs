@@ -1,0 +1,293 @@
+//! Contents on the filesystem: each a file named by its SHA-256, never changed once it is there.
+//!
+//! ```text
+//! <root>/blobs/ab/cd/abcd…   64 hex digits, as sha256sum prints them
+//! <root>/staging/<uuid>      on its way in
+//! ```
+//!
+//! The way in is [`Blobs::stage`] → [`Stage::append`] → [`Blobs::seal`]. When `seal` returns, the
+//! bytes, the name and every directory above it survive a power cut, by what fsync(2) promises
+//! and not by the habits of one filesystem: the file is synced before it is renamed, so a name
+//! never stands for bytes that are not on disk; the directory is synced after.
+//!
+//! Architecture invariants:
+//! - A name in `blobs/` appears only by rename of a synced file, and goes only by unlink.
+//! - Directories below `blobs/` are never removed by us, so one whose entry is durable stays so.
+//! - A staged file is locked (flock) by its writer for as long as it is written. The kernel
+//!   drops the lock when the writer dies, so a lock that can be had means an orphan.
+//!
+//! Each seal syncs for itself: threads that do so at once share the filesystem's journal commits.
+//! Gathering them behind one syncfs(2) was measured (see `benches/blobs.rs`) and was no faster
+//! with eight threads; it also waits for all that anyone else on the machine has written.
+
+mod shelves;
+mod stage;
+mod walk;
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+pub use stage::Stage;
+pub use walk::{BlobEntry, Found, Walk};
+
+use self::shelves::Shelves;
+use super::{Digest, crash};
+use crate::error::{Error, Kind, Result};
+
+/// How much is read at once when a content is hashed or copied, in bytes.
+const READ_BYTES: usize = 256 * 1024;
+
+/// A handle on the blobs of one directory; clones share everything.
+#[derive(Clone)]
+pub struct Blobs(Arc<Inner>);
+
+struct Inner {
+    shelves: Shelves,
+    staging: PathBuf,
+}
+
+/// A content that is durable under its name.
+///
+/// It keeps the bytes alive until it is dropped, even if the name is removed: whoever commits a
+/// row that names the content calls [`Blobs::restore`] in the same transaction.
+#[derive(Debug)]
+pub struct Sealed {
+    pub digest: Digest,
+    /// Bytes.
+    pub size: u64,
+    file: Arc<File>,
+}
+
+/// What reading a content again has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verified {
+    Intact {
+        /// Bytes.
+        size: u64,
+    },
+    /// The bytes are not those that gave the content its name.
+    Damaged {
+        found: Digest,
+        /// Bytes.
+        size: u64,
+    },
+}
+
+/// What a sweep of `staging/` has removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    pub files: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Blobs {
+    /// Opens the blobs below `root`, which must exist; creates `blobs/` and `staging/`.
+    ///
+    /// # Errors
+    /// [`Kind::Incompatible`] if the two are on different filesystems: a rename, which is what
+    /// makes a content appear whole, does not cross from one to another.
+    pub fn open(root: &Path) -> Result<Self> {
+        let (blobs, staging) = (root.join("blobs"), root.join("staging"));
+        for dir in [&blobs, &staging] {
+            fs::create_dir_all(dir).map_err(|e| failed("creating", dir, e))?;
+        }
+        sync_dir(root)?;
+        let device = |dir: &Path| {
+            fs::metadata(dir)
+                .map(|facts| facts.dev())
+                .map_err(|e| failed("inspecting", dir, e))
+        };
+        if device(&blobs)? != device(&staging)? {
+            return Err(Error::incompatible(format!(
+                "{} and {} are on different filesystems; mount one filesystem over the directory that holds both.",
+                blobs.display(),
+                staging.display()
+            )));
+        }
+        let shelves = Shelves::new(blobs);
+        Ok(Self(Arc::new(Inner { shelves, staging })))
+    }
+
+    /// Begins a content; it is nowhere to be seen until it is sealed.
+    pub fn stage(&self) -> Result<Stage> {
+        Stage::create(&self.0.staging)
+    }
+
+    /// Makes a staged content durable under its digest.
+    ///
+    /// If the content is there already, its file is replaced by this equal one in one step:
+    /// there is still one blob, its age starts again, and should the old bytes have decayed
+    /// since, they are mended.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] if it is not the `expected` content, [`Kind::NoSpace`] if the disk is
+    /// full; nothing is kept then.
+    pub fn seal(&self, stage: Stage, expected: Option<Digest>) -> Result<Sealed> {
+        let staged = stage.finish()?;
+        let (digest, size) = (staged.digest, staged.size);
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            return Err(Error::invalid(format!(
+                "The content was announced with SHA-256 {expected}, but what arrived has {digest}; nothing was kept."
+            )));
+        }
+        crash::point("blob.written");
+        staged.sync()?;
+        crash::point("blob.synced");
+        self.0.shelves.place(staged.path(), &digest)?;
+        crash::point("blob.durable");
+        let file = staged.into_file();
+        Ok(Sealed { digest, size, file })
+    }
+
+    /// Puts the content back, durably, if its name was removed since it was sealed.
+    ///
+    /// Cheap when nothing happened. A name that another writer has put there meanwhile is made
+    /// durable, because that writer may not have come so far.
+    pub fn restore(&self, sealed: &Sealed) -> Result<()> {
+        let path = self.0.shelves.path(&sealed.digest);
+        match (fs::metadata(&path), sealed.file.metadata()) {
+            (Ok(named), Ok(held)) if named.ino() == held.ino() => return Ok(()),
+            (Ok(_), Ok(_)) => return self.0.shelves.sync(&sealed.digest),
+            (Err(error), _) if error.kind() == io::ErrorKind::NotFound => {}
+            (Err(error), _) | (_, Err(error)) => return Err(failed("inspecting", &path, error)),
+        }
+        let mut stage = self.stage()?;
+        let mut buffer = vec![0; READ_BYTES];
+        loop {
+            match sealed.file.read_at(&mut buffer, stage.len()) {
+                Ok(0) => break,
+                Ok(read) => stage.append(&buffer[..read])?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(failed("reading", &path, error)),
+            }
+        }
+        let restored = self.seal(stage, None)?;
+        if restored.digest != sealed.digest {
+            self.remove(&restored.digest)?;
+            return Err(Error::damaged(format!(
+                "The content {} was removed and could not be put back: its bytes now have SHA-256 {}.",
+                sealed.digest, restored.digest
+            )));
+        }
+        Ok(())
+    }
+
+    /// A content for reading, from any offset; it stays readable if it is removed meanwhile.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if it is not here.
+    pub fn open_blob(&self, digest: &Digest) -> Result<File> {
+        let path = self.0.shelves.path(digest);
+        File::open(&path).map_err(|e| absent_or_failed("opening", digest, &path, e))
+    }
+
+    pub fn contains(&self, digest: &Digest) -> Result<bool> {
+        match self.modified(digest) {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == Kind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// When the content was last sealed: what a grace period counts from.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if it is not here.
+    pub fn modified(&self, digest: &Digest) -> Result<SystemTime> {
+        let path = self.0.shelves.path(digest);
+        fs::metadata(&path)
+            .and_then(|facts| facts.modified())
+            .map_err(|e| absent_or_failed("inspecting", digest, &path, e))
+    }
+
+    /// Reads a content and compares it with its name; `progress` is told the bytes of each step.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if it is not here, [`Kind::Damaged`] if the disk cannot read it.
+    pub fn verify(&self, digest: &Digest, mut progress: impl FnMut(u64)) -> Result<Verified> {
+        let mut file = self.open_blob(digest)?;
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0; READ_BYTES];
+        let mut size = 0;
+        loop {
+            let read = match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    let sentence = format!("The disk cannot read content {digest}: {error}.");
+                    return Err(Error::damaged(sentence).because(error));
+                }
+            };
+            hasher.update(&buffer[..read]);
+            size += read as u64;
+            progress(read as u64);
+        }
+        let found = Digest::from_bytes(hasher.finalize().into());
+        Ok(if found == *digest {
+            Verified::Intact { size }
+        } else {
+            Verified::Damaged { found, size }
+        })
+    }
+
+    /// Removes a content, durably; whether there was one.
+    pub fn remove(&self, digest: &Digest) -> Result<bool> {
+        self.0.shelves.remove(digest)
+    }
+
+    /// Walks all contents in the order of their digests, one directory in memory at a time.
+    /// Contents that come or go during the walk may or may not be seen.
+    pub fn iter(&self) -> Walk {
+        Walk::new(self.0.shelves.root())
+    }
+
+    /// Removes staged files that no living process writes and that were last written more than
+    /// `older_than` ago. The age is what protects a file between its creation and its lock.
+    ///
+    /// # Errors
+    /// The first file that could not be removed, after all others were.
+    pub fn sweep_staging(&self, older_than: Duration) -> Result<Swept> {
+        stage::sweep(&self.0.staging, older_than)
+    }
+}
+
+/// A failed step of ours. A file that vanished under us is a fault, not something that a client
+/// asked for in vain; a full disk is told without naming our paths, for it reaches clients.
+fn failed(doing: &str, path: &Path, error: io::Error) -> Error {
+    let plain = Error::io(doing, path, error);
+    match plain.kind() {
+        Kind::NoSpace => Error::new(
+            Kind::NoSpace,
+            "The disk of the storage directory is full, so nothing was kept of this content; free some space and send it again.",
+        )
+        .because(plain),
+        Kind::NotFound => Error::internal(plain.sentence().to_owned()).because(plain),
+        _ => plain,
+    }
+}
+
+fn absent_or_failed(doing: &str, digest: &Digest, path: &Path, error: io::Error) -> Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        Error::not_found(format!("No content with SHA-256 {digest} is stored here."))
+    } else {
+        failed(doing, path, error)
+    }
+}
+
+/// Makes the names in a directory durable (fsync(2) on the directory).
+fn sync_dir(dir: &Path) -> Result<()> {
+    File::open(dir)
+        .and_then(|handle| handle.sync_all())
+        .map_err(|e| failed("syncing", dir, e))
+}
+
+#[cfg(test)]
+mod tests;
