@@ -1,0 +1,135 @@
+//! From a file to a string: bounded reading, then decoding.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use encoding_rs::{CoderResult, Encoding, ISO_2022_JP, UTF_8};
+
+use super::charset::{self, Charset};
+
+/// The bytes that are read of one text, without its byte order mark.
+pub struct Bytes {
+    pub bytes: Vec<u8>,
+    evident: Option<Charset>,
+    /// The file goes on.
+    cut: bool,
+}
+
+/// A text as far as it was read.
+pub struct Decoded {
+    pub text: String,
+    /// The encoding's name.
+    pub encoding: &'static str,
+    pub truncated: bool,
+}
+
+/// Reads on after `head` until there is enough for `limit` bytes of UTF-8. `size` is a hint.
+pub fn rest(file: &mut File, size: u64, head: Vec<u8>, limit: usize) -> io::Result<Bytes> {
+    let evident = charset::evident(&head);
+    // Markup in UTF-32 is not worth more memory than plain text in UTF-32.
+    let unit = evident.map_or(1, |(charset, _)| charset.unit());
+    let most = (limit * unit).min(limit.max(4 * super::MAX_TEXT_BYTES));
+
+    let mut bytes = head;
+    let known = usize::try_from(size).unwrap_or(most).min(most);
+    // One byte more shows whether the file goes on, another lets the last read find its end.
+    bytes.reserve_exact((known + 2).saturating_sub(bytes.len()));
+    let missing = (most + 1).saturating_sub(bytes.len());
+    file.take(missing as u64).read_to_end(&mut bytes)?;
+    let cut = bytes.len() > most;
+    bytes.truncate(most);
+    if let Some((_, mark @ 1..)) = evident {
+        bytes.drain(..mark);
+    }
+    Ok(Bytes {
+        bytes,
+        evident: evident.map(|(charset, _)| charset),
+        cut,
+    })
+}
+
+impl Bytes {
+    /// At most about `limit` bytes of UTF-8; what is malformed becomes U+FFFD.
+    pub fn decode(self, declared: Option<&'static Encoding>, limit: usize) -> Decoded {
+        match self.evident {
+            Some(Charset::Utf32Le) => self.utf32("UTF-32LE", limit, u32::from_le_bytes),
+            Some(Charset::Utf32Be) => self.utf32("UTF-32BE", limit, u32::from_be_bytes),
+            Some(Charset::Web(encoding)) if encoding != UTF_8 => self.web(encoding, limit),
+            marked => self.eight_bit(declared.filter(|_| marked.is_none()), limit),
+        }
+    }
+
+    fn eight_bit(mut self, declared: Option<&'static Encoding>, limit: usize) -> Decoded {
+        let valid = match std::str::from_utf8(&self.bytes) {
+            Ok(_) => true,
+            // The last character was cut in half by us.
+            Err(error) if self.cut && error.error_len().is_none() => {
+                self.bytes.truncate(error.valid_up_to());
+                true
+            }
+            Err(_) => false,
+        };
+        match (self.choose(valid, declared), valid) {
+            (encoding, true) if encoding == UTF_8 => Decoded {
+                text: String::from_utf8(self.bytes).unwrap_or_default(),
+                encoding: UTF_8.name(),
+                truncated: self.cut,
+            },
+            (encoding, _) => self.up_to_binary().web(encoding, limit),
+        }
+    }
+
+    fn choose(&self, valid: bool, declared: Option<&'static Encoding>) -> &'static Encoding {
+        match declared {
+            // Pages that claim a Western encoding by habit are common; texts in one that happen
+            // to be valid UTF-8 are not.
+            Some(encoding) if valid && encoding.is_single_byte() => UTF_8,
+            Some(encoding) if encoding != UTF_8 => encoding,
+            _ if valid && charset::is_iso_2022_jp(&self.bytes) => ISO_2022_JP,
+            _ if valid || charset::is_damaged_utf8(&self.bytes) => UTF_8,
+            _ => charset::guess(&self.bytes),
+        }
+    }
+
+    /// A script with an archive behind it is text up to the archive.
+    fn up_to_binary(mut self) -> Self {
+        if let Some(zero) = memchr::memchr(0, &self.bytes) {
+            self.bytes.truncate(zero);
+            self.cut = true;
+        }
+        self
+    }
+
+    fn web(self, encoding: &'static Encoding, limit: usize) -> Decoded {
+        let mut decoder = encoding.new_decoder_without_bom_handling();
+        let most = decoder.max_utf8_buffer_length(self.bytes.len());
+        let mut text = String::with_capacity(most.unwrap_or(limit).min(limit));
+        let (result, _, _) = decoder.decode_to_string(&self.bytes, &mut text, !self.cut);
+        Decoded {
+            text,
+            encoding: encoding.name(),
+            truncated: self.cut || result == CoderResult::OutputFull,
+        }
+    }
+
+    fn utf32(self, encoding: &'static str, limit: usize, unit: fn([u8; 4]) -> u32) -> Decoded {
+        let mut text = String::with_capacity((self.bytes.len() / 2).min(limit));
+        let units = self.bytes.chunks(4).map(|bytes| match bytes.try_into() {
+            Ok(whole) => char::from_u32(unit(whole)),
+            Err(_) => None,
+        });
+        let mut truncated = self.cut;
+        for character in units {
+            if text.len() + 4 > limit {
+                truncated = true;
+                break;
+            }
+            text.push(character.unwrap_or(char::REPLACEMENT_CHARACTER));
+        }
+        Decoded {
+            text,
+            encoding,
+            truncated,
+        }
+    }
+}

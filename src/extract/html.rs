@@ -1,0 +1,281 @@
+//! What a person reads in a web page: its text, title, description, and the words for its images.
+
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+
+use super::entity;
+use super::flow::Flow;
+use super::markup::{Attributes, Language, Token, Tokens};
+
+/// Where browsers and pages agree that a declaration of the encoding has to be found.
+const DECLARATION_BYTES: usize = 4 << 10;
+
+/// How an element separates the words around it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A part of a word at most.
+    Inline,
+    /// Words of its own.
+    Separate,
+    /// Lines of its own.
+    Block,
+    /// Lines of its own whose white space matters.
+    Preformatted,
+    /// Not text: script, style, and what only stands in for them.
+    Hidden,
+    /// Its content is text without tags.
+    Raw,
+    /// A foreign tree: hidden up to its end, or to an element that cannot be in it.
+    Foreign,
+}
+
+fn role(name: &str) -> Role {
+    match name {
+        "a" | "abbr" | "acronym" | "b" | "bdi" | "bdo" | "big" | "cite" | "code" | "data"
+        | "del" | "dfn" | "em" | "font" | "i" | "ins" | "kbd" | "mark" | "nobr" | "q" | "s"
+        | "samp" | "small" | "span" | "strike" | "strong" | "sub" | "sup" | "time" | "tt" | "u"
+        | "var" | "wbr" | "ruby" | "rb" => Role::Inline,
+        "address" | "article" | "aside" | "blockquote" | "body" | "br" | "caption" | "center"
+        | "dd" | "details" | "dialog" | "div" | "dl" | "dt" | "fieldset" | "figcaption"
+        | "figure" | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "head"
+        | "header" | "hgroup" | "hr" | "html" | "legend" | "li" | "main" | "menu" | "nav"
+        | "ol" | "optgroup" | "p" | "search" | "section" | "summary" | "table" | "tbody"
+        | "tfoot" | "thead" | "tr" | "ul" => Role::Block,
+        "pre" | "listing" => Role::Preformatted,
+        "script" | "style" | "noscript" | "noembed" | "noframes" | "iframe" => Role::Hidden,
+        "title" | "textarea" | "xmp" => Role::Raw,
+        "svg" | "template" => Role::Foreign,
+        _ => Role::Separate,
+    }
+}
+
+/// Appends the text of a page to `flow`.
+pub fn text(page: &str, flow: &mut Flow) {
+    let mut reader = Reader {
+        tokens: Tokens::new(page, Language::Html),
+        flow,
+        preformatted: 0,
+        foreign: None,
+    };
+    while let Some(token) = reader.tokens.next() {
+        if reader.flow.is_full() {
+            break;
+        }
+        match token {
+            Token::Text(text) => reader.read(text),
+            Token::Start {
+                name,
+                attributes,
+                empty,
+            } => with_lower_case(name, |name| reader.open(name, attributes, empty)),
+            Token::End { name } => with_lower_case(name, |name| reader.close(name)),
+            Token::Literal(_) | Token::Comment(_) | Token::Instruction(_) => {}
+        }
+    }
+}
+
+/// The encoding that a page declares in a `meta` element. By the standard a page that says UTF-16
+/// where this could be read is UTF-8.
+pub fn declared_encoding(head: &[u8]) -> Option<&'static Encoding> {
+    let head = &head[..head.len().min(DECLARATION_BYTES)];
+    let (head, _) = WINDOWS_1252.decode_without_bom_handling(head);
+    Tokens::new(&head, Language::Html).find_map(|token| match token {
+        Token::Start {
+            name, attributes, ..
+        } if name.eq_ignore_ascii_case("meta") => {
+            let label = match attributes.value("charset") {
+                Some(label) => label,
+                None => attributes.value("content")?.split_once("charset=")?.1,
+            };
+            let label = label.split([';', ' ']).next().unwrap_or_default();
+            let label = label.trim_matches(['"', '\'']);
+            Encoding::for_label(label.as_bytes()).map(|encoding| match encoding.name() {
+                "UTF-16LE" | "UTF-16BE" => UTF_8,
+                "x-user-defined" => WINDOWS_1252,
+                _ => encoding,
+            })
+        }
+        // XHTML may declare it the way of XML.
+        Token::Instruction(text) => super::xml::declaration(text),
+        _ => None,
+    })
+}
+
+struct Reader<'a, 'f> {
+    tokens: Tokens<'a>,
+    flow: &'f mut Flow,
+    /// How many elements with significant white space are open.
+    preformatted: usize,
+    /// The outermost open foreign element's name, and how many of that name are open.
+    foreign: Option<(&'static str, usize)>,
+}
+
+impl Reader<'_, '_> {
+    fn read(&mut self, text: &str) {
+        match (self.foreign, self.preformatted) {
+            (Some(_), _) => {}
+            (None, 0) => self.flow.words(&entity::decode(text)),
+            (None, _) => self.flow.verbatim(&entity::decode(text)),
+        }
+    }
+
+    fn open(&mut self, name: &str, attributes: Attributes<'_>, empty: bool) {
+        let role = role(name);
+        if let Some((outer, depth)) = &mut self.foreign {
+            if *outer == name && !empty {
+                *depth += 1;
+            }
+            // Blocks cannot stand in a drawing: a browser ends it there.
+            if *outer != "svg" || role != Role::Block {
+                if role == Role::Hidden && !empty {
+                    self.tokens.raw_text(name);
+                }
+                return;
+            }
+            self.foreign = None;
+        }
+        self.separate(role);
+        self.describe(name, attributes);
+        match role {
+            Role::Preformatted => self.preformatted += 1,
+            Role::Hidden => {
+                self.tokens.raw_text(name);
+            }
+            Role::Raw => {
+                let text = self.tokens.raw_text(name);
+                self.read(text);
+            }
+            Role::Foreign if !empty => {
+                self.foreign = Some((if name == "svg" { "svg" } else { "template" }, 1));
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, name: &str) {
+        if let Some((outer, depth)) = &mut self.foreign {
+            if *outer == name {
+                *depth -= 1;
+                if *depth == 0 {
+                    self.foreign = None;
+                }
+            }
+            return;
+        }
+        let role = role(name);
+        if role == Role::Preformatted {
+            self.preformatted = self.preformatted.saturating_sub(1);
+        }
+        self.separate(role);
+        if name == "title" {
+            self.flow.line();
+        }
+    }
+
+    fn separate(&mut self, role: Role) {
+        match role {
+            Role::Inline => {}
+            Role::Block | Role::Preformatted => self.flow.line(),
+            Role::Separate | Role::Hidden | Role::Raw | Role::Foreign => self.flow.space(),
+        }
+    }
+
+    /// Keeps the attributes that are read to people.
+    fn describe(&mut self, name: &str, attributes: Attributes<'_>) {
+        if name == "meta" {
+            return self.describe_page(attributes);
+        }
+        for (attribute, value) in attributes {
+            let is_read = ["alt", "title", "aria-label", "placeholder"]
+                .iter()
+                .any(|read| attribute.eq_ignore_ascii_case(read));
+            if is_read && !value.is_empty() {
+                self.flow.space();
+                self.flow.words(&entity::decode(value));
+                self.flow.space();
+            }
+        }
+    }
+
+    fn describe_page(&mut self, attributes: Attributes<'_>) {
+        let is_read = attributes.value("name").is_some_and(|name| {
+            ["description", "keywords", "author"]
+                .iter()
+                .any(|read| name.eq_ignore_ascii_case(read))
+        });
+        if let Some(content) = attributes.value("content").filter(|_| is_read) {
+            self.flow.line();
+            self.flow.words(&entity::decode(content));
+            self.flow.line();
+        }
+    }
+}
+
+/// Calls `then` with the ASCII lower case of `name`, mostly without a copy.
+fn with_lower_case(name: &str, then: impl FnOnce(&str)) {
+    if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        then(&name.to_ascii_lowercase());
+    } else {
+        then(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{declared_encoding, text};
+    use crate::extract::flow::Flow;
+
+    fn read(page: &str) -> String {
+        let mut flow = Flow::new(1 << 20);
+        text(page, &mut flow);
+        flow.into_text()
+    }
+
+    #[test]
+    fn a_page_reads_as_it_is_seen() {
+        let page = "<!DOCTYPE html><html><head><meta charset=utf-8>\
+            <meta name=Description content='About &quot;boats&quot;'><title>Har&shy;bour\n log</title>\
+            <style>p { color: red }</style><script>if (a < b) { document.write('<p>no') }</script>\
+            </head><body><h1>Caf&eacute;</h1><p>One <b>bo</b>ld\n   word,<br>two.\
+            <ul><li>first<li>second</ul><table><tr><td>1</td><td>2</td></tr></table>\
+            <img src=x.png alt='A red boat'><noscript>Enable it</noscript> end</body></html>";
+        let expected = "About \"boats\"\nHarbour log\nCafé\nOne bold word,\ntwo.\nfirst\nsecond\n1 2\nA red boat end";
+        assert_eq!(read(page), expected);
+    }
+
+    #[test]
+    fn code_keeps_its_lines() {
+        let page = "<p>Run<PRE class=x>let a = 1;\n  let b = &lt;2&gt;;\n</PRE>then  stop";
+        assert_eq!(read(page), "Run\nlet a = 1;\n  let b = <2>;\nthen stop");
+    }
+
+    #[test]
+    fn foreign_trees_are_not_read() {
+        let page = "a<svg><title>t</title><svg>x</svg><text>y</text></svg>b\
+            <template><p>row<template></template></p></template>c<svg><path/><p>d</p>";
+        assert_eq!(read(page), "a b c\nd");
+    }
+
+    #[test]
+    fn unclosed_elements_lose_nothing_but_scripts() {
+        assert_eq!(read("<p>a<div>b<!-- c >d"), "a\nbd");
+        assert_eq!(read("a<script>b</p>"), "a");
+        assert_eq!(read("</pre></pre></svg>a  b"), "a b");
+    }
+
+    #[test]
+    fn encodings_are_declared_in_two_ways() {
+        let declared = |head: &str| declared_encoding(head.as_bytes()).map(|found| found.name());
+        assert_eq!(
+            declared("<html><META CHARSET='Shift_JIS'>"),
+            Some("Shift_JIS")
+        );
+        let equivalent = "<meta http-equiv=content-type content=\"text/html; charset=iso-8859-1\">";
+        assert_eq!(declared(equivalent), Some("windows-1252"));
+        assert_eq!(declared("<meta charset=utf-16>"), Some("UTF-8"));
+        assert_eq!(declared("<!-- <meta charset=big5> --><p>"), None);
+        assert_eq!(
+            declared("<meta charset=nonsense><meta charset=gbk>"),
+            Some("GBK")
+        );
+    }
+}
