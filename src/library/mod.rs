@@ -3,6 +3,7 @@
 mod entry;
 mod path;
 pub mod search;
+pub mod text;
 
 use std::fs::File;
 use std::time::Duration;

@@ -1,9 +1,16 @@
 //! Search: a query in words becomes ranked files with the passages that match.
 
+mod fields;
+mod query;
+mod values;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Entry, FolderPath};
+
+pub use fields::{Fields, Source};
+pub use query::{MAX_QUERY_BYTES, Parsed, parse};
 
 /// A search as a person asked for it.
 #[derive(Clone, Debug, Default)]

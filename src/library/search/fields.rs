@@ -1,0 +1,164 @@
+//! What the index holds of a file, and how a file becomes a document.
+
+use tantivy::TantivyDocument;
+use tantivy::schema::{
+    FAST, Field, INDEXED, IndexRecordOption, STRING, SchemaBuilder, TextFieldIndexing, TextOptions,
+};
+use tantivy::tokenizer::TokenizerManager;
+
+use crate::library::text::{TOKENIZER, WordTokenizer, fold};
+use crate::library::{FileId, FilePath, FolderPath, Millis};
+
+/// Names of the columns that are read back for each match.
+pub const ID: &str = "id";
+pub const MODIFIED: &str = "modified";
+
+/// The fields of the search index. Nothing is stored in it: ids, times and sizes are columns,
+/// names come from the catalog and text from the facts.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields {
+    /// The path's last segment, as words.
+    pub name: Field,
+    /// What stands around a file: folder names and tags, as words.
+    pub around: Field,
+    /// Folders that the file is in at any depth; see [`folder_terms`].
+    pub folder: Field,
+    /// Each tag, folded.
+    pub tag: Field,
+    /// Media type, its class, its subtype and the name's extension.
+    pub kind: Field,
+    /// The text, as words.
+    pub body: Field,
+    pub id: Field,
+    /// Milliseconds since the epoch.
+    pub modified: Field,
+    /// Bytes.
+    pub size: Field,
+}
+
+/// A file as the index is told of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source<'a> {
+    pub id: FileId,
+    pub path: &'a FilePath,
+    pub tags: &'a [String],
+    pub media_type: &'a str,
+    pub modified_ms: Millis,
+    /// Bytes of the content.
+    pub size: u64,
+    /// What the content says; empty if only the name is known.
+    pub text: &'a str,
+}
+
+impl Fields {
+    pub fn add_to(schema: &mut SchemaBuilder) -> Self {
+        let words = || {
+            TextOptions::default().set_indexing_options(
+                TextFieldIndexing::default()
+                    .set_tokenizer(TOKENIZER)
+                    .set_index_option(IndexRecordOption::WithFreqsAndPositions),
+            )
+        };
+        Self {
+            name: schema.add_text_field("name", words()),
+            around: schema.add_text_field("around", words()),
+            folder: schema.add_text_field("folder", STRING),
+            tag: schema.add_text_field("tag", STRING),
+            kind: schema.add_text_field("kind", STRING),
+            body: schema.add_text_field("body", words()),
+            id: schema.add_i64_field(ID, FAST | INDEXED),
+            modified: schema.add_i64_field(MODIFIED, FAST),
+            size: schema.add_u64_field("size", FAST),
+        }
+    }
+
+    /// Makes the tokenizer known to an index; without it neither writing nor reading works.
+    pub fn register(tokenizers: &TokenizerManager) {
+        tokenizers.register(TOKENIZER, WordTokenizer::default());
+    }
+
+    pub fn document(&self, source: &Source<'_>) -> TantivyDocument {
+        let mut document = TantivyDocument::with_capacity(source.text.len() + 512);
+        document.add_text(self.name, source.path.name());
+        let folder = source.path.folder();
+        if !folder.is_root() {
+            document.add_text(self.around, folder.as_str());
+        }
+        for term in folder_terms(&folder) {
+            document.add_text(self.folder, term);
+        }
+        for tag in source.tags {
+            document.add_text(self.around, tag);
+            document.add_text(self.tag, fold(tag));
+        }
+        for term in kind_terms(source.media_type, source.path.name()) {
+            document.add_text(self.kind, term);
+        }
+        if !source.text.is_empty() {
+            document.add_text(self.body, source.text);
+        }
+        document.add_i64(self.id, source.id);
+        document.add_i64(self.modified, source.modified_ms);
+        document.add_u64(self.size, source.size);
+        document
+    }
+}
+
+/// The term of exactly this folder, as pages and listings name it. It begins with a slash, so
+/// that it cannot be taken for one of the folded terms.
+pub fn exact_folder_term(folder: &FolderPath) -> String {
+    format!("/{folder}")
+}
+
+/// For each folder from `folder` up: its exact term, its folded path, and its folded name alone,
+/// so that `folder:2026` finds `reports/2026` too.
+fn folder_terms(folder: &FolderPath) -> Vec<String> {
+    let mut terms: Vec<String> = folder
+        .ancestors()
+        .filter(|ancestor| !ancestor.is_root())
+        .flat_map(|ancestor| {
+            [exact_folder_term(&ancestor), fold(ancestor.as_str()), fold(ancestor.name())]
+        })
+        .collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+/// `image/svg+xml` named `logo.svg` is `image/svg+xml`, `image`, `svg+xml` and `svg`.
+fn kind_terms(media_type: &str, name: &str) -> Vec<String> {
+    let media_type = fold(media_type.split(';').next().unwrap_or_default().trim());
+    let mut terms = Vec::with_capacity(4);
+    if let Some((class, subtype)) = media_type.split_once('/') {
+        terms.extend([class.to_owned(), subtype.to_owned()]);
+    }
+    terms.push(media_type);
+    if let Some((_, extension)) = name.rsplit_once('.') {
+        terms.push(fold(extension));
+    }
+    terms.retain(|term| !term.is_empty());
+    terms.sort_unstable();
+    terms.dedup();
+    terms
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_in_every_folder_above_it() {
+        let terms = folder_terms(&FolderPath::parse("Büro/2026").unwrap());
+        assert_eq!(terms, ["/Büro", "/Büro/2026", "2026", "buro", "buro/2026"]);
+        assert!(folder_terms(&FolderPath::default()).is_empty());
+    }
+
+    #[test]
+    fn a_kind_is_known_by_type_class_and_extension() {
+        assert_eq!(
+            kind_terms("Image/SVG+xml; charset=utf-8", "logo.SVG"),
+            ["image", "image/svg+xml", "svg", "svg+xml"]
+        );
+        assert_eq!(kind_terms("", "README"), Vec::<String>::new());
+    }
+}

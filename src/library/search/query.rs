@@ -1,0 +1,383 @@
+//! The query language: any string is a query, and each says how it was read.
+//!
+//! Words are ANDed; `OR` joins its two neighbours and binds tighter, so `invoice 2025 OR 2026`
+//! means what it says; `-` or `NOT` excludes; parentheses group. What cannot be understood is
+//! taken as plain words, with a note.
+//!
+//! Invariant: work and depth are bounded whatever comes in. Groups are kept on a stack of our
+//! own, and nothing deeper than [`MAX_DEPTH`] is ever built, so that walking or dropping a tree
+//! cannot overflow the thread's stack.
+
+mod describe;
+mod lex;
+
+use crate::library::Millis;
+use crate::library::text::{self, fold};
+
+use super::values;
+use lex::{Item, Lexer, Piece};
+
+/// Bytes of a query that are considered.
+pub const MAX_QUERY_BYTES: usize = 4096;
+/// Terms that are considered.
+const MAX_TERMS: usize = 64;
+/// Words in all terms together.
+const MAX_WORDS: usize = 128;
+/// Levels of parentheses that are considered.
+const MAX_DEPTH: usize = 20;
+const MAX_NOTES: usize = 8;
+
+/// A query as it was understood.
+#[derive(Clone, Debug, Default)]
+pub struct Parsed {
+    /// Absent if nothing is left to search for: then nothing is found.
+    pub root: Option<Node>,
+    /// How it was read, in words.
+    pub read_as: String,
+    /// What was not understood, or not wholly considered, one sentence each.
+    pub notes: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Node {
+    Text(Text),
+    Filter(Filter),
+    Not(Box<Node>),
+    /// Never empty.
+    All(Vec<Node>),
+    /// Never empty.
+    Any(Vec<Node>),
+}
+
+/// Words to look for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    pub scope: Scope,
+    pub form: Form,
+    /// Folded words with their distances from the first; never empty.
+    pub words: Vec<(u32, String)>,
+    /// As it was typed.
+    pub typed: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Name, folders, tags and body.
+    Anywhere,
+    Name,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// One word and those with its stem; or several that were typed as one, such as `foo_bar`,
+    /// which are a phrase.
+    Word,
+    /// Exactly these words in this order.
+    Phrase,
+    /// As a phrase, but the last word is only the beginning of one.
+    Prefix,
+}
+
+/// A condition on a file that does not score.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Filter {
+    /// Folded path, or the folded name of a folder at any depth.
+    Folder(String),
+    /// Folded media type, class, subtype or extension.
+    Kind(String),
+    /// Folded.
+    Tag(String),
+    /// Changed at this time or later.
+    After(Millis),
+    /// Changed before this time.
+    Before(Millis),
+    /// More bytes than this.
+    Larger(u64),
+    /// Fewer bytes than this.
+    Smaller(u64),
+}
+
+/// Understands a query; `now` is what times such as `7d` are counted from.
+pub fn parse(query: &str, now: Millis) -> Parsed {
+    let considered = &query[..query.floor_char_boundary(MAX_QUERY_BYTES)];
+    let mut parser = Parser::new(now);
+    if considered.len() < query.len() {
+        parser.note(format!(
+            "The query is {} bytes long; only the first {MAX_QUERY_BYTES} were considered.",
+            query.len()
+        ));
+    }
+    let mut lexer = Lexer::new(considered);
+    while let Some(piece) = lexer.next() {
+        if !parser.take(piece) {
+            break;
+        }
+    }
+    if let Some(note) = lexer.unclosed_quote() {
+        parser.note(note);
+    }
+    parser.finish()
+}
+
+/// An open group, or the whole query.
+#[derive(Default)]
+struct Group {
+    nodes: Vec<Node>,
+    /// Whether this group as a whole is excluded.
+    negated: bool,
+    /// Whether this group as a whole follows an `OR` in the group around it.
+    joined: bool,
+    /// What precedes the next operand.
+    not: bool,
+    or: bool,
+    /// Whether the last node was made by `OR` here, and takes further alternatives.
+    alternatives: bool,
+}
+
+struct Parser {
+    now: Millis,
+    /// The query itself, then the groups that are open, innermost last. Never empty.
+    groups: Vec<Group>,
+    /// Parentheses beyond [`MAX_DEPTH`] that are open.
+    ignored: usize,
+    terms: usize,
+    words: usize,
+    notes: Vec<String>,
+}
+
+impl Parser {
+    fn new(now: Millis) -> Self {
+        Self { now, groups: vec![Group::default()], ignored: 0, terms: 0, words: 0, notes: Vec::new() }
+    }
+
+    fn note(&mut self, sentence: String) {
+        if self.notes.len() < MAX_NOTES && !self.notes.contains(&sentence) {
+            self.notes.push(sentence);
+        }
+    }
+
+    fn innermost(&mut self) -> &mut Group {
+        if self.groups.is_empty() {
+            self.groups.push(Group::default());
+        }
+        let last = self.groups.len() - 1;
+        &mut self.groups[last]
+    }
+
+    /// False once no more can be considered.
+    fn take(&mut self, piece: Piece<'_>) -> bool {
+        match piece {
+            Piece::Open => self.open(),
+            Piece::Close => self.close_one(),
+            Piece::Not => self.innermost().not = true,
+            Piece::Or if self.innermost().nodes.is_empty() => {
+                self.note("An OR has nothing before it; it was left out.".into());
+            }
+            Piece::Or => self.innermost().or = true,
+            Piece::Item(item) => return self.item(&item),
+        }
+        true
+    }
+
+    fn open(&mut self) {
+        if self.groups.len() > MAX_DEPTH {
+            self.ignored += 1;
+            self.note(format!(
+                "Parentheses are nested more than {MAX_DEPTH} deep; the inner ones were ignored."
+            ));
+            return;
+        }
+        let outer = self.innermost();
+        let group = Group {
+            negated: std::mem::take(&mut outer.not),
+            joined: std::mem::take(&mut outer.or),
+            ..Group::default()
+        };
+        self.groups.push(group);
+    }
+
+    fn close_one(&mut self) {
+        if self.ignored > 0 {
+            self.ignored -= 1;
+        } else if self.groups.len() > 1 {
+            self.close();
+        } else {
+            self.note("A closing parenthesis has no opening one; it was left out.".into());
+        }
+    }
+
+    fn close(&mut self) {
+        let Some(group) = self.groups.pop() else { return };
+        let dangling = group.or;
+        let (negated, joined) = (group.negated, group.joined);
+        if dangling {
+            self.note("An OR has nothing after it; it was left out.".into());
+        }
+        if let Some(node) = together(group.nodes) {
+            let outer = self.innermost();
+            outer.not = negated;
+            outer.or = joined;
+            self.operand(node);
+        }
+    }
+
+    fn item(&mut self, item: &Item<'_>) -> bool {
+        let Some(node) = self.node(item) else {
+            let group = self.innermost();
+            group.not = false;
+            group.or = false;
+            return true;
+        };
+        let words = match &node {
+            Node::Text(text) => text.words.len(),
+            _ => 1,
+        };
+        if self.terms == MAX_TERMS || self.words + words > MAX_WORDS {
+            self.note(format!(
+                "The query has more than {MAX_TERMS} terms or {MAX_WORDS} words; what follows \"{}\" was left out.",
+                describe::shortened(item.source)
+            ));
+            return false;
+        }
+        self.terms += 1;
+        self.words += words;
+        self.operand(node);
+        true
+    }
+
+    /// Puts an operand where it belongs, with what precedes it.
+    fn operand(&mut self, node: Node) {
+        let group = self.innermost();
+        let node = match (std::mem::take(&mut group.not), node) {
+            (false, node) => node,
+            (true, Node::Not(inner)) => *inner,
+            (true, node) => Node::Not(Box::new(node)),
+        };
+        if !std::mem::take(&mut group.or) {
+            group.alternatives = false;
+            group.nodes.push(node);
+            return;
+        }
+        match group.nodes.pop() {
+            Some(Node::Any(mut nodes)) if group.alternatives => {
+                nodes.push(node);
+                group.nodes.push(Node::Any(nodes));
+            }
+            Some(before) => group.nodes.push(Node::Any(vec![before, node])),
+            None => group.nodes.push(node),
+        }
+        group.alternatives = true;
+    }
+
+    fn node(&mut self, item: &Item<'_>) -> Option<Node> {
+        let Some(key) = item.key else {
+            return self.text(Scope::Anywhere, item, item.value);
+        };
+        if item.value.is_empty() {
+            self.note(format!("\"{key}:\" has no value; it was left out."));
+            return None;
+        }
+        match key.to_ascii_lowercase().as_str() {
+            "name" => self.text(Scope::Name, item, item.value),
+            known => match self.filter(known, item.value.trim()) {
+                Ok(Some(filter)) if item.star && known != "type" => {
+                    self.note(format!("\"{known}:\" takes no *; it was ignored."));
+                    Some(Node::Filter(filter))
+                }
+                Ok(filter) => filter.map(Node::Filter),
+                Err(sentence) => {
+                    self.note(sentence);
+                    self.text(Scope::Anywhere, &Item { quoted: true, ..*item }, item.source)
+                }
+            },
+        }
+    }
+
+    fn filter(&self, key: &str, value: &str) -> Result<Option<Filter>, String> {
+        let time = || {
+            values::instant(&value.to_ascii_lowercase(), self.now).ok_or_else(|| {
+                format!(
+                    "\"{}\" is not a date such as 2026, 2026-03, 2026-03-09 or 7d (7 days ago); \"{key}:\" was taken as a plain word.",
+                    describe::shortened(value)
+                )
+            })
+        };
+        let size = || {
+            values::size(value).ok_or_else(|| {
+                format!(
+                    "\"{}\" is not a size such as 500KB or 2MiB; \"{key}:\" was taken as a plain word.",
+                    describe::shortened(value)
+                )
+            })
+        };
+        Ok(Some(match key {
+            "folder" => match fold(value.trim_matches('/')) {
+                root if root.is_empty() => return Ok(None),
+                folder => Filter::Folder(folder),
+            },
+            "type" => Filter::Kind(fold(value.trim_end_matches(['/', '*']).trim_start_matches('.'))),
+            "tag" => Filter::Tag(fold(value)),
+            "after" => Filter::After(time()?),
+            "before" => Filter::Before(time()?),
+            "larger" => Filter::Larger(size()?),
+            "smaller" => Filter::Smaller(size()?),
+            _ => {
+                return Err(format!(
+                    "\"{key}:\" is not a filter and was taken as a plain word; there are {}.",
+                    lex::KEYS.map(|key| format!("{key}:")).join(", ")
+                ));
+            }
+        }))
+    }
+
+    fn text(&mut self, scope: Scope, item: &Item<'_>, value: &str) -> Option<Node> {
+        let words = text::query_words(value);
+        let Some((_, last)) = words.last() else {
+            self.note(format!(
+                "\"{}\" has no letters or digits; it was left out.",
+                describe::shortened(item.source)
+            ));
+            return None;
+        };
+        let form = if item.star || (words.len() == 1 && text::is_lone(last)) {
+            Form::Prefix
+        } else if item.quoted {
+            Form::Phrase
+        } else {
+            Form::Word
+        };
+        Some(Node::Text(Text { scope, form, words, typed: value.trim().to_owned() }))
+    }
+
+    fn finish(mut self) -> Parsed {
+        match self.groups.len() - 1 + self.ignored {
+            0 => {}
+            1 => self.note("A parenthesis is not closed; it was closed at the end.".into()),
+            open => self.note(format!("{open} parentheses are not closed; they were closed at the end.")),
+        }
+        while self.groups.len() > 1 {
+            self.close();
+        }
+        let group = self.groups.pop().unwrap_or_default();
+        if group.or {
+            self.note("An OR has nothing after it; it was left out.".into());
+        }
+        let root = together(group.nodes);
+        if root.is_none() {
+            self.note("There is nothing to search for; type a word.".into());
+        }
+        Parsed { read_as: describe::query(root.as_ref()), root, notes: self.notes }
+    }
+}
+
+/// All of these, without a level for one alone.
+fn together(mut nodes: Vec<Node>) -> Option<Node> {
+    match nodes.len() {
+        0 => None,
+        1 => nodes.pop(),
+        _ => Some(Node::All(nodes)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,89 @@
+//! English stems (Snowball, "Porter 2"), remembered, because a few thousand words make up most of any text.
+
+use rust_stemmers::{Algorithm, Stemmer};
+
+/// Longest word that is remembered, and the bytes that a remembered word takes.
+const REMEMBERED_BYTES: usize = 16;
+const SLOTS: usize = 8192;
+/// Longer than any English word worth stemming.
+const MAX_STEMMED_BYTES: usize = 40;
+
+/// A stemmer with a direct-mapped cache of 270 KB, which a clone does not share and which is
+/// allocated at first use.
+pub struct Stems {
+    stemmer: Stemmer,
+    slots: Vec<Slot>,
+    long: String,
+}
+
+/// A word and its stem, both padded with zeros; an empty stem stands for "the word itself".
+#[derive(Clone, Copy)]
+struct Slot {
+    word: [u8; REMEMBERED_BYTES],
+    stem: [u8; REMEMBERED_BYTES],
+    stem_len: u8,
+}
+
+impl Default for Stems {
+    fn default() -> Self {
+        Self { stemmer: Stemmer::create(Algorithm::English), slots: Vec::new(), long: String::new() }
+    }
+}
+
+impl Clone for Stems {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Stems {
+    /// The stem of a folded word, if it is a word of plain letters whose stem differs.
+    pub fn stem(&mut self, word: &str) -> Option<&str> {
+        if !(3..=MAX_STEMMED_BYTES).contains(&word.len())
+            || !word.bytes().all(|byte| byte.is_ascii_lowercase())
+        {
+            return None;
+        }
+        if word.len() > REMEMBERED_BYTES {
+            self.long.clear();
+            self.long.push_str(&self.stemmer.stem(word));
+            return (self.long != word).then_some(self.long.as_str());
+        }
+        let mut key = [0; REMEMBERED_BYTES];
+        key[..word.len()].copy_from_slice(word.as_bytes());
+        let place = place_of(&key);
+        if self.slots.is_empty() {
+            self.slots.resize(SLOTS, Slot::EMPTY);
+        }
+        if self.slots[place].word != key {
+            self.slots[place] = Slot::new(key, word, &self.stemmer.stem(word));
+        }
+        let slot = &self.slots[place];
+        match slot.stem_len {
+            0 => None,
+            len => std::str::from_utf8(&slot.stem[..usize::from(len)]).ok(),
+        }
+    }
+}
+
+impl Slot {
+    const EMPTY: Self =
+        Self { word: [0; REMEMBERED_BYTES], stem: [0; REMEMBERED_BYTES], stem_len: 0 };
+
+    fn new(key: [u8; REMEMBERED_BYTES], word: &str, stem: &str) -> Self {
+        let mut slot = Self { word: key, ..Self::EMPTY };
+        if stem != word && stem.len() <= REMEMBERED_BYTES {
+            slot.stem[..stem.len()].copy_from_slice(stem.as_bytes());
+            slot.stem_len = stem.len() as u8;
+        }
+        slot
+    }
+}
+
+/// Multiplicative hashing: the high bits of an odd product are well mixed.
+fn place_of(key: &[u8; REMEMBERED_BYTES]) -> usize {
+    let number = u128::from_le_bytes(*key);
+    let mixed = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        ^ ((number >> 64) as u64).wrapping_mul(0xC2B2_AE3D_27D4_EB4F);
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - SLOTS.trailing_zeros())) as usize
+}
