@@ -299,7 +299,7 @@ pub fn is_lone(word: &str) -> bool {
 
 /// The English stem of a folded word, if it differs from the word.
 pub fn stem(word: &str) -> Option<String> {
-    Stems::default().stem(word).map(str::to_owned)
+    stem::once(word)
 }
 
 /// Whether a cut at `at` would go through a word.

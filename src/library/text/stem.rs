@@ -39,9 +39,7 @@ impl Clone for Stems {
 impl Stems {
     /// The stem of a folded word, if it is a word of plain letters whose stem differs.
     pub fn stem(&mut self, word: &str) -> Option<&str> {
-        if !(3..=MAX_STEMMED_BYTES).contains(&word.len())
-            || !word.bytes().all(|byte| byte.is_ascii_lowercase())
-        {
+        if !has_stem(word) {
             return None;
         }
         if word.len() > REMEMBERED_BYTES {
@@ -78,6 +76,20 @@ impl Slot {
         }
         slot
     }
+}
+
+/// The stem of one word, without a cache; see [`Stems::stem`].
+pub fn once(word: &str) -> Option<String> {
+    if !has_stem(word) {
+        return None;
+    }
+    let stem = Stemmer::create(Algorithm::English).stem(word).into_owned();
+    (stem != word).then_some(stem)
+}
+
+fn has_stem(word: &str) -> bool {
+    (3..=MAX_STEMMED_BYTES).contains(&word.len())
+        && word.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Multiplicative hashing: the high bits of an odd product are well mixed.

@@ -1,0 +1,91 @@
+//! The words of the index that begin with a prefix: as many as are worth having.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use tantivy::postings::TermInfo;
+use tantivy::schema::Field;
+use tantivy::{Searcher, SegmentReader};
+
+use crate::library::text::MAX_WORD_BYTES;
+
+/// Words looked at in each segment.
+const MAX_SCANNED: usize = 50_000;
+
+/// Words that begin with a prefix.
+pub struct Expansion {
+    pub words: Vec<String>,
+    /// Whether there were more than could be taken.
+    pub truncated: bool,
+}
+
+/// At most `limit` words of `field` that begin with `prefix`; if there are more, those that
+/// are in the most files.
+pub fn expand(
+    searcher: &Searcher,
+    field: Field,
+    prefix: &str,
+    limit: usize,
+) -> tantivy::Result<Expansion> {
+    let mut files: HashMap<String, u64> = HashMap::new();
+    let mut truncated = false;
+    for segment in searcher.segment_readers() {
+        truncated |= scan(segment, field, prefix, |word, info| {
+            let count = u64::from(info.doc_freq);
+            match files.get_mut(word) {
+                Some(total) => *total += count,
+                None => drop(files.insert(word.to_owned(), count)),
+            }
+        })?;
+    }
+    let mut words: Vec<(u64, String)> =
+        files.into_iter().map(|(word, count)| (count, word)).collect();
+    if words.len() > limit {
+        truncated = true;
+        words.select_nth_unstable_by(limit, |a, b| b.cmp(a));
+        words.truncate(limit);
+    }
+    Ok(Expansion { words: words.into_iter().map(|(_, word)| word).collect(), truncated })
+}
+
+/// As [`expand`] for one segment, most common first, ready to have their postings read.
+pub fn expand_segment(
+    segment: &SegmentReader,
+    field: Field,
+    prefix: &str,
+    limit: usize,
+) -> tantivy::Result<Vec<TermInfo>> {
+    let mut infos = Vec::new();
+    scan(segment, field, prefix, |_, info| infos.push(info.clone()))?;
+    infos.sort_by_key(|info| Reverse(info.doc_freq));
+    infos.truncate(limit);
+    Ok(infos)
+}
+
+/// Calls `found` with each word and where its postings are; true if it stopped early.
+fn scan(
+    segment: &SegmentReader,
+    field: Field,
+    prefix: &str,
+    mut found: impl FnMut(&str, &TermInfo),
+) -> tantivy::Result<bool> {
+    let inverted = segment.inverted_index(field)?;
+    // The byte 0xFF is in no UTF-8 text: this is above everything that begins with the prefix.
+    let mut above = Vec::with_capacity(prefix.len() + 1);
+    above.extend_from_slice(prefix.as_bytes());
+    above.push(0xFF);
+    let mut stream = inverted.terms().range().ge(prefix).lt(&above).into_stream()?;
+    let mut scanned = 0;
+    while stream.advance() {
+        if scanned == MAX_SCANNED {
+            return Ok(true);
+        }
+        scanned += 1;
+        if let Ok(word) = std::str::from_utf8(stream.key())
+            && word.len() <= MAX_WORD_BYTES
+        {
+            found(word, stream.value());
+        }
+    }
+    Ok(false)
+}

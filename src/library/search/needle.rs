@@ -1,0 +1,141 @@
+//! What of a query can be seen in a text, and where it is.
+
+use tantivy::tokenizer::{TokenStream, Tokenizer};
+
+use crate::library::text::{WordTokenizer, is_lone};
+
+use super::query::{self, Node, Scope, Text};
+use super::rank::forms;
+
+/// A word or phrase to be found in a text; never without slots.
+#[derive(Clone, Debug)]
+pub struct Needle {
+    pub scope: Scope,
+    pub slots: Vec<Slot>,
+}
+
+/// What must stand at one place of a phrase; a single word is a phrase of one.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Words after the first slot.
+    pub offset: u32,
+    pub forms: Vec<Form>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Form {
+    Word(String),
+    Prefix(String),
+}
+
+/// Where a needle is in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Position of its first word.
+    pub position: u32,
+    /// Bytes.
+    pub from: usize,
+    pub to: usize,
+}
+
+impl Form {
+    fn matches(&self, token: &str) -> bool {
+        match self {
+            Self::Word(word) => token == word,
+            Self::Prefix(prefix) => token.starts_with(prefix.as_str()),
+        }
+    }
+}
+
+/// Everything that a query wants; what it excludes is not there to be seen.
+pub fn needles(root: Option<&Node>) -> Vec<Needle> {
+    let mut needles = Vec::new();
+    if let Some(root) = root {
+        gather(root, &mut needles);
+    }
+    needles
+}
+
+fn gather(node: &Node, needles: &mut Vec<Needle>) {
+    match node {
+        Node::Text(text) => needles.push(needle(text)),
+        Node::All(nodes) | Node::Any(nodes) => {
+            nodes.iter().for_each(|node| gather(node, needles));
+        }
+        Node::Not(_) | Node::Filter(_) => {}
+    }
+}
+
+fn needle(text: &Text) -> Needle {
+    let last = text.words.len() - 1;
+    let slots = text
+        .words
+        .iter()
+        .enumerate()
+        .map(|(index, (offset, word))| Slot {
+            offset: *offset,
+            forms: match text.form {
+                query::Form::Prefix if index == last => vec![Form::Prefix(word.clone())],
+                query::Form::Word if last == 0 => forms(word).into_iter().map(Form::Word).collect(),
+                _ => vec![Form::Word(word.clone())],
+            },
+        })
+        .collect();
+    Needle { scope: text.scope, slots }
+}
+
+/// All places in `text` where a needle is, in order.
+pub fn find(text: &str, needles: &[Needle], tokenizer: &mut WordTokenizer) -> Vec<Found> {
+    let mut seen: Vec<Vec<Vec<Found>>> =
+        needles.iter().map(|needle| vec![Vec::new(); needle.slots.len()]).collect();
+    let mut stream = tokenizer.token_stream(text);
+    while let Some(token) = stream.next() {
+        for (needle, slots) in needles.iter().zip(&mut seen) {
+            for (slot, places) in needle.slots.iter().zip(slots) {
+                if !slot.forms.iter().any(|form| form.matches(&token.text)) {
+                    continue;
+                }
+                let position = token.position as u32;
+                if places.last().is_none_or(|last| last.position < position) {
+                    let to = visible_end(text, slot, token.offset_from, token.offset_to);
+                    places.push(Found { position, from: token.offset_from, to });
+                }
+            }
+        }
+    }
+    let mut found: Vec<Found> = needles
+        .iter()
+        .zip(&seen)
+        .flat_map(|(needle, places)| assemble(needle, places))
+        .collect();
+    found.sort_unstable_by_key(|found| (found.from, found.to));
+    found
+}
+
+/// A single character of a dense script matches pairs, but only it is meant.
+fn visible_end(text: &str, slot: &Slot, from: usize, to: usize) -> usize {
+    match slot.forms.as_slice() {
+        [Form::Prefix(prefix)] if is_lone(prefix) => {
+            from + text[from..].chars().next().map_or(0, char::len_utf8)
+        }
+        _ => to,
+    }
+}
+
+/// The places at which every slot of a needle is at its distance.
+fn assemble(needle: &Needle, places: &[Vec<Found>]) -> Vec<Found> {
+    let Some((first, rest)) = places.split_first() else { return Vec::new() };
+    first
+        .iter()
+        .filter_map(|start| {
+            let mut whole = *start;
+            for (slot, places) in needle.slots[1..].iter().zip(rest) {
+                let at = places
+                    .binary_search_by_key(&(start.position + slot.offset), |found| found.position)
+                    .ok()?;
+                whole.to = whole.to.max(places[at].to);
+            }
+            Some(whole)
+        })
+        .collect()
+}

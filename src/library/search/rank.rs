@@ -1,0 +1,274 @@
+//! A query tree as a question to the index, and what makes one answer better than another.
+//!
+//! A word in the name counts most, then folders and tags, then the text; the word itself counts
+//! more than one that only shares its stem; words that stand close together count extra.
+
+use std::ops::Bound;
+
+use tantivy::query::{
+    BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur, PhrasePrefixQuery,
+    PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{Searcher, Term};
+
+use crate::library::FolderPath;
+use crate::library::text::{STEM_MARK, stem};
+
+use super::expand::expand;
+use super::fields::{Fields, ID, exact_folder_term};
+use super::query::{Filter, Form, Node, Scope, Text};
+
+const NAME: f32 = 4.0;
+const AROUND: f32 = 1.5;
+const BODY: f32 = 1.0;
+/// What a word of the same stem counts beside the word itself.
+const STEMMED: f32 = 0.4;
+/// A file found by a prefix, per field; a plain word scores about ten times this.
+const PREFIXED: f32 = 0.5;
+/// Words that a prefix may stand for.
+const MAX_EXPANSION: usize = 1024;
+const MAX_PHRASE_EXPANSION: u32 = 256;
+
+/// Words that may stand between those of a query for closeness to count.
+const CLOSE: u32 = 6;
+/// Queries of more words are so specific that closeness decides nothing.
+const MAX_CLOSE_WORDS: usize = 5;
+/// If even the rarest word is in more files, comparing positions costs more than it is worth.
+const MAX_CLOSE_FILES: u64 = 20_000;
+
+type Clause = (Occur, Box<dyn Query>);
+
+/// Turns trees into queries of one searcher.
+pub struct Ranker<'a> {
+    searcher: &'a Searcher,
+    fields: &'a Fields,
+    /// What the index could not wholly consider, one sentence each.
+    pub notes: Vec<String>,
+}
+
+impl<'a> Ranker<'a> {
+    pub fn new(searcher: &'a Searcher, fields: &'a Fields) -> Self {
+        Self { searcher, fields, notes: Vec::new() }
+    }
+
+    /// The whole query, inside `folder` if given.
+    pub fn query(
+        &mut self,
+        root: &Node,
+        folder: Option<&FolderPath>,
+    ) -> tantivy::Result<Box<dyn Query>> {
+        let nodes = match root {
+            Node::All(nodes) => nodes.as_slice(),
+            other => std::slice::from_ref(other),
+        };
+        let mut clauses = self.all(nodes)?;
+        if let Some(folder) = folder.filter(|folder| !folder.is_root()) {
+            let term = Term::from_field_text(self.fields.folder, &exact_folder_term(folder));
+            clauses.push((Occur::Must, unscored(plain(term))));
+        }
+        if let Some(close) = self.closeness(nodes)? {
+            clauses.push((Occur::Should, close));
+        }
+        Ok(Box::new(BooleanQuery::new(clauses)))
+    }
+
+    fn node(&mut self, node: &Node) -> tantivy::Result<Box<dyn Query>> {
+        Ok(match node {
+            Node::Text(text) => self.text(text)?,
+            Node::Filter(filter) => unscored(self.filter(filter)),
+            Node::All(nodes) => Box::new(BooleanQuery::new(self.all(nodes)?)),
+            Node::Not(_) => Box::new(BooleanQuery::new(self.all(std::slice::from_ref(node))?)),
+            Node::Any(nodes) => {
+                let parts = nodes.iter().map(|node| self.node(node)).collect::<Result<_, _>>()?;
+                Box::new(BooleanQuery::union(parts))
+            }
+        })
+    }
+
+    /// Exclusions exclude from what is required; if nothing is, from all files.
+    fn all(&mut self, nodes: &[Node]) -> tantivy::Result<Vec<Clause>> {
+        let mut clauses = Vec::with_capacity(nodes.len() + 1);
+        for node in nodes {
+            clauses.push(match node {
+                Node::Not(inner) => (Occur::MustNot, self.node(inner)?),
+                other => (Occur::Must, self.node(other)?),
+            });
+        }
+        if clauses.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            let every_file: Box<dyn Query> = Box::new(ExistsQuery::new(ID.to_owned(), false));
+            clauses.push((Occur::Must, unscored(every_file)));
+        }
+        Ok(clauses)
+    }
+
+    fn text(&mut self, text: &Text) -> tantivy::Result<Box<dyn Query>> {
+        let everywhere =
+            [(self.fields.name, NAME), (self.fields.around, AROUND), (self.fields.body, BODY)];
+        let fields = match text.scope {
+            Scope::Name => &everywhere[..1],
+            Scope::Anywhere => &everywhere[..],
+        };
+        let mut parts = Vec::new();
+        for &(field, weight) in fields {
+            match (text.form, text.words.as_slice()) {
+                (Form::Word, [(_, word)]) => self.word(field, weight, word, &mut parts)?,
+                (Form::Prefix, [(_, word)]) => self.prefix(field, weight, word, &mut parts)?,
+                (Form::Prefix, words) => parts.push(boosted(phrase_prefix(field, words), weight)),
+                (_, words) => {
+                    if let Some(phrase) = self.phrase(field, words, 0)? {
+                        parts.push(boosted(phrase, weight));
+                    }
+                }
+            }
+        }
+        Ok(match parts.len() {
+            0 => Box::new(EmptyQuery),
+            1 => parts.remove(0),
+            _ => Box::new(BooleanQuery::union(parts)),
+        })
+    }
+
+    fn is_there(&self, term: &Term) -> tantivy::Result<bool> {
+        Ok(self.searcher.doc_freq(term)? > 0)
+    }
+
+    fn word(
+        &self,
+        field: Field,
+        weight: f32,
+        word: &str,
+        parts: &mut Vec<Box<dyn Query>>,
+    ) -> tantivy::Result<()> {
+        for (index, form) in forms(word).into_iter().enumerate() {
+            let term = Term::from_field_text(field, &form);
+            if self.is_there(&term)? {
+                let share = if index == 0 { 1.0 } else { STEMMED };
+                parts.push(boosted(plain(term), weight * share));
+            }
+        }
+        Ok(())
+    }
+
+    fn prefix(
+        &mut self,
+        field: Field,
+        weight: f32,
+        prefix: &str,
+        parts: &mut Vec<Box<dyn Query>>,
+    ) -> tantivy::Result<()> {
+        let exact = Term::from_field_text(field, prefix);
+        if self.is_there(&exact)? {
+            parts.push(boosted(plain(exact), weight));
+        }
+        let expansion = expand(self.searcher, field, prefix, MAX_EXPANSION)?;
+        let note = format!(
+            "Too many words begin with \"{prefix}\"; the {MAX_EXPANSION} most common were taken."
+        );
+        if expansion.truncated && !self.notes.contains(&note) {
+            self.notes.push(note);
+        }
+        if !expansion.words.is_empty() {
+            let terms = expansion.words.iter().map(|word| Term::from_field_text(field, word));
+            let any = Box::new(TermSetQuery::new(terms));
+            parts.push(Box::new(ConstScoreQuery::new(any, weight * PREFIXED)));
+        }
+        Ok(())
+    }
+
+    /// Nothing if one of the words is not in the index at all.
+    fn phrase(
+        &self,
+        field: Field,
+        words: &[(u32, String)],
+        slop: u32,
+    ) -> tantivy::Result<Option<Box<dyn Query>>> {
+        let terms = terms_of(field, words);
+        for (_, term) in &terms {
+            if !self.is_there(term)? {
+                return Ok(None);
+            }
+        }
+        Ok(Some(match <[_; 1]>::try_from(terms) {
+            Ok([(_, term)]) => plain(term),
+            Err(terms) => Box::new(PhraseQuery::new_with_offset_and_slop(terms, slop)),
+        }))
+    }
+
+    /// What files gain in which the words of the query stand close together and in order.
+    fn closeness(&self, nodes: &[Node]) -> tantivy::Result<Option<Box<dyn Query>>> {
+        let words: Vec<(u32, String)> = nodes
+            .iter()
+            .filter_map(|node| match node {
+                Node::Text(Text { scope: Scope::Anywhere, form: Form::Word, words, .. }) => {
+                    <&[_; 1]>::try_from(words.as_slice()).ok().map(|[(_, word)]| word.clone())
+                }
+                _ => None,
+            })
+            .zip(0..)
+            .map(|(word, at)| (at, word))
+            .collect();
+        if !(2..=MAX_CLOSE_WORDS).contains(&words.len()) {
+            return Ok(None);
+        }
+        let mut rarest = u64::MAX;
+        for (_, term) in terms_of(self.fields.body, &words) {
+            rarest = rarest.min(self.searcher.doc_freq(&term)?);
+        }
+        if rarest > MAX_CLOSE_FILES {
+            return Ok(None);
+        }
+        self.phrase(self.fields.body, &words, CLOSE)
+    }
+
+    fn filter(&self, filter: &Filter) -> Box<dyn Query> {
+        let Fields { folder, kind, tag, modified, size, .. } = *self.fields;
+        let time = |time: i64| Term::from_field_i64(modified, time);
+        let bytes = |bytes: u64| Term::from_field_u64(size, bytes);
+        let (low, high) = match filter {
+            Filter::Folder(path) => return plain(Term::from_field_text(folder, path)),
+            Filter::Kind(name) => return plain(Term::from_field_text(kind, name)),
+            Filter::Tag(name) => return plain(Term::from_field_text(tag, name)),
+            Filter::After(at) => (Bound::Included(time(*at)), Bound::Unbounded),
+            Filter::Before(at) => (Bound::Unbounded, Bound::Excluded(time(*at))),
+            Filter::Larger(than) => (Bound::Excluded(bytes(*than)), Bound::Unbounded),
+            Filter::Smaller(than) => (Bound::Unbounded, Bound::Excluded(bytes(*than))),
+        };
+        Box::new(RangeQuery::new(low, high))
+    }
+}
+
+/// The tokens by which a word is found: itself first, then those of its stem; see
+/// [`text`](crate::library::text) for why these are all.
+pub fn forms(word: &str) -> Vec<String> {
+    match stem(word) {
+        Some(stem) => vec![word.to_owned(), format!("{STEM_MARK}{stem}"), stem],
+        None => vec![word.to_owned(), format!("{STEM_MARK}{word}")],
+    }
+}
+
+fn terms_of(field: Field, words: &[(u32, String)]) -> Vec<(usize, Term)> {
+    words
+        .iter()
+        .map(|(offset, word)| (*offset as usize, Term::from_field_text(field, word)))
+        .collect()
+}
+
+/// `words` has at least two.
+fn phrase_prefix(field: Field, words: &[(u32, String)]) -> Box<dyn Query> {
+    let mut query = PhrasePrefixQuery::new_with_offset(terms_of(field, words));
+    query.set_max_expansions(MAX_PHRASE_EXPANSION);
+    Box::new(query)
+}
+
+fn plain(term: Term) -> Box<dyn Query> {
+    Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs))
+}
+
+fn boosted(query: Box<dyn Query>, weight: f32) -> Box<dyn Query> {
+    Box::new(BoostQuery::new(query, weight))
+}
+
+fn unscored(query: Box<dyn Query>) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(query, 0.0))
+}

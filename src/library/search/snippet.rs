@@ -1,0 +1,235 @@
+//! Snippets: the best places of a hit, found by the index's positions instead of by reading its
+//! text, so that only the passages that are shown are ever loaded.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use tantivy::index::InvertedIndexReader;
+use tantivy::postings::{Postings, TermInfo};
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocAddress, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, Term};
+
+use crate::error::Result;
+use crate::library::text::WordTokenizer;
+
+use super::expand::expand_segment;
+use super::mark::{render, surroundings};
+use super::needle::{Form, Found, Needle, find, needles};
+use super::passage::Passages;
+use super::query::Scope;
+use super::window::{Window, best_windows};
+use super::{Fields, Parsed, unreadable};
+
+/// Occurrences of one needle that are looked at in one file.
+const MAX_OCCURRENCES: usize = 20_000;
+/// Words that a prefix stands for: so many are always looked up in a file, and so many if none
+/// of the former is in it.
+const USUAL_EXPANSION: usize = 32;
+const MAX_EXPANSION: usize = 1024;
+
+/// Makes the snippets of one page of hits; keeps what it has looked up between them.
+pub struct Snippets<'a> {
+    searcher: &'a Searcher,
+    fields: &'a Fields,
+    needles: Vec<Needle>,
+    tokenizer: WordTokenizer,
+    segments: HashMap<SegmentOrdinal, Segment>,
+}
+
+/// One segment's terms for the needles: by needle, slot, and form.
+struct Segment {
+    inverted: Arc<InvertedIndexReader>,
+    terms: Vec<Vec<Vec<TermInfo>>>,
+}
+
+impl<'a> Snippets<'a> {
+    /// `searcher` must be the one that proposed the hits: addresses are its own.
+    pub fn new(searcher: &'a Searcher, fields: &'a Fields, parsed: &Parsed) -> Self {
+        let mut needles = needles(parsed.root.as_ref());
+        needles.retain(|needle| needle.scope == Scope::Anywhere);
+        Self {
+            searcher,
+            fields,
+            needles,
+            tokenizer: WordTokenizer::default(),
+            segments: HashMap::new(),
+        }
+    }
+
+    /// At most `count` snippets of one hit, best first; if its text has no match, the beginning
+    /// of the text. `load` answers a passage by its number, or nothing if it is not there.
+    ///
+    /// # Errors
+    /// What `load` answers; and [`Kind::Internal`](crate::error::Kind::Internal) if the index
+    /// cannot be read.
+    pub fn of(
+        &mut self,
+        hit: DocAddress,
+        passages: &Passages,
+        count: usize,
+        mut load: impl FnMut(u32) -> Result<Option<String>>,
+    ) -> Result<Vec<String>> {
+        if passages.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut loaded: Option<(u32, String)> = None;
+        let mut snippets: Vec<String> = Vec::new();
+        for window in self.windows(hit, count).map_err(unreadable)? {
+            let Some((number, first)) = passages.locate(window.first) else { continue };
+            if loaded.as_ref().is_none_or(|(have, _)| *have != number) {
+                loaded = load(number)?.map(|text| (number, text));
+            }
+            let Some((_, text)) = &loaded else { continue };
+            let last = first + (window.last - window.first);
+            let snippet = self.around(text, first, last, number, passages);
+            snippets.extend(snippet.filter(|snippet| !snippets.contains(snippet)));
+        }
+        if snippets.is_empty()
+            && count > 0
+            && let Some(text) = load(0)?
+        {
+            snippets.extend(self.beginning(&text, passages));
+        }
+        Ok(snippets)
+    }
+
+    /// The snippet for the words from `first` to `last`, counted from the passage's beginning.
+    /// A passage that begins within a long word has one word more than the index counted, and
+    /// one whose text has changed since may have anything: then the nearest match is shown.
+    fn around(
+        &mut self,
+        text: &str,
+        first: u32,
+        last: u32,
+        number: u32,
+        passages: &Passages,
+    ) -> Option<String> {
+        let found = find(text, &self.needles, &mut self.tokenizer);
+        let nearest = found.iter().min_by_key(|found| found.position.abs_diff(first))?;
+        let near = |found: &&Found| (first..=last + 1).contains(&found.position);
+        let core = found
+            .iter()
+            .filter(near)
+            .map(|found| found.from..found.to)
+            .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
+            .unwrap_or(nearest.from..nearest.to);
+        Some(shown(text, core, &found, number, passages))
+    }
+
+    fn beginning(&mut self, text: &str, passages: &Passages) -> Option<String> {
+        let start = text.len() - text.trim_start().len();
+        if start == text.len() {
+            return None;
+        }
+        let found = find(text, &self.needles, &mut self.tokenizer);
+        Some(shown(text, start..start, &found, 0, passages))
+    }
+
+    fn windows(&mut self, hit: DocAddress, count: usize) -> tantivy::Result<Vec<Window>> {
+        if self.needles.is_empty() {
+            return Ok(Vec::new());
+        }
+        let segment = match self.segments.entry(hit.segment_ord) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => {
+                let reader = self.searcher.segment_reader(hit.segment_ord);
+                place.insert(Segment::look_up(reader, self.fields, &self.needles)?)
+            }
+        };
+        let mut occurrences = Vec::new();
+        for (index, needle) in self.needles.iter().enumerate() {
+            let length = needle.slots.last().map_or(0, |slot| slot.offset);
+            let starts = segment.occurrences(needle, index, hit.doc_id)?;
+            occurrences.extend(starts.into_iter().map(|at| (at, at + length, index)));
+        }
+        Ok(best_windows(occurrences, self.needles.len(), count))
+    }
+}
+
+impl Segment {
+    fn look_up(
+        reader: &SegmentReader,
+        fields: &Fields,
+        needles: &[Needle],
+    ) -> tantivy::Result<Self> {
+        let inverted = reader.inverted_index(fields.body)?;
+        let mut terms = Vec::with_capacity(needles.len());
+        for needle in needles {
+            let mut slots = Vec::with_capacity(needle.slots.len());
+            for slot in &needle.slots {
+                let mut infos = Vec::new();
+                for form in &slot.forms {
+                    match form {
+                        Form::Word(word) => infos
+                            .extend(inverted.get_term_info(&Term::from_field_text(fields.body, word))?),
+                        Form::Prefix(prefix) => {
+                            infos.extend(expand_segment(reader, fields.body, prefix, MAX_EXPANSION)?);
+                        }
+                    }
+                }
+                slots.push(infos);
+            }
+            terms.push(slots);
+        }
+        Ok(Self { inverted, terms })
+    }
+
+    /// Positions at which a needle begins in a file, in order.
+    fn occurrences(&self, needle: &Needle, index: usize, doc: DocId) -> tantivy::Result<Vec<u32>> {
+        let mut starts: Option<Vec<u32>> = None;
+        for (slot, infos) in needle.slots.iter().zip(&self.terms[index]) {
+            let positions = self.positions(infos, doc)?;
+            let starts = match &mut starts {
+                None => starts.insert(positions),
+                Some(starts) => {
+                    starts.retain(|at| positions.binary_search(&(at + slot.offset)).is_ok());
+                    starts
+                }
+            };
+            if starts.is_empty() {
+                break;
+            }
+        }
+        let mut starts = starts.unwrap_or_default();
+        starts.truncate(MAX_OCCURRENCES);
+        Ok(starts)
+    }
+
+    fn positions(&self, infos: &[TermInfo], doc: DocId) -> tantivy::Result<Vec<u32>> {
+        let mut positions = Vec::new();
+        for (nth, info) in infos.iter().enumerate() {
+            if nth >= USUAL_EXPANSION && !positions.is_empty() {
+                break;
+            }
+            let mut postings = self
+                .inverted
+                .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions)?;
+            if postings.doc() <= doc && postings.seek(doc) == doc {
+                postings.append_positions_with_offset(0, &mut positions);
+            }
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        Ok(positions)
+    }
+}
+
+fn shown(
+    text: &str,
+    core: std::ops::Range<usize>,
+    found: &[Found],
+    number: u32,
+    passages: &Passages,
+) -> String {
+    let part = surroundings(text, core);
+    let begins = number == 0 && text[..part.start].trim().is_empty();
+    let ends = number as usize + 1 == passages.len() && text[part.end..].trim().is_empty();
+    let html = render(text, part, found);
+    format!(
+        "{}{}{}",
+        if begins { "" } else { "… " },
+        html.trim(),
+        if ends { "" } else { " …" }
+    )
+}
