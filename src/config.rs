@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::library::Settings;
 
 const PREFIX: &str = "WHARFSIDE_";
 
@@ -62,6 +63,11 @@ pub const VARIABLES: &[Variable] = &[
         name: "TRASH_DAYS",
         default: "30",
         help: "days after which files in the trash are purged",
+    },
+    Variable {
+        name: "GRACE_MINUTES",
+        default: "60",
+        help: "how long contents that nothing names and leftovers of cut-off uploads are kept",
     },
     Variable {
         name: "INDEX_MEMORY",
@@ -118,6 +124,7 @@ pub struct Config {
     pub stall: Duration,
     pub drain: Duration,
     pub trash: Duration,
+    pub grace: Duration,
     /// Bytes.
     pub index_memory: usize,
     /// Bytes.
@@ -128,6 +135,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// What the library is opened with.
+    pub fn library(&self) -> Settings {
+        Settings {
+            root: self.storage_dir.clone(),
+            release: self.release.clone(),
+            index_memory: self.index_memory,
+            facts_cache: self.facts_cache,
+            grace: self.grace,
+        }
+    }
+
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -135,7 +153,9 @@ impl Config {
     pub fn from_env() -> Result<Self> {
         let mut vars = Vec::new();
         for (name, value) in std::env::vars_os() {
-            let Ok(name) = name.into_string() else { continue };
+            let Ok(name) = name.into_string() else {
+                continue;
+            };
             let known = name.starts_with(PREFIX) || VARIABLES.iter().any(|v| v.name == name);
             match value.into_string() {
                 Ok(value) => vars.push((name, value)),
@@ -155,7 +175,9 @@ impl Config {
         let vars: Vec<(String, String)> = vars.into_iter().collect();
         refuse_unknown(&vars)?;
         let get = |name: &str| -> Option<&str> {
-            let prefixed = vars.iter().find(|(n, _)| n.strip_prefix(PREFIX) == Some(name));
+            let prefixed = vars
+                .iter()
+                .find(|(n, _)| n.strip_prefix(PREFIX) == Some(name));
             let bare = || vars.iter().find(|(n, _)| n == name);
             prefixed
                 .or_else(bare)
@@ -205,6 +227,7 @@ impl Config {
             }
         };
         let trash_days = parse::<u32>(&get, "TRASH_DAYS", "a whole number of days")?.unwrap_or(30);
+        let grace = parse::<u32>(&get, "GRACE_MINUTES", "a whole number of minutes")?.unwrap_or(60);
         let stall = seconds("STALL_SECONDS", 30)?;
         if stall.is_zero() {
             return Err(bad("STALL_SECONDS", "0", "at least 1"));
@@ -221,6 +244,7 @@ impl Config {
             stall,
             drain: seconds("DRAIN_SECONDS", 25)?,
             trash: Duration::from_secs(u64::from(trash_days) * 86_400),
+            grace: Duration::from_secs(u64::from(grace) * 60),
             index_memory: memory("INDEX_MEMORY", 32 << 20, 16 << 20)?,
             facts_cache: memory("FACTS_CACHE", 16 << 20, 1 << 20)?,
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
@@ -238,15 +262,22 @@ pub fn help() -> String {
     let width = VARIABLES.iter().map(|v| v.name.len()).max().unwrap_or(0);
     let mut text = String::from("Environment:\n");
     for v in VARIABLES {
-        text.push_str(&format!("  {:width$}  {} [default: {}]\n", v.name, v.help, v.default));
+        text.push_str(&format!(
+            "  {:width$}  {} [default: {}]\n",
+            v.name, v.help, v.default
+        ));
     }
-    text.push_str("\nEach may also be written with the prefix WHARFSIDE_, which wins over the bare name.");
+    text.push_str(
+        "\nEach may also be written with the prefix WHARFSIDE_, which wins over the bare name.",
+    );
     text
 }
 
 /// Reads `500`, `500MB`, `2 GiB`; decimal units are powers of 1000, binary ones of 1024.
 pub fn parse_bytes(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let number: u64 = text[..digits].parse().ok()?;
     let unit: u64 = match text[digits..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1,
@@ -279,7 +310,9 @@ fn bad(name: &str, value: &str, right: &str) -> Error {
 
 fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
     for (name, _) in vars {
-        let Some(bare) = name.strip_prefix(PREFIX) else { continue };
+        let Some(bare) = name.strip_prefix(PREFIX) else {
+            continue;
+        };
         if VARIABLES.iter().any(|v| v.name == bare) {
             continue;
         }

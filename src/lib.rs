@@ -8,4 +8,6 @@ pub mod error;
 pub mod extract;
 pub mod library;
 pub mod store;
+pub mod upkeep;
 pub mod web;
+pub mod worker;

@@ -1,169 +1,134 @@
 //! The app's domain: files with paths, versions, tags and trash, found by what they say.
+//!
+//! What a file contains is a blob, what it is called a row of the catalog, what it says a
+//! document of the index, and what it is (its facts) an entry of the key-value store. The first
+//! two are the truth; the others follow through the outbox.
 
+mod arranging;
+mod catalog;
+mod collecting;
 mod entry;
+mod facts;
+mod files;
+mod finding;
+mod listing;
+mod outbox;
 mod path;
+mod persistence;
 pub mod search;
 pub mod text;
 
-use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Version,
 };
+pub use facts::Facts;
+pub(crate) use facts::{note_progress, put as put_facts};
+pub use files::{Content, Upload};
+pub use listing::MAX_PAGE;
+pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
+pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
 
 use crate::error::Result;
-use crate::store::Digest;
+use crate::extract;
+use crate::store::sql::Migration;
+use crate::store::{Options, Report, Store, now_ms};
+use search::Fields;
+
+/// The catalog's schema, step by step; each only adds.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    sql: include_str!("schema/001_files.sql"),
+    compatible_back_to: 0,
+}];
+
+/// How a library is opened.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The directory that outlives releases.
+    pub root: PathBuf,
+    /// Name of this release.
+    pub release: String,
+    /// Bytes for the index writer.
+    pub index_memory: usize,
+    /// Bytes for cached facts.
+    pub facts_cache: usize,
+    /// How long unnamed contents and unfinished uploads are kept.
+    pub grace: Duration,
+}
 
 /// A cheap handle on the library; clones share everything.
 #[derive(Clone)]
-pub struct Library {}
-
-/// An upload on its way to disk.
-pub struct Upload {}
-
-impl Upload {
-    pub fn append(&mut self, _bytes: &[u8]) -> Result<()> {
-        todo!()
-    }
-    /// Bytes so far.
-    pub fn len(&self) -> u64 {
-        todo!()
-    }
+pub struct Library {
+    pub(crate) store: Store,
+    fields: Fields,
+    root: Arc<Path>,
+    report: Arc<Report>,
 }
 
-/// A stored content, opened for reading; `file` is positioned at 0 and stays readable even if
-/// the content is purged meanwhile.
-pub struct Content {
-    pub file: File,
-    pub size: u64,
-    pub sha256: Digest,
-    pub media_type: String,
-    pub modified_ms: Millis,
-    /// Last segment of the path.
-    pub name: String,
-}
-
-/// A cursor-paged list.
+/// A part of a list, and how to get the next.
+#[derive(Clone, Debug)]
 pub struct Page<T> {
     pub items: Vec<T>,
+    /// Pass back to get the next page; absent on the last one.
     pub next: Option<String>,
 }
 
 impl Library {
-    /// Begins an upload; nothing is visible until [`add`](Self::add).
-    pub fn upload(&self) -> Result<Upload> {
-        todo!()
+    /// Opens the stores for this release and takes a boot number.
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let (fields, spec) = finding::index();
+        let (store, report) = Store::open(Options {
+            root: &settings.root,
+            release: &settings.release,
+            migrations: MIGRATIONS,
+            index: spec,
+            index_memory: settings.index_memory,
+            kv_cache: settings.facts_cache,
+            staging_grace: settings.grace,
+        })?;
+        Ok(Self {
+            store,
+            fields,
+            root: settings.root.as_path().into(),
+            report: Arc::new(report),
+        })
     }
-    /// Makes an upload durable and visible. The receipt's `version` is 1 for a new file.
-    pub fn add(&self, _upload: Upload, _file: NewFile) -> Result<Receipt> {
-        todo!()
+
+    /// What this start found, repaired and rebuilt.
+    pub fn report(&self) -> &Report {
+        &self.report
     }
-    /// Whether the file is in the trash or not, it is found by id.
-    pub fn entry(&self, _id: FileId) -> Result<Entry> {
-        todo!()
+
+    /// Number of this process's boot.
+    pub fn boot(&self) -> u64 {
+        self.store.boots.current().number
     }
-    /// The live file at a path.
-    pub fn entry_at(&self, _path: &FilePath) -> Result<Entry> {
-        todo!()
+
+    /// The stores underneath, for what is not about files.
+    pub fn store(&self) -> &Store {
+        &self.store
     }
-    /// The current content, or that of one version.
-    pub fn content(&self, _id: FileId, _version: Option<u32>) -> Result<Content> {
-        todo!()
+
+    /// Notes the orderly end and closes the stores.
+    pub fn close(&self) {
+        self.store.close();
     }
-    /// Content of the live file at a path, in one look-up.
-    pub fn content_at(&self, _path: &FilePath) -> Result<Content> {
-        todo!()
-    }
-    pub fn list(
-        &self,
-        _folder: &FolderPath,
-        _sort: Sort,
-        _cursor: Option<&str>,
-        _limit: usize,
-    ) -> Result<Listing> {
-        todo!()
-    }
-    /// The files stored last, newest first.
-    pub fn recent(&self, _limit: usize) -> Result<Vec<Entry>> {
-        todo!()
-    }
-    /// Newest first.
-    pub fn versions(&self, _id: FileId) -> Result<Vec<Version>> {
-        todo!()
-    }
-    /// Makes an older content current again, as a new version.
-    pub fn restore_version(&self, _id: FileId, _number: u32, _actor: &str) -> Result<Receipt> {
-        todo!()
-    }
-    /// Conflict if the path is taken.
-    pub fn rename(&self, _id: FileId, _to: &FilePath, _actor: &str) -> Result<Entry> {
-        todo!()
-    }
-    /// Moves every file below `from`; answers how many. Conflict (and nothing moved) if any
-    /// target is taken.
-    pub fn rename_folder(&self, _from: &FolderPath, _to: &FolderPath, _actor: &str) -> Result<u64> {
-        todo!()
-    }
-    /// Replaces the tags.
-    pub fn set_tags(&self, _id: FileId, _tags: &[String], _actor: &str) -> Result<Entry> {
-        todo!()
-    }
-    pub fn trash(&self, _id: FileId, _actor: &str) -> Result<Entry> {
-        todo!()
-    }
-    /// Puts a trashed file back; Conflict if its path was taken meanwhile.
-    pub fn restore(&self, _id: FileId, _actor: &str) -> Result<Entry> {
-        todo!()
-    }
-    /// Ends a trashed file for good, with all its versions.
-    pub fn purge(&self, _id: FileId, _actor: &str) -> Result<()> {
-        todo!()
-    }
-    /// Purges everything that has been in the trash for longer than `age`; answers how many.
-    pub fn purge_older_than(&self, _age: Duration, _actor: &str) -> Result<u64> {
-        todo!()
-    }
-    /// The trash, most recently deleted first.
-    pub fn trashed(&self, _cursor: Option<&str>, _limit: usize) -> Result<Page<Entry>> {
-        todo!()
-    }
-    /// What is known about a content: whether its words could be read, and why not.
-    pub fn facts(&self, _digest: &Digest) -> Result<Option<Facts>> {
-        todo!()
-    }
-    pub fn search(&self, _request: &search::Request) -> Result<search::Results> {
-        todo!()
-    }
-    /// Highest sequence that the search index has applied: a file is searchable once this has
-    /// reached its sequence.
-    pub fn searchable_through(&self) -> u64 {
-        todo!()
+
+    fn change(&self, actor: &str) -> catalog::Change {
+        catalog::Change {
+            actor: actor.to_owned(),
+            at_ms: now_ms(),
+            boot: self.boot(),
+        }
     }
 }
 
-/// What extraction found out about one content, by digest. A later release may add fields.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(default)]
-pub struct Facts {
-    /// Version of the extractor that read it.
-    pub extractor: u32,
-    /// Bytes of the content.
-    pub size: u64,
-    pub media_type: String,
-    /// How the text was encoded, e.g. `windows-1252`, when it is text.
-    pub encoding: Option<String>,
-    /// Number of words that can be searched.
-    pub words: u64,
-    /// Whether the text goes on beyond what is indexed.
-    pub truncated: bool,
-    /// Why only the name is searchable, in words for a person; absent when the text is.
-    pub name_only: Option<String>,
-}
-
-impl Default for Facts {
-    fn default() -> Self {
-        Self { extractor: 0, size: 0, media_type: "application/octet-stream".into(), encoding: None, words: 0, truncated: false, name_only: None }
-    }
-}
+#[cfg(test)]
+mod tests;

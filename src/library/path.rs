@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(path.name(), "q3 überblick.pdf");
         let above: Vec<_> = path.folder().ancestors().map(String::from).collect();
         assert_eq!(above, ["reports/2026", "reports", ""]);
-        assert_eq!(FilePath::parse("a").unwrap().folder(), FolderPath::default());
+        assert_eq!(
+            FilePath::parse("a").unwrap().folder(),
+            FolderPath::default()
+        );
     }
 
     #[test]

@@ -115,6 +115,14 @@ impl Blobs {
         Ok(Self(Arc::new(Inner { shelves, staging })))
     }
 
+    /// Whether both directories are still there: a quick look, for readiness.
+    pub fn check(&self) -> Result<()> {
+        for dir in [self.0.shelves.root(), self.0.staging.as_path()] {
+            fs::metadata(dir).map_err(|e| failed("inspecting", dir, e))?;
+        }
+        Ok(())
+    }
+
     /// Begins a content; it is nowhere to be seen until it is sealed.
     pub fn stage(&self) -> Result<Stage> {
         Stage::create(&self.0.staging)

@@ -4,7 +4,7 @@
 
 use crate::error::Result;
 
-/// Every point, in the order in which an upload passes them.
+/// Every point, by the path that passes it.
 pub const POINTS: &[&str] = &[
     "blob.staged",
     "blob.appended",
@@ -15,6 +15,21 @@ pub const POINTS: &[&str] = &[
     "blob.durable",
     "blob.removed",
     "blob.forgotten",
+    "upload.sealed",
+    "upload.committed",
+    "sql.migrated",
+    "kv.created",
+    "kv.written",
+    "boot.numbered",
+    "boot.recorded",
+    "boot.sealed",
+    "index.created",
+    "index.extracted",
+    "index.facts_written",
+    "index.added",
+    "index.prepared",
+    "index.committed",
+    "collect.removed",
 ];
 
 #[cfg(feature = "crash-points")]

@@ -55,7 +55,9 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            Error::invalid("A SHA-256 digest is written as 64 hexadecimal digits, as sha256sum does.")
+            Error::invalid(
+                "A SHA-256 digest is written as 64 hexadecimal digits, as sha256sum does.",
+            )
         };
         if text.len() != 64 || !text.is_ascii() {
             return Err(wrong());

@@ -1,7 +1,368 @@
-//! The kit: four embedded engines made durable and safe to share between two releases.
+//! The kit: four embedded engines made durable, and safe to share between two releases.
+//!
+//! It knows nothing of files, folders or users; `examples/guestbook.rs` is a different app on
+//! the same kit. A tour, from the ground up:
+//!
+//! - [`mount`]: what the directory really is, and what to do if it will not last.
+//! - [`blobs`]: contents on the filesystem, named by their SHA-256, never changed once there.
+//! - [`sql`]: SQLite for what must not be lost. [`Sql::write`] returns when it is durable.
+//! - [`kv`]: redb for what can be rebuilt or may expire.
+//! - [`index`]: tantivy for finding. Everyone searches; the holder of the [`Lease`] writes.
+//! - [`boots`]: sentinels in all four, read back by the next start.
+//! - [`wake`]: how one process learns at once that another committed.
+//!
+//! ```no_run
+//! use wharfside::store::{Options, Store, index, sql::Migration};
+//! # fn main() -> wharfside::error::Result<()> {
+//! let (store, report) = Store::open(Options {
+//!     root: "./storage".as_ref(),
+//!     release: "a1b2c3",
+//!     migrations: &[Migration {
+//!         sql: "CREATE TABLE note (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT",
+//!         compatible_back_to: 0,
+//!     }],
+//!     index: index::Spec::default(),
+//!     index_memory: 16 << 20,
+//!     kv_cache: 8 << 20,
+//!     staging_grace: std::time::Duration::from_secs(3600),
+//! })?;
+//! store.sql.write(|c| Ok(c.execute("INSERT INTO note (text) VALUES ('hello')", [])?))?;
+//! println!("boot {}, repaired: {:?}", store.boots.current().number, report.repairs);
+//! store.close();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Durability, argued by cases. *Killed at any instruction*: blobs appear by rename after their
+//! bytes are synced; SQLite, redb and tantivy commit atomically; flocks die with their holder.
+//! *Power lost*: what was answered had been fsynced, the directory entry included. *Disk full*:
+//! the write fails, its traces are removed, and nothing that was there is touched. Assumed: a
+//! local filesystem on one host, whose fsync does what it says.
 
 pub mod blobs;
+pub mod boots;
 pub mod crash;
 mod digest;
+mod identity;
+pub mod index;
+pub mod kv;
+pub mod mount;
+pub mod sql;
+mod sync;
+pub mod wake;
 
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+pub use blobs::Blobs;
+pub use boots::Boots;
 pub use digest::Digest;
+pub use identity::Identity;
+pub use index::{Index, Lease};
+pub use kv::Kv;
+pub use mount::Mount;
+pub use sql::Sql;
+use wake::{Changes, Wake};
+
+use crate::error::{Error, Result};
+
+/// How long a start waits for the facts store before it goes on without.
+const KV_PATIENCE: Duration = Duration::from_millis(1500);
+const HEARTBEAT: Duration = Duration::from_secs(15);
+const SWEEP: Duration = Duration::from_secs(10 * 60);
+const FOLLOW: Duration = Duration::from_millis(100);
+
+/// What a store is opened with.
+pub struct Options<'a> {
+    /// The directory that outlives releases.
+    pub root: &'a Path,
+    /// Name of this release, for the boot ledger.
+    pub release: &'a str,
+    pub migrations: &'a [sql::Migration],
+    pub index: index::Spec,
+    /// Bytes for the index writer; at least 15 MB.
+    pub index_memory: usize,
+    /// Bytes of redb's cache.
+    pub kv_cache: usize,
+    /// Age below which leftovers in `staging/` are left alone, locked or not.
+    pub staging_grace: Duration,
+}
+
+/// The open stores. Clones share everything.
+#[derive(Clone)]
+pub struct Store {
+    pub identity: Identity,
+    pub mount: Arc<Mount>,
+    pub blobs: Blobs,
+    pub sql: Sql,
+    pub kv: Kv,
+    pub index: Index,
+    pub boots: Boots,
+    wake: Arc<Wake>,
+    follower: Arc<Follower>,
+}
+
+/// What an open found, repaired and rebuilt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    pub schema: sql::Found,
+    /// One sentence each; empty when there was nothing to do.
+    pub repairs: Vec<String>,
+}
+
+impl Store {
+    /// Opens everything, in the order that keeps a killed start harmless: the directory's
+    /// identity, blobs, the catalog (migrated), the facts, the index, and last the boot that
+    /// claims all of them are there.
+    ///
+    /// # Errors
+    /// [`Kind::Incompatible`](crate::error::Kind::Incompatible) when this release cannot run on this directory; what is there is untouched.
+    pub fn open(options: Options<'_>) -> Result<(Self, Report)> {
+        let root = options.root;
+        Mount::prepare(root)?;
+        let mount = Mount::inspect(root)?;
+        let identity = Identity::establish(root)?;
+        let backups = root.join("backups");
+        std::fs::create_dir_all(&backups).map_err(|e| Error::io("creating", &backups, e))?;
+        let wake = Arc::new(Wake::open(root)?);
+        let blobs = Blobs::open(root)?;
+        let grace = options.staging_grace;
+        let swept = blobs.sweep_staging(grace)?;
+        let catalog = root.join("catalog.sqlite");
+        let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
+        sql.write(boots::create_table)?;
+        let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
+        let index = Index::open(root, options.index, options.index_memory)?;
+        let boots = Boots::record(root, options.release, &sql, &blobs)?;
+        let followed = Followed {
+            sql: sql.clone(),
+            kv: kv.clone(),
+            index: index.clone(),
+            boots: boots.clone(),
+            blobs: blobs.clone(),
+            grace,
+        };
+        let follower = Follower::start(followed, &wake)?;
+        let mut repairs = kv.repairs();
+        repairs.extend(index.repairs());
+        if swept.files > 0 {
+            repairs.push(format!(
+                "{} abandoned uploads ({} bytes) were removed from staging/.",
+                swept.files, swept.bytes
+            ));
+        }
+        let store = Self {
+            identity,
+            mount: Arc::new(mount),
+            blobs,
+            sql,
+            kv,
+            index,
+            boots,
+            wake,
+            follower: Arc::new(follower),
+        };
+        Ok((store, Report { schema, repairs }))
+    }
+
+    /// Opens what is there to look at it: no boot, no migration, no repair, no sweeping.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::error::Kind::NotFound) where no release has started yet.
+    pub fn attach(options: Options<'_>) -> Result<(Self, Report)> {
+        let root = options.root;
+        let mount = Mount::inspect(root)?;
+        let catalog = root.join("catalog.sqlite");
+        if !catalog.exists() {
+            return Err(Error::not_found(format!(
+                "No release has started on {} yet.",
+                root.display()
+            )));
+        }
+        let identity = Identity::establish(root)?;
+        let wake = Arc::new(Wake::open(root)?);
+        let blobs = Blobs::open(root)?;
+        let (sql, schema) = Sql::attach(&catalog, options.migrations, wake.clone())?;
+        let kv = Kv::attach(root, options.kv_cache, KV_PATIENCE)?;
+        let index = Index::attach(root, options.index, options.index_memory)?;
+        let boots = Boots::observe(root, options.release, &sql)?;
+        let repairs = index
+            .refresh()
+            .err()
+            .map(|error| error.sentence().to_owned());
+        let store = Self {
+            identity,
+            mount: Arc::new(mount),
+            blobs,
+            sql,
+            kv,
+            index,
+            boots,
+            wake,
+            follower: Arc::new(Follower::absent()),
+        };
+        let report = Report {
+            schema,
+            repairs: repairs.into_iter().collect(),
+        };
+        Ok((store, report))
+    }
+
+    /// Reads back what earlier boots wrote, store by store.
+    pub fn verify(&self) -> Result<Vec<boots::StoreProof>> {
+        self.boots
+            .verify(&self.sql, &self.kv, &self.index, &self.blobs)
+    }
+
+    /// Counts commits of any process; see [`Changes::wait`].
+    pub fn changes(&self) -> Changes {
+        self.wake.changes()
+    }
+
+    /// Tells every process to look at the index again.
+    pub fn announce(&self) {
+        self.wake.ring();
+    }
+
+    /// Notes the orderly end in the ledger, then closes in reverse order of opening.
+    pub fn close(&self) {
+        self.follower.stop();
+        if let Err(error) = self.boots.end(&self.sql) {
+            tracing::warn!(%error, "the end of this boot could not be noted");
+        }
+        self.kv.close();
+        self.sql.close();
+    }
+}
+
+/// The thread that follows the other processes: their commits, their index, and our heartbeat.
+struct Follower {
+    stop: Arc<AtomicBool>,
+    changes: Changes,
+    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Follower {
+    fn start(followed: Followed, wake: &Wake) -> Result<Self> {
+        let reader = followed.sql.reader()?;
+        let watch = wake.watch(move || {
+            reader
+                .pragma_query_value(None, "data_version", |row| row.get(0))
+                .ok()
+        })?;
+        let stop = Arc::new(AtomicBool::new(false));
+        let changes = wake.changes();
+        let thread = std::thread::Builder::new()
+            .name("follower".into())
+            .spawn({
+                let (stop, changes) = (stop.clone(), changes.clone());
+                move || {
+                    let _watch = watch;
+                    followed.follow(&changes, &stop);
+                }
+            })
+            .map_err(|e| Error::internal("The follower thread could not be started.").because(e))?;
+        Ok(Self {
+            stop,
+            changes,
+            thread: std::sync::Mutex::new(Some(thread)),
+        })
+    }
+
+    /// For a store that is only looked at.
+    fn absent() -> Self {
+        Self {
+            stop: Arc::default(),
+            changes: Changes::default(),
+            thread: std::sync::Mutex::new(None),
+        }
+    }
+
+    fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.changes.announce();
+        if let Some(thread) = sync::lock(&self.thread).take() {
+            // A panic of the follower was logged when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Follower {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What the follower's thread works on.
+struct Followed {
+    sql: Sql,
+    kv: Kv,
+    index: Index,
+    boots: Boots,
+    blobs: Blobs,
+    grace: Duration,
+}
+
+impl Followed {
+    fn follow(&self, changes: &Changes, stop: &AtomicBool) {
+        let (mut beaten, mut swept) = (Instant::now(), Instant::now());
+        while !stop.load(Ordering::Relaxed) {
+            let seen = changes.seen();
+            if let Err(error) = self.index.refresh() {
+                tracing::debug!(%error, "the index could not be refreshed yet");
+            }
+            if self.kv.state() == kv::State::Open
+                && let Err(error) = self.boots.settle(&self.sql, &self.kv)
+            {
+                tracing::debug!(%error, "this boot's sentinel is not in the facts store yet");
+            }
+            if beaten.elapsed() >= HEARTBEAT {
+                beaten = Instant::now();
+                if let Err(error) = self.boots.beat(&self.sql) {
+                    tracing::warn!(%error, "the heartbeat could not be written");
+                }
+            }
+            if swept.elapsed() >= SWEEP {
+                swept = Instant::now();
+                if let Err(error) = self.blobs.sweep_staging(self.grace) {
+                    tracing::warn!(%error, "staging/ could not be swept");
+                }
+            }
+            changes.wait(seen, FOLLOW);
+        }
+    }
+}
+
+/// Makes a file's name durable: fsync of the directory it is in.
+pub(crate) fn sync_parent(path: &Path) -> Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    std::fs::File::open(parent)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|e| Error::io("syncing", parent, e))
+}
+
+/// Writes a small file so that it is there whole or not at all, and stays.
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> Result<()> {
+    let partial = path.with_extension(format!("partial-{}", uuid::Uuid::new_v4().simple()));
+    let written = std::fs::File::create_new(&partial).and_then(|mut file| {
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        let _ = std::fs::remove_file(&partial);
+        return Err(Error::io("writing", path, error));
+    }
+    std::fs::rename(&partial, path).map_err(|e| Error::io("renaming", &partial, e))?;
+    sync_parent(path)
+}
+
+/// Milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> i64 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |age| age.as_millis() as i64)
+}

@@ -102,10 +102,17 @@ impl SegmentCollector for BestOfSegment {
         self.total += 1;
         // Columns are read only for what can still be among the best.
         let full = self.best.len() >= self.wanted;
-        if full && self.best.peek().is_none_or(|Reverse(worst)| score < worst.score) {
+        if full
+            && self
+                .best
+                .peek()
+                .is_none_or(|Reverse(worst)| score < worst.score)
+        {
             return;
         }
-        let Some((ids, times)) = &self.columns else { return };
+        let Some((ids, times)) = &self.columns else {
+            return;
+        };
         let Some(id) = ids.first(doc) else { return };
         let candidate = Match {
             score,
@@ -114,7 +121,11 @@ impl SegmentCollector for BestOfSegment {
             address: DocAddress::new(self.segment, doc),
         };
         if full {
-            if self.best.peek().is_some_and(|Reverse(worst)| candidate > *worst) {
+            if self
+                .best
+                .peek()
+                .is_some_and(|Reverse(worst)| candidate > *worst)
+            {
                 self.best.pop();
                 self.best.push(Reverse(candidate));
             }
@@ -124,6 +135,9 @@ impl SegmentCollector for BestOfSegment {
     }
 
     fn harvest(self) -> Self::Fruit {
-        (self.total, self.best.into_iter().map(|Reverse(found)| found).collect())
+        (
+            self.total,
+            self.best.into_iter().map(|Reverse(found)| found).collect(),
+        )
     }
 }

@@ -38,14 +38,19 @@ pub fn expand(
             }
         })?;
     }
-    let mut words: Vec<(u64, String)> =
-        files.into_iter().map(|(word, count)| (count, word)).collect();
+    let mut words: Vec<(u64, String)> = files
+        .into_iter()
+        .map(|(word, count)| (count, word))
+        .collect();
     if words.len() > limit {
         truncated = true;
         words.select_nth_unstable_by(limit, |a, b| b.cmp(a));
         words.truncate(limit);
     }
-    Ok(Expansion { words: words.into_iter().map(|(_, word)| word).collect(), truncated })
+    Ok(Expansion {
+        words: words.into_iter().map(|(_, word)| word).collect(),
+        truncated,
+    })
 }
 
 /// As [`expand`] for one segment, most common first, ready to have their postings read.
@@ -74,7 +79,12 @@ fn scan(
     let mut above = Vec::with_capacity(prefix.len() + 1);
     above.extend_from_slice(prefix.as_bytes());
     above.push(0xFF);
-    let mut stream = inverted.terms().range().ge(prefix).lt(&above).into_stream()?;
+    let mut stream = inverted
+        .terms()
+        .range()
+        .ge(prefix)
+        .lt(&above)
+        .into_stream()?;
     let mut scanned = 0;
     while stream.advance() {
         if scanned == MAX_SCANNED {

@@ -117,7 +117,11 @@ fn folder_terms(folder: &FolderPath) -> Vec<String> {
         .ancestors()
         .filter(|ancestor| !ancestor.is_root())
         .flat_map(|ancestor| {
-            [exact_folder_term(&ancestor), fold(ancestor.as_str()), fold(ancestor.name())]
+            [
+                exact_folder_term(&ancestor),
+                fold(ancestor.as_str()),
+                fold(ancestor.name()),
+            ]
         })
         .collect();
     terms.sort_unstable();

@@ -12,7 +12,11 @@ const SNIPPET_CHARS: usize = 200;
 
 /// A file's name, or another short text, with what the query wants in it marked.
 pub fn highlight(parsed: &Parsed, text: &str) -> String {
-    let found = find(text, &needles(parsed.root.as_ref()), &mut WordTokenizer::default());
+    let found = find(
+        text,
+        &needles(parsed.root.as_ref()),
+        &mut WordTokenizer::default(),
+    );
     render(text, 0..text.len(), &found)
 }
 
@@ -78,19 +82,30 @@ pub fn surroundings(text: &str, core: Range<usize>) -> Range<usize> {
     let used = text[before..core.start].chars().count();
     let after = forth(text, core.end, spare - used);
     let unused = spare - used - text[core.end..after].chars().count();
-    let before = if after == text.len() { back(text, before, unused) } else { before };
+    let before = if after == text.len() {
+        back(text, before, unused)
+    } else {
+        before
+    };
     tidy_start(text, before, core.start)..tidy_end(text, core.end, after)
 }
 
 fn back(text: &str, from: usize, chars: usize) -> usize {
     match chars {
         0 => from,
-        _ => text[..from].char_indices().rev().nth(chars - 1).map_or(0, |(at, _)| at),
+        _ => text[..from]
+            .char_indices()
+            .rev()
+            .nth(chars - 1)
+            .map_or(0, |(at, _)| at),
     }
 }
 
 fn forth(text: &str, from: usize, chars: usize) -> usize {
-    text[from..].char_indices().nth(chars).map_or(text.len(), |(at, _)| from + at)
+    text[from..]
+        .char_indices()
+        .nth(chars)
+        .map_or(text.len(), |(at, _)| from + at)
 }
 
 fn tidy_start(text: &str, cut: usize, core: usize) -> usize {
@@ -98,11 +113,16 @@ fn tidy_start(text: &str, cut: usize, core: usize) -> usize {
         return cut;
     }
     let next = text[cut..core].char_indices().map(|(at, _)| cut + at);
-    next.into_iter().find(|&at| !splits_word(text, at)).unwrap_or(core)
+    next.into_iter()
+        .find(|&at| !splits_word(text, at))
+        .unwrap_or(core)
 }
 
 fn tidy_end(text: &str, core: usize, cut: usize) -> usize {
-    let mut backwards = text[core..cut].char_indices().rev().map(|(at, _)| core + at);
+    let mut backwards = text[core..cut]
+        .char_indices()
+        .rev()
+        .map(|(at, _)| core + at);
     if !splits_word(text, cut) {
         return cut;
     }

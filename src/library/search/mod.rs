@@ -22,7 +22,7 @@ use self::rank::Ranker;
 use super::{Entry, FileId, FolderPath};
 use crate::error::{Error, Result};
 
-pub use fields::{Fields, Source};
+pub use fields::{Fields, ID, Source};
 pub use mark::highlight;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use query::{MAX_QUERY_BYTES, Parsed, parse};
@@ -100,9 +100,13 @@ pub fn execute(
         .skip(offset)
         .map(|found| (found.id, found.score, found.address))
         .collect();
-    Ok(Proposed { total, hits, notes: ranker.notes })
+    Ok(Proposed {
+        total,
+        hits,
+        notes: ranker.notes,
+    })
 }
 
 fn unreadable(error: tantivy::TantivyError) -> Error {
-    Error::internal(format!("reading the search index failed: {error}")).because(error)
+    Error::from(error)
 }

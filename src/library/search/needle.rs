@@ -81,13 +81,18 @@ fn needle(text: &Text) -> Needle {
             },
         })
         .collect();
-    Needle { scope: text.scope, slots }
+    Needle {
+        scope: text.scope,
+        slots,
+    }
 }
 
 /// All places in `text` where a needle is, in order.
 pub fn find(text: &str, needles: &[Needle], tokenizer: &mut WordTokenizer) -> Vec<Found> {
-    let mut seen: Vec<Vec<Vec<Found>>> =
-        needles.iter().map(|needle| vec![Vec::new(); needle.slots.len()]).collect();
+    let mut seen: Vec<Vec<Vec<Found>>> = needles
+        .iter()
+        .map(|needle| vec![Vec::new(); needle.slots.len()])
+        .collect();
     let mut stream = tokenizer.token_stream(text);
     while let Some(token) = stream.next() {
         for (needle, slots) in needles.iter().zip(&mut seen) {
@@ -98,7 +103,11 @@ pub fn find(text: &str, needles: &[Needle], tokenizer: &mut WordTokenizer) -> Ve
                 let position = token.position as u32;
                 if places.last().is_none_or(|last| last.position < position) {
                     let to = visible_end(text, slot, token.offset_from, token.offset_to);
-                    places.push(Found { position, from: token.offset_from, to });
+                    places.push(Found {
+                        position,
+                        from: token.offset_from,
+                        to,
+                    });
                 }
             }
         }
@@ -124,7 +133,9 @@ fn visible_end(text: &str, slot: &Slot, from: usize, to: usize) -> usize {
 
 /// The places at which every slot of a needle is at its distance.
 fn assemble(needle: &Needle, places: &[Vec<Found>]) -> Vec<Found> {
-    let Some((first, rest)) = places.split_first() else { return Vec::new() };
+    let Some((first, rest)) = places.split_first() else {
+        return Vec::new();
+    };
     first
         .iter()
         .filter_map(|start| {

@@ -14,6 +14,8 @@ pub const MAX_PASSAGE_BYTES: usize = 8 * 1024;
 pub struct Split {
     pub ranges: Vec<Range<usize>>,
     pub passages: Passages,
+    /// Words in all of the text.
+    pub words: u64,
 }
 
 /// For each passage, the position in the whole text of the first word that begins in it.
@@ -37,13 +39,20 @@ pub fn split(text: &str) -> Split {
     let mut first_words = Vec::with_capacity(ranges.len());
     let mut word = 0;
     for begin in positions(text) {
-        while ranges.get(first_words.len()).is_some_and(|range| range.start <= begin) {
+        while ranges
+            .get(first_words.len())
+            .is_some_and(|range| range.start <= begin)
+        {
             first_words.push(word);
         }
         word += 1;
     }
     first_words.resize(ranges.len(), word);
-    Split { ranges, passages: Passages { first_words } }
+    Split {
+        ranges,
+        passages: Passages { first_words },
+        words: u64::from(word),
+    }
 }
 
 fn cut(text: &str, start: usize) -> usize {
@@ -78,20 +87,30 @@ impl Passages {
     pub fn locate(&self, position: u32) -> Option<(u32, u32)> {
         let after = self.first_words.partition_point(|&first| first <= position);
         let passage = after.checked_sub(1)?;
-        Some((u32::try_from(passage).ok()?, position - self.first_words[passage]))
+        Some((
+            u32::try_from(passage).ok()?,
+            position - self.first_words[passage],
+        ))
     }
 
     /// Little-endian 32-bit numbers, one for each passage.
     pub fn to_bytes(&self) -> Vec<u8> {
-        self.first_words.iter().flat_map(|first| first.to_le_bytes()).collect()
+        self.first_words
+            .iter()
+            .flat_map(|first| first.to_le_bytes())
+            .collect()
     }
 
     /// # Errors
     /// [`Kind::Damaged`](crate::error::Kind::Damaged) if these are not the bytes of [`to_bytes`](Self::to_bytes).
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let (numbers, rest) = bytes.as_chunks::<4>();
-        let first_words: Vec<u32> = numbers.iter().map(|number| u32::from_le_bytes(*number)).collect();
-        let in_order = first_words.is_sorted() && first_words.first().is_none_or(|&first| first == 0);
+        let first_words: Vec<u32> = numbers
+            .iter()
+            .map(|number| u32::from_le_bytes(*number))
+            .collect();
+        let in_order =
+            first_words.is_sorted() && first_words.first().is_none_or(|&first| first == 0);
         if !rest.is_empty() || !in_order {
             return Err(Error::damaged(format!(
                 "the {} bytes that say where a text's passages begin are not a rising list of 32-bit numbers from 0",
@@ -128,7 +147,11 @@ mod tests {
             let split = check(&text);
             let mut counted = 0;
             for (index, range) in split.ranges.iter().enumerate() {
-                assert_eq!(split.passages.locate(counted), Some((index as u32, 0)), "{word}");
+                assert_eq!(
+                    split.passages.locate(counted),
+                    Some((index as u32, 0)),
+                    "{word}"
+                );
                 counted += count(&text[range.clone()]) as u32;
             }
             assert_eq!(u64::from(counted), count(&text));
@@ -140,7 +163,10 @@ mod tests {
         let text = format!("a {} b", "x".repeat(30_000));
         let split = check(&text);
         assert_eq!(split.passages.locate(1), Some((1, 0)));
-        assert_eq!(split.passages.locate(2).unwrap().0 as usize, split.ranges.len() - 1);
+        assert_eq!(
+            split.passages.locate(2).unwrap().0 as usize,
+            split.ranges.len() - 1
+        );
     }
 
     #[test]
@@ -152,7 +178,11 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_refused() {
-        for bad in [&[0, 0, 0][..], &[1, 0, 0, 0], &[0, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0]] {
+        for bad in [
+            &[0, 0, 0][..],
+            &[1, 0, 0, 0],
+            &[0, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0],
+        ] {
             assert!(Passages::from_bytes(bad).is_err());
         }
     }

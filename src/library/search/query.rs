@@ -147,7 +147,14 @@ struct Parser {
 
 impl Parser {
     fn new(now: Millis) -> Self {
-        Self { now, groups: vec![Group::default()], ignored: 0, terms: 0, words: 0, notes: Vec::new() }
+        Self {
+            now,
+            groups: vec![Group::default()],
+            ignored: 0,
+            terms: 0,
+            words: 0,
+            notes: Vec::new(),
+        }
     }
 
     fn note(&mut self, sentence: String) {
@@ -207,7 +214,9 @@ impl Parser {
     }
 
     fn close(&mut self) {
-        let Some(group) = self.groups.pop() else { return };
+        let Some(group) = self.groups.pop() else {
+            return;
+        };
         let dangling = group.or;
         let (negated, joined) = (group.negated, group.joined);
         if dangling {
@@ -287,7 +296,14 @@ impl Parser {
                 Ok(filter) => filter.map(Node::Filter),
                 Err(sentence) => {
                     self.note(sentence);
-                    self.text(Scope::Anywhere, &Item { quoted: true, ..*item }, item.source)
+                    self.text(
+                        Scope::Anywhere,
+                        &Item {
+                            quoted: true,
+                            ..*item
+                        },
+                        item.source,
+                    )
                 }
             },
         }
@@ -315,7 +331,9 @@ impl Parser {
                 root if root.is_empty() => return Ok(None),
                 folder => Filter::Folder(folder),
             },
-            "type" => Filter::Kind(fold(value.trim_end_matches(['/', '*']).trim_start_matches('.'))),
+            "type" => Filter::Kind(fold(
+                value.trim_end_matches(['/', '*']).trim_start_matches('.'),
+            )),
             "tag" => Filter::Tag(fold(value)),
             "after" => Filter::After(time()?),
             "before" => Filter::Before(time()?),
@@ -346,14 +364,21 @@ impl Parser {
         } else {
             Form::Word
         };
-        Some(Node::Text(Text { scope, form, words, typed: value.trim().to_owned() }))
+        Some(Node::Text(Text {
+            scope,
+            form,
+            words,
+            typed: value.trim().to_owned(),
+        }))
     }
 
     fn finish(mut self) -> Parsed {
         match self.groups.len() - 1 + self.ignored {
             0 => {}
             1 => self.note("A parenthesis is not closed; it was closed at the end.".into()),
-            open => self.note(format!("{open} parentheses are not closed; they were closed at the end.")),
+            open => self.note(format!(
+                "{open} parentheses are not closed; they were closed at the end."
+            )),
         }
         while self.groups.len() > 1 {
             self.close();
@@ -366,7 +391,11 @@ impl Parser {
         if root.is_none() {
             self.note("There is nothing to search for; type a word.".into());
         }
-        Parsed { read_as: describe::query(root.as_ref()), root, notes: self.notes }
+        Parsed {
+            read_as: describe::query(root.as_ref()),
+            root,
+            notes: self.notes,
+        }
     }
 }
 

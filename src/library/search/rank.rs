@@ -49,7 +49,11 @@ pub struct Ranker<'a> {
 
 impl<'a> Ranker<'a> {
     pub fn new(searcher: &'a Searcher, fields: &'a Fields) -> Self {
-        Self { searcher, fields, notes: Vec::new() }
+        Self {
+            searcher,
+            fields,
+            notes: Vec::new(),
+        }
     }
 
     /// The whole query, inside `folder` if given.
@@ -80,7 +84,10 @@ impl<'a> Ranker<'a> {
             Node::All(nodes) => Box::new(BooleanQuery::new(self.all(nodes)?)),
             Node::Not(_) => Box::new(BooleanQuery::new(self.all(std::slice::from_ref(node))?)),
             Node::Any(nodes) => {
-                let parts = nodes.iter().map(|node| self.node(node)).collect::<Result<_, _>>()?;
+                let parts = nodes
+                    .iter()
+                    .map(|node| self.node(node))
+                    .collect::<Result<_, _>>()?;
                 Box::new(BooleanQuery::union(parts))
             }
         })
@@ -103,8 +110,11 @@ impl<'a> Ranker<'a> {
     }
 
     fn text(&mut self, text: &Text) -> tantivy::Result<Box<dyn Query>> {
-        let everywhere =
-            [(self.fields.name, NAME), (self.fields.around, AROUND), (self.fields.body, BODY)];
+        let everywhere = [
+            (self.fields.name, NAME),
+            (self.fields.around, AROUND),
+            (self.fields.body, BODY),
+        ];
         let fields = match text.scope {
             Scope::Name => &everywhere[..1],
             Scope::Anywhere => &everywhere[..],
@@ -169,7 +179,10 @@ impl<'a> Ranker<'a> {
             self.notes.push(note);
         }
         if !expansion.words.is_empty() {
-            let terms = expansion.words.iter().map(|word| Term::from_field_text(field, word));
+            let terms = expansion
+                .words
+                .iter()
+                .map(|word| Term::from_field_text(field, word));
             let any = Box::new(TermSetQuery::new(terms));
             parts.push(Box::new(ConstScoreQuery::new(any, weight * PREFIXED)));
         }
@@ -200,9 +213,14 @@ impl<'a> Ranker<'a> {
         let words: Vec<(u32, String)> = nodes
             .iter()
             .filter_map(|node| match node {
-                Node::Text(Text { scope: Scope::Anywhere, form: Form::Word, words, .. }) => {
-                    <&[_; 1]>::try_from(words.as_slice()).ok().map(|[(_, word)]| word.clone())
-                }
+                Node::Text(Text {
+                    scope: Scope::Anywhere,
+                    form: Form::Word,
+                    words,
+                    ..
+                }) => <&[_; 1]>::try_from(words.as_slice())
+                    .ok()
+                    .map(|[(_, word)]| word.clone()),
                 _ => None,
             })
             .zip(0..)
@@ -222,7 +240,14 @@ impl<'a> Ranker<'a> {
     }
 
     fn filter(&self, filter: &Filter) -> Box<dyn Query> {
-        let Fields { folder, kind, tag, modified, size, .. } = *self.fields;
+        let Fields {
+            folder,
+            kind,
+            tag,
+            modified,
+            size,
+            ..
+        } = *self.fields;
         let time = |time: i64| Term::from_field_i64(modified, time);
         let bytes = |bytes: u64| Term::from_field_u64(size, bytes);
         let (low, high) = match filter {

@@ -76,7 +76,9 @@ impl<'a> Snippets<'a> {
         let mut loaded: Option<(u32, String)> = None;
         let mut snippets: Vec<String> = Vec::new();
         for window in self.windows(hit, count).map_err(unreadable)? {
-            let Some((number, first)) = passages.locate(window.first) else { continue };
+            let Some((number, first)) = passages.locate(window.first) else {
+                continue;
+            };
             if loaded.as_ref().is_none_or(|(have, _)| *have != number) {
                 loaded = load(number)?.map(|text| (number, text));
             }
@@ -106,7 +108,9 @@ impl<'a> Snippets<'a> {
         passages: &Passages,
     ) -> Option<String> {
         let found = find(text, &self.needles, &mut self.tokenizer);
-        let nearest = found.iter().min_by_key(|found| found.position.abs_diff(first))?;
+        let nearest = found
+            .iter()
+            .min_by_key(|found| found.position.abs_diff(first))?;
         let near = |found: &&Found| (first..=last + 1).contains(&found.position);
         let core = found
             .iter()
@@ -161,10 +165,16 @@ impl Segment {
                 let mut infos = Vec::new();
                 for form in &slot.forms {
                     match form {
-                        Form::Word(word) => infos
-                            .extend(inverted.get_term_info(&Term::from_field_text(fields.body, word))?),
+                        Form::Word(word) => infos.extend(
+                            inverted.get_term_info(&Term::from_field_text(fields.body, word))?,
+                        ),
                         Form::Prefix(prefix) => {
-                            infos.extend(expand_segment(reader, fields.body, prefix, MAX_EXPANSION)?);
+                            infos.extend(expand_segment(
+                                reader,
+                                fields.body,
+                                prefix,
+                                MAX_EXPANSION,
+                            )?);
                         }
                     }
                 }

@@ -9,13 +9,18 @@ use crate::library::Millis;
 /// The beginning (UTC) of what `text` names: a year, a month (`2026-03`), a day (`2026-03-09`),
 /// `today`, `yesterday`, or a time ago: `7d`, `2w`, `3m`, `1y` (days, weeks, months, years).
 pub fn instant(text: &str, now: Millis) -> Option<Millis> {
-    let now = Timestamp::from_millisecond(now).ok()?.to_zoned(TimeZone::UTC);
+    let now = Timestamp::from_millisecond(now)
+        .ok()?
+        .to_zoned(TimeZone::UTC);
     let zoned = match text {
         "today" => now.start_of_day().ok()?,
         "yesterday" => now.yesterday().ok()?.start_of_day().ok()?,
         _ if text.ends_with(|c: char| "dwmy".contains(c)) => {
             let (number, unit) = text.split_at(text.len() - 1);
-            let number: i64 = number.parse().ok().filter(|number| (0..=10_000).contains(number))?;
+            let number: i64 = number
+                .parse()
+                .ok()
+                .filter(|number| (0..=10_000).contains(number))?;
             let span = match unit {
                 "d" => number.days(),
                 "w" => number.weeks(),
@@ -31,9 +36,14 @@ pub fn instant(text: &str, now: Millis) -> Option<Millis> {
 
 fn day(text: &str) -> Option<Date> {
     let mut parts = text.split('-').map(|part| {
-        part.bytes().all(|byte| byte.is_ascii_digit()).then(|| part.parse().ok()).flatten()
+        part.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| part.parse().ok())
+            .flatten()
     });
-    let year = parts.next()?.filter(|_| text.split('-').next().is_some_and(|y| y.len() == 4))?;
+    let year = parts
+        .next()?
+        .filter(|_| text.split('-').next().is_some_and(|y| y.len() == 4))?;
     let month = parts.next().unwrap_or(Some(1))?;
     let day = parts.next().unwrap_or(Some(1))?;
     match parts.next() {
@@ -51,7 +61,9 @@ pub fn date(instant: Millis) -> String {
 
 /// Bytes: `500`, `500KB`, `1.5 MB`, `2MiB`; decimal units are powers of 1000, binary of 1024.
 pub fn size(text: &str) -> Option<u64> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let number: f64 = text[..digits].parse().ok()?;
     let unit = match text[digits..].trim().to_ascii_lowercase().as_str() {
         "" | "b" => 1.0,
@@ -82,7 +94,10 @@ pub fn in_words(bytes: u64) -> String {
         ("KB", 1_000),
     ];
     let tenths = |unit: u64| u128::from(bytes) * 10 % u128::from(unit) == 0;
-    match UNITS.iter().find(|&&(_, unit)| bytes >= unit && tenths(unit)) {
+    match UNITS
+        .iter()
+        .find(|&&(_, unit)| bytes >= unit && tenths(unit))
+    {
         Some(&(name, unit)) => format!("{} {name}", bytes as f64 / unit as f64),
         None => format!("{bytes} bytes"),
     }
@@ -110,7 +125,18 @@ mod tests {
         ] {
             assert_eq!(instant(text, NOW).map(date).as_deref(), Some(day), "{text}");
         }
-        for bad in ["", "d", "26", "2026-13", "2026-02-30", "2026-1-1-1", "-7d", "99999999d", "+026", "2026-"] {
+        for bad in [
+            "",
+            "d",
+            "26",
+            "2026-13",
+            "2026-02-30",
+            "2026-1-1-1",
+            "-7d",
+            "99999999d",
+            "+026",
+            "2026-",
+        ] {
             assert_eq!(instant(bad, NOW), None, "{bad}");
         }
     }

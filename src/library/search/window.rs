@@ -23,7 +23,9 @@ pub fn best_windows(
     occurrences.sort_unstable();
     let mut windows = Vec::new();
     while windows.len() < count {
-        let Some(best) = best_window(&occurrences, needles) else { break };
+        let Some(best) = best_window(&occurrences, needles) else {
+            break;
+        };
         let near = best.first.saturating_sub(APART)..=best.last.saturating_add(APART);
         occurrences.retain(|(first, _, _)| !near.contains(first));
         windows.push(best);
@@ -52,7 +54,9 @@ fn best_window(occurrences: &[(u32, u32, usize)], needles: usize) -> Option<Wind
         }
         let first = occurrences[start].0;
         let span = last - first;
-        if best.is_none_or(|(most, shortest, _)| (most, shortest_first(shortest)) < (distinct, shortest_first(span))) {
+        if best.is_none_or(|(most, shortest, _)| {
+            (most, shortest_first(shortest)) < (distinct, shortest_first(span))
+        }) {
             best = Some((distinct, span, Window { first, last }));
         }
     }
@@ -68,15 +72,27 @@ mod tests {
     use super::*;
 
     fn windows(places: &[(u32, usize)], count: usize) -> Vec<(u32, u32)> {
-        let occurrences = places.iter().map(|&(at, needle)| (at, at, needle)).collect();
-        best_windows(occurrences, 3, count).iter().map(|w| (w.first, w.last)).collect()
+        let occurrences = places
+            .iter()
+            .map(|&(at, needle)| (at, at, needle))
+            .collect();
+        best_windows(occurrences, 3, count)
+            .iter()
+            .map(|w| (w.first, w.last))
+            .collect()
     }
 
     #[test]
     fn most_needles_win_then_closeness_then_order() {
-        assert_eq!(windows(&[(5, 0), (100, 0), (110, 1), (300, 0), (301, 1)], 1), [(300, 301)]);
+        assert_eq!(
+            windows(&[(5, 0), (100, 0), (110, 1), (300, 0), (301, 1)], 1),
+            [(300, 301)]
+        );
         assert_eq!(windows(&[(5, 0), (500, 0)], 2), [(5, 5), (500, 500)]);
-        assert_eq!(windows(&[(5, 0), (30, 0), (500, 1)], 2), [(5, 5), (500, 500)]);
+        assert_eq!(
+            windows(&[(5, 0), (30, 0), (500, 1)], 2),
+            [(5, 5), (500, 500)]
+        );
         assert_eq!(windows(&[(0, 0), (10, 1), (12, 0), (14, 2)], 1), [(10, 14)]);
         assert_eq!(windows(&[(0, 0), (40, 1)], 1), [(0, 0)]);
         assert_eq!(windows(&[], 2), []);

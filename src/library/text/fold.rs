@@ -50,7 +50,8 @@ fn is_han_or_hangul(c: char) -> bool {
 }
 
 fn is_plain_dense(c: char) -> bool {
-    is_han_or_hangul(c) || matches!(c, '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{30FC}')
+    is_han_or_hangul(c)
+        || matches!(c, '\u{3041}'..='\u{3096}' | '\u{30A1}'..='\u{30FA}' | '\u{30FC}')
 }
 
 /// Folds of everything before the first script without letter case or simple accents: Latin,
@@ -80,7 +81,10 @@ impl Short {
         let len = text.floor_char_boundary(7);
         let mut bytes = [0; 7];
         bytes[..len].copy_from_slice(&text.as_bytes()[..len]);
-        Self { bytes, len: len as u8 }
+        Self {
+            bytes,
+            len: len as u8,
+        }
     }
 
     fn as_str(&self) -> &str {

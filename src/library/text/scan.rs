@@ -54,7 +54,12 @@ impl<'a> Runs<'a> {
                 _ => break,
             }
         }
-        Run { start, end: self.at, script: Script::Spaced, ascii }
+        Run {
+            start,
+            end: self.at,
+            script: Script::Spaced,
+            ascii,
+        }
     }
 
     fn dense(&mut self, start: usize) -> Run {
@@ -64,7 +69,12 @@ impl<'a> Runs<'a> {
             }
             self.at += c.len_utf8();
         }
-        Run { start, end: self.at, script: Script::Dense, ascii: false }
+        Run {
+            start,
+            end: self.at,
+            script: Script::Dense,
+            ascii: false,
+        }
     }
 }
 
@@ -105,7 +115,11 @@ pub struct Clusters<'a> {
 
 impl<'a> Clusters<'a> {
     pub fn new(text: &'a str, run: &Run) -> Self {
-        Self { text, at: run.start, end: run.end }
+        Self {
+            text,
+            at: run.start,
+            end: run.end,
+        }
     }
 
     pub fn peek(&self) -> Option<(usize, usize)> {
@@ -138,7 +152,13 @@ pub fn splits_word(text: &str, at: usize) -> bool {
     else {
         return false;
     };
-    let inside = |c: char| if c.is_ascii() { c.is_ascii_alphanumeric() } else { is_dense(c) || continues_word(c) };
+    let inside = |c: char| {
+        if c.is_ascii() {
+            c.is_ascii_alphanumeric()
+        } else {
+            is_dense(c) || continues_word(c)
+        }
+    };
     if is_dense(after) && !extends(after) {
         return false;
     }

@@ -26,7 +26,11 @@ struct Slot {
 
 impl Default for Stems {
     fn default() -> Self {
-        Self { stemmer: Stemmer::create(Algorithm::English), slots: Vec::new(), long: String::new() }
+        Self {
+            stemmer: Stemmer::create(Algorithm::English),
+            slots: Vec::new(),
+            long: String::new(),
+        }
     }
 }
 
@@ -65,11 +69,17 @@ impl Stems {
 }
 
 impl Slot {
-    const EMPTY: Self =
-        Self { word: [0; REMEMBERED_BYTES], stem: [0; REMEMBERED_BYTES], stem_len: 0 };
+    const EMPTY: Self = Self {
+        word: [0; REMEMBERED_BYTES],
+        stem: [0; REMEMBERED_BYTES],
+        stem_len: 0,
+    };
 
     fn new(key: [u8; REMEMBERED_BYTES], word: &str, stem: &str) -> Self {
-        let mut slot = Self { word: key, ..Self::EMPTY };
+        let mut slot = Self {
+            word: key,
+            ..Self::EMPTY
+        };
         if stem != word && stem.len() <= REMEMBERED_BYTES {
             slot.stem[..stem.len()].copy_from_slice(stem.as_bytes());
             slot.stem_len = stem.len() as u8;

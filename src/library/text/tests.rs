@@ -36,7 +36,11 @@ fn case_accents_and_typography_do_not_matter() {
         ("हिन्दी", "हिन्दी"),
     ] {
         let got = texts(written);
-        assert_eq!(got.first().map(String::as_str), Some(folded), "{written}: {got:?}");
+        assert_eq!(
+            got.first().map(String::as_str),
+            Some(folded),
+            "{written}: {got:?}"
+        );
     }
 }
 
@@ -44,8 +48,14 @@ fn case_accents_and_typography_do_not_matter() {
 fn a_stem_stands_beside_its_word_and_marked() {
     assert_eq!(
         tokens("running the runs"),
-        [(0, "running"), (0, "~run"), (1, "the"), (2, "runs"), (2, "~run")]
-            .map(|(position, text)| (position, text.to_owned()))
+        [
+            (0, "running"),
+            (0, "~run"),
+            (1, "the"),
+            (2, "runs"),
+            (2, "~run")
+        ]
+        .map(|(position, text)| (position, text.to_owned()))
     );
     assert_eq!(stem("run"), None);
     assert_eq!(stem("internationalization").as_deref(), Some("internation"));
@@ -55,10 +65,24 @@ fn a_stem_stands_beside_its_word_and_marked() {
 fn identifiers_paths_and_addresses_fall_into_parts() {
     assert_eq!(texts("foo_bar"), ["foo", "bar"]);
     assert_eq!(texts("v1.2.3"), ["v1", "2", "3"]);
-    assert_eq!(texts("C++ /usr/lib x@y.org"), ["c", "usr", "lib", "x", "y", "org"]);
-    let plain = |text| texts(text).into_iter().filter(|t| !t.starts_with('~')).collect::<Vec<_>>();
-    assert_eq!(plain("getHTTPServer x"), ["gethttpserver", "get", "http", "server", "x"]);
-    assert_eq!(tokens("getUsers x")[3..5], [(0, "users".to_owned()), (0, "~user".to_owned())]);
+    assert_eq!(
+        texts("C++ /usr/lib x@y.org"),
+        ["c", "usr", "lib", "x", "y", "org"]
+    );
+    let plain = |text| {
+        texts(text)
+            .into_iter()
+            .filter(|t| !t.starts_with('~'))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        plain("getHTTPServer x"),
+        ["gethttpserver", "get", "http", "server", "x"]
+    );
+    assert_eq!(
+        tokens("getUsers x")[3..5],
+        [(0, "users".to_owned()), (0, "~user".to_owned())]
+    );
     assert_eq!(plain("aGVsbG8gd29ybGQ"), ["agvsbg8gd29ybgq"]);
     assert_eq!(texts("NASA iPhone"), ["nasa", "iphone", "~iphon"]);
 }

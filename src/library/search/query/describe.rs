@@ -7,7 +7,9 @@ const SHOWN_CHARS: usize = 60;
 
 /// Such as `all of: harbour, phrase "quiet water"; not: crane; in folder reports`.
 pub fn query(root: Option<&Node>) -> String {
-    let Some(root) = root else { return "nothing".to_owned() };
+    let Some(root) = root else {
+        return "nothing".to_owned();
+    };
     let nodes = match root {
         Node::All(nodes) => nodes.as_slice(),
         other => std::slice::from_ref(other),

@@ -3,8 +3,9 @@
 use super::describe::shortened;
 
 /// Words before a colon that mean something; the order in which people are told of them.
-pub const KEYS: [&str; 8] =
-    ["name", "folder", "type", "tag", "after", "before", "larger", "smaller"];
+pub const KEYS: [&str; 8] = [
+    "name", "folder", "type", "tag", "after", "before", "larger", "smaller",
+];
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Piece<'a> {
@@ -37,7 +38,11 @@ pub struct Lexer<'a> {
 
 impl<'a> Lexer<'a> {
     pub fn new(query: &'a str) -> Self {
-        Self { query, at: 0, unclosed: None }
+        Self {
+            query,
+            at: 0,
+            unclosed: None,
+        }
     }
 
     fn rest(&self) -> &'a str {
@@ -80,7 +85,13 @@ impl<'a> Lexer<'a> {
         self.at += close;
         let star = self.rest().starts_with('*');
         self.skip(|c| c == '*');
-        Piece::Item(Item { key, value, quoted: true, star, source: &self.query[start..self.at] })
+        Piece::Item(Item {
+            key,
+            value,
+            quoted: true,
+            star,
+            source: &self.query[start..self.at],
+        })
     }
 
     fn bare(&mut self) -> Piece<'a> {
@@ -100,7 +111,13 @@ impl<'a> Lexer<'a> {
             return self.quoted(start, key);
         }
         let trimmed = value.trim_end_matches('*');
-        Piece::Item(Item { key, value: trimmed, quoted: false, star: trimmed.len() < value.len(), source })
+        Piece::Item(Item {
+            key,
+            value: trimmed,
+            quoted: false,
+            star: trimmed.len() < value.len(),
+            source,
+        })
     }
 
     pub fn next(&mut self) -> Option<Piece<'a>> {
@@ -119,7 +136,10 @@ impl<'a> Lexer<'a> {
                 quote if is_quote(quote) => return Some(self.quoted(self.at, None)),
                 _ => match self.bare() {
                     // Words are ANDed anyway.
-                    Piece::Item(Item { source: "AND" | "&&", .. }) => continue,
+                    Piece::Item(Item {
+                        source: "AND" | "&&",
+                        ..
+                    }) => continue,
                     piece => return Some(piece),
                 },
             };

@@ -24,7 +24,10 @@ fn queries_are_said_back_in_words() {
         ("harb*", "words beginning with harb"),
         ("\"quiet wat\"*", "phrase beginning with \"quiet wat\""),
         ("foo_bar", "phrase \"foo_bar\""),
-        ("invoice 2025 OR 2026", "all of: invoice, any of (2025, 2026)"),
+        (
+            "invoice 2025 OR 2026",
+            "all of: invoice, any of (2025, 2026)",
+        ),
         ("a OR b OR c", "any of (a, b, c)"),
         ("(a b) OR c", "any of (all of (a, b), c)"),
         ("(a OR b) OR c", "any of (any of (a, b), c)"),
@@ -34,11 +37,20 @@ fn queries_are_said_back_in_words() {
         ("--crane", "everything; not: crane"),
         ("a - b", "all of: a, b"),
         ("name:report", "report in the name"),
-        ("NAME:\"annual report\"", "phrase \"annual report\" in the name"),
-        ("folder:\"My Files/2026/\"", "everything; in folder my files/2026"),
+        (
+            "NAME:\"annual report\"",
+            "phrase \"annual report\" in the name",
+        ),
+        (
+            "folder:\"My Files/2026/\"",
+            "everything; in folder my files/2026",
+        ),
         ("type:image/*", "everything; of type image"),
         ("tag:Büro", "everything; tagged buro"),
-        ("after:2026-02 before:7d", "everything; changed since 2026-02-01; changed before 2026-03-02"),
+        (
+            "after:2026-02 before:7d",
+            "everything; changed since 2026-02-01; changed before 2026-03-02",
+        ),
         ("smaller:1.5MiB", "everything; smaller than 1.5 MiB"),
         ("水", "words beginning with 水"),
         ("東京都", "phrase \"東京都\""),
@@ -55,17 +67,49 @@ fn queries_are_said_back_in_words() {
 #[test]
 fn broken_queries_still_search_and_say_so() {
     for (query, words, note) in [
-        ("", "nothing", "There is nothing to search for; type a word."),
-        ("  \t", "nothing", "There is nothing to search for; type a word."),
-        ("++ a", "a", "\"++\" has no letters or digits; it was left out."),
-        ("foo \"bar baz", "all of: foo, phrase \"bar baz\"", "The quote after \"foo\" is not closed; it was taken to the end."),
-        ("\"bar baz", "phrase \"bar baz\"", "The quote at the beginning is not closed; it was taken to the end."),
-        ("(a b", "all of: a, b", "A parenthesis is not closed; it was closed at the end."),
-        ("a) b", "all of: a, b", "A closing parenthesis has no opening one; it was left out."),
+        (
+            "",
+            "nothing",
+            "There is nothing to search for; type a word.",
+        ),
+        (
+            "  \t",
+            "nothing",
+            "There is nothing to search for; type a word.",
+        ),
+        (
+            "++ a",
+            "a",
+            "\"++\" has no letters or digits; it was left out.",
+        ),
+        (
+            "foo \"bar baz",
+            "all of: foo, phrase \"bar baz\"",
+            "The quote after \"foo\" is not closed; it was taken to the end.",
+        ),
+        (
+            "\"bar baz",
+            "phrase \"bar baz\"",
+            "The quote at the beginning is not closed; it was taken to the end.",
+        ),
+        (
+            "(a b",
+            "all of: a, b",
+            "A parenthesis is not closed; it was closed at the end.",
+        ),
+        (
+            "a) b",
+            "all of: a, b",
+            "A closing parenthesis has no opening one; it was left out.",
+        ),
         ("OR a", "a", "An OR has nothing before it; it was left out."),
         ("a OR", "a", "An OR has nothing after it; it was left out."),
         ("name: a", "a", "\"name:\" has no value; it was left out."),
-        ("tag:tax*", "everything; tagged tax", "\"tag:\" takes no *; it was ignored."),
+        (
+            "tag:tax*",
+            "everything; tagged tax",
+            "\"tag:\" takes no *; it was ignored.",
+        ),
         (
             "larger:big",
             "phrase \"larger:big\"",
@@ -84,7 +128,11 @@ fn broken_queries_still_search_and_say_so() {
     ] {
         let parsed = parse(query, NOW);
         assert_eq!(parsed.read_as, words, "{query}");
-        assert!(parsed.notes.iter().any(|have| have == note), "{query}: {:?}", parsed.notes);
+        assert!(
+            parsed.notes.iter().any(|have| have == note),
+            "{query}: {:?}",
+            parsed.notes
+        );
     }
 }
 
@@ -104,7 +152,9 @@ fn absurd_queries_are_bounded() {
     assert!(quotes.notes[0].contains("only the first 4096"));
 
     let many = (0..1000).map(|n| format!("w{n} ")).collect::<String>();
-    let Some(Node::All(nodes)) = parse(&many, NOW).root else { panic!() };
+    let Some(Node::All(nodes)) = parse(&many, NOW).root else {
+        panic!()
+    };
     assert_eq!(nodes.len(), MAX_TERMS);
 
     let long = parse(&"x".repeat(100_000), NOW);

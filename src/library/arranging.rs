@@ -1,0 +1,243 @@
+//! Changing what is there: rename, move, tag, delete, restore, purge.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use unicode_normalization::UnicodeNormalization;
+
+use super::Library;
+use super::catalog::{self, Change, path_taken};
+use super::entry::{Entry, FileId};
+use super::path::{FilePath, FolderPath};
+use crate::error::{Error, Result};
+
+/// Longest tag, in bytes of UTF-8.
+const MAX_TAG_BYTES: usize = 100;
+/// Most tags on one file.
+const MAX_TAGS: usize = 50;
+/// Files purged in one transaction, so that other writers get their turn.
+const PURGED_AT_ONCE: usize = 200;
+
+impl Library {
+    /// Gives a live file another path.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the path is taken.
+    pub fn rename(&self, id: FileId, to: &FilePath, actor: &str) -> Result<Entry> {
+        let (to, change) = (to.clone(), self.change(actor));
+        self.store.sql.write(move |c| {
+            let entry = live(c, id)?;
+            if entry.path != to {
+                move_file(c, &entry, &to, &change)?;
+            }
+            catalog::by_id(c, id)
+        })
+    }
+
+    /// Moves every live file below `from` to the same place below `to`; all or none. Answers
+    /// how many were moved.
+    pub fn rename_folder(&self, from: &FolderPath, to: &FolderPath, actor: &str) -> Result<u64> {
+        let (from, to, change) = (from.clone(), to.clone(), self.change(actor));
+        if from.is_root() {
+            return Err(Error::invalid(
+                "The whole library cannot be renamed; choose a folder.",
+            ));
+        }
+        if to.ancestors().any(|above| above == from) && to != from {
+            return Err(Error::invalid(format!(
+                "{:?} cannot be moved into itself; choose a folder outside it.",
+                from.as_str()
+            )));
+        }
+        self.store.sql.write(move |c| {
+            let entries = below(c, &from)?;
+            if entries.is_empty() {
+                return Err(Error::not_found(format!(
+                    "There is no folder {:?}.",
+                    from.as_str()
+                )));
+            }
+            if from == to {
+                return Ok(0);
+            }
+            for entry in &entries {
+                let relative = &entry.path.as_str()[from.as_str().len() + 1..];
+                move_file(c, entry, &to.join(relative)?, &change)?;
+            }
+            Ok(entries.len() as u64)
+        })
+    }
+
+    /// Replaces a file's tags.
+    pub fn set_tags(&self, id: FileId, tags: &[String], actor: &str) -> Result<Entry> {
+        let tags = checked_tags(tags)?;
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let entry = live(c, id)?;
+            c.execute("DELETE FROM tag WHERE file_id = ?1", [id])?;
+            let mut insert = c.prepare_cached("INSERT INTO tag (file_id, tag) VALUES (?1, ?2)")?;
+            for tag in &tags {
+                insert.execute((id, tag))?;
+            }
+            catalog::record(
+                c,
+                &change,
+                "tagged",
+                id,
+                &entry.path,
+                Some(&tags.join(", ")),
+            )?;
+            catalog::to_outbox(c, id)?;
+            catalog::by_id(c, id)
+        })
+    }
+
+    /// Moves a file to the trash; its path is free again.
+    pub fn trash(&self, id: FileId, actor: &str) -> Result<Entry> {
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let entry = live(c, id)?;
+            let sql = "UPDATE file SET trashed_ms = ?2 WHERE id = ?1";
+            c.prepare_cached(sql)?.execute((id, change.at_ms))?;
+            catalog::count(c, &entry.path.folder(), -1, -(entry.size as i64))?;
+            catalog::record(c, &change, "trashed", id, &entry.path, None)?;
+            catalog::to_outbox(c, id)?;
+            catalog::by_id(c, id)
+        })
+    }
+
+    /// Puts a trashed file back to its path.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if another file has taken the path.
+    pub fn restore(&self, id: FileId, actor: &str) -> Result<Entry> {
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let entry = trashed(c, id)?;
+            c.prepare_cached("UPDATE file SET trashed_ms = NULL WHERE id = ?1")?
+                .execute([id])
+                .map_err(|error| path_taken(error, entry.path.as_str()))?;
+            catalog::count(c, &entry.path.folder(), 1, entry.size as i64)?;
+            catalog::record(c, &change, "restored", id, &entry.path, None)?;
+            catalog::to_outbox(c, id)?;
+            catalog::by_id(c, id)
+        })
+    }
+
+    /// Ends a trashed file for good, with all its versions.
+    pub fn purge(&self, id: FileId, actor: &str) -> Result<()> {
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let entry = trashed(c, id)?;
+            end(c, &entry, &change)
+        })
+    }
+
+    /// Purges what has been in the trash for longer than `age`; answers how many files.
+    pub fn purge_older_than(&self, age: Duration, actor: &str) -> Result<u64> {
+        let before_ms = self.change(actor).at_ms - age.as_millis() as i64;
+        let mut purged = 0;
+        loop {
+            let change = self.change(actor);
+            let batch = self.store.sql.write(move |c| {
+                let sql = format!(
+                    "SELECT {} FROM {} WHERE file.trashed_ms <= ?1 ORDER BY file.trashed_ms LIMIT ?2",
+                    catalog::ENTRY,
+                    catalog::FROM
+                );
+                let entries = catalog::entries(c, &sql, (before_ms, PURGED_AT_ONCE))?;
+                for entry in &entries {
+                    end(c, entry, &change)?;
+                }
+                Ok(entries.len())
+            })?;
+            purged += batch as u64;
+            if batch < PURGED_AT_ONCE {
+                return Ok(purged);
+            }
+        }
+    }
+}
+
+fn live(c: &Connection, id: FileId) -> Result<Entry> {
+    let entry = catalog::by_id(c, id)?;
+    if entry.trashed_ms.is_some() {
+        return Err(Error::conflict(
+            "The file is in the trash; restore it first.",
+        ));
+    }
+    Ok(entry)
+}
+
+fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
+    let entry = catalog::by_id(c, id)?;
+    if entry.trashed_ms.is_none() {
+        return Err(Error::conflict("The file is not in the trash."));
+    }
+    Ok(entry)
+}
+
+fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
+    let sql = format!(
+        "SELECT {} FROM {} WHERE file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2
+         ORDER BY file.path",
+        catalog::ENTRY,
+        catalog::FROM
+    );
+    // '0' is the character after '/', so this range is every path that starts with "folder/".
+    let (first, last) = (format!("{folder}/"), format!("{folder}0"));
+    catalog::entries(c, &sql, (first, last))
+}
+
+fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> Result<()> {
+    c.prepare_cached("UPDATE file SET path = ?2, folder = ?3, name = ?4 WHERE id = ?1")?
+        .execute((entry.id, to.as_str(), to.folder().as_str(), to.name()))
+        .map_err(|error| path_taken(error, to.as_str()))?;
+    let bytes = entry.size as i64;
+    catalog::count(c, &entry.path.folder(), -1, -bytes)?;
+    catalog::count(c, &to.folder(), 1, bytes)?;
+    let detail = format!("from {}", entry.path);
+    catalog::record(c, change, "renamed", entry.id, to, Some(&detail))?;
+    catalog::to_outbox(c, entry.id)?;
+    Ok(())
+}
+
+/// Invariant: the outbox row stays, so that every index learns that the file is gone.
+fn end(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO unnamed (sha256, since_ms)
+         SELECT DISTINCT sha256, ?2 FROM version WHERE file_id = ?1
+         ON CONFLICT (sha256) DO UPDATE SET since_ms = excluded.since_ms",
+    )?
+    .execute((entry.id, change.at_ms))?;
+    c.prepare_cached("DELETE FROM file WHERE id = ?1")?
+        .execute([entry.id])?;
+    catalog::record(c, change, "purged", entry.id, &entry.path, None)?;
+    catalog::to_outbox(c, entry.id)?;
+    Ok(())
+}
+
+fn checked_tags(tags: &[String]) -> Result<Vec<String>> {
+    let mut checked: Vec<String> = Vec::new();
+    for tag in tags {
+        let tag: String = tag.trim().nfc().collect();
+        if tag.is_empty() {
+            continue;
+        }
+        if tag.len() > MAX_TAG_BYTES || tag.chars().any(|c| c.is_control() || c == ',') {
+            return Err(Error::invalid(format!(
+                "{tag:?} cannot be a tag; use up to {MAX_TAG_BYTES} bytes without commas or control characters."
+            )));
+        }
+        checked.push(tag);
+    }
+    checked.sort();
+    checked.dedup();
+    if checked.len() > MAX_TAGS {
+        return Err(Error::invalid(format!(
+            "{} tags are too many; {MAX_TAGS} is the most for one file.",
+            checked.len()
+        )));
+    }
+    Ok(checked)
+}

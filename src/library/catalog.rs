@@ -1,0 +1,192 @@
+//! Rows of the catalog: how they are read, and the writes that several operations share.
+//!
+//! Everything here runs inside a caller's transaction.
+
+use rusqlite::{Connection, OptionalExtension, Row};
+
+use super::entry::{Entry, FileId, Millis};
+use super::path::{FilePath, FolderPath};
+use crate::error::{Error, Kind, Result};
+use crate::store::Digest;
+
+/// The columns that [`entry_of`] reads, in its order.
+pub(super) const ENTRY: &str = "file.id, file.path, file.version, file.size, file.sha256, \
+     file.media_type, file.created_ms, file.modified_ms, file.trashed_ms, outbox.sequence, \
+     (SELECT group_concat(tag, char(10)) FROM tag WHERE tag.file_id = file.id)";
+
+/// The tables that [`ENTRY`] needs.
+pub(super) const FROM: &str = "file JOIN outbox ON outbox.file_id = file.id";
+
+/// Who makes a change, when, under which boot.
+#[derive(Clone, Debug)]
+pub(super) struct Change {
+    pub(super) actor: String,
+    pub(super) at_ms: Millis,
+    pub(super) boot: u64,
+}
+
+pub(super) fn entry_of(row: &Row<'_>) -> Result<Entry> {
+    let tags: Option<String> = row.get(10)?;
+    Ok(Entry {
+        id: row.get(0)?,
+        path: FilePath::parse(&row.get::<_, String>(1)?).map_err(unreadable)?,
+        version: row.get(2)?,
+        size: row.get(3)?,
+        sha256: digest_of(row, 4)?,
+        media_type: row.get(5)?,
+        created_ms: row.get(6)?,
+        modified_ms: row.get(7)?,
+        trashed_ms: row.get(8)?,
+        sequence: row.get(9)?,
+        tags: tags.map_or_else(Vec::new, |tags| {
+            tags.split('\n').map(str::to_owned).collect()
+        }),
+    })
+}
+
+pub(super) fn digest_of(row: &Row<'_>, column: usize) -> Result<Digest> {
+    Digest::from_slice(&row.get::<_, Vec<u8>>(column)?).map_err(unreadable)
+}
+
+fn unreadable(error: Error) -> Error {
+    Error::damaged("A row of the catalog is not what this release writes.").because(error)
+}
+
+pub(super) fn by_id(c: &Connection, id: FileId) -> Result<Entry> {
+    one(
+        c,
+        &format!("SELECT {ENTRY} FROM {FROM} WHERE file.id = ?1"),
+        id,
+    )?
+    .ok_or_else(|| Error::not_found(format!("There is no file with id {id}.")))
+}
+
+pub(super) fn live_by_path(c: &Connection, path: &FilePath) -> Result<Option<Entry>> {
+    let sql =
+        format!("SELECT {ENTRY} FROM {FROM} WHERE file.path = ?1 AND file.trashed_ms IS NULL");
+    one(c, &sql, path.as_str())
+}
+
+fn one(c: &Connection, sql: &str, key: impl rusqlite::ToSql) -> Result<Option<Entry>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query([key])?;
+    rows.next()?.map(entry_of).transpose()
+}
+
+/// Collects what a statement with [`ENTRY`] columns finds.
+pub(super) fn entries(
+    c: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<Entry>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(entry_of(row)?);
+    }
+    Ok(found)
+}
+
+/// Moves the file to the end of the outbox and answers its new sequence.
+pub(super) fn to_outbox(c: &Connection, id: FileId) -> Result<u64> {
+    c.prepare_cached("INSERT OR REPLACE INTO outbox (file_id) VALUES (?1)")?
+        .execute([id])?;
+    Ok(c.last_insert_rowid() as u64)
+}
+
+pub(super) fn record(
+    c: &Connection,
+    change: &Change,
+    kind: &str,
+    id: FileId,
+    path: &FilePath,
+    detail: Option<&str>,
+) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO event (at_ms, boot, actor, kind, file_id, path, detail)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?
+    .execute((
+        change.at_ms,
+        change.boot,
+        &change.actor,
+        kind,
+        id,
+        path.as_str(),
+        detail,
+    ))?;
+    Ok(())
+}
+
+/// Adds to a folder and all above it. Invariant: called in the transaction that makes the
+/// difference true.
+pub(super) fn count(c: &Connection, folder: &FolderPath, files: i64, bytes: i64) -> Result<()> {
+    for folder in folder.ancestors() {
+        c.prepare_cached(
+            "INSERT INTO folder (path, parent, files, bytes) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (path) DO UPDATE SET files = files + ?3, bytes = bytes + ?4",
+        )?
+        .execute((
+            folder.as_str(),
+            folder.parent().map(String::from),
+            files,
+            bytes,
+        ))?;
+        if files < 0 {
+            c.prepare_cached("DELETE FROM folder WHERE path = ?1 AND files <= 0")?
+                .execute([folder.as_str()])?;
+        }
+    }
+    Ok(())
+}
+
+/// Current number of the newest version of a file.
+pub(super) fn next_version(c: &Connection, id: FileId) -> Result<u32> {
+    let sql = "SELECT max(number) FROM version WHERE file_id = ?1";
+    let newest: Option<u32> = c.prepare_cached(sql)?.query_row([id], |row| row.get(0))?;
+    Ok(newest.unwrap_or(0) + 1)
+}
+
+/// The content of one version: digest, size, media type and time.
+pub(super) fn version(
+    c: &Connection,
+    id: FileId,
+    number: u32,
+) -> Result<Option<(Digest, u64, String, Millis)>> {
+    let sql = "SELECT sha256, size, media_type, created_ms FROM version
+               WHERE file_id = ?1 AND number = ?2";
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query((id, number))?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    Ok(Some((
+        digest_of(row, 0)?,
+        row.get(1)?,
+        row.get(2)?,
+        row.get(3)?,
+    )))
+}
+
+/// A unique-path violation is the caller's conflict; everything else stays what it is.
+pub(super) fn path_taken(error: rusqlite::Error, path: &str) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => Error::new(
+            Kind::Conflict,
+            format!(
+                "There is already a file at {path:?}; choose another path, or delete or rename that file first."
+            ),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// Highest sequence given so far.
+pub(super) fn last_sequence(c: &Connection) -> Result<u64> {
+    let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+    Ok(c.prepare_cached(sql)?
+        .query_row([], |row| row.get(0))
+        .optional()?
+        .unwrap_or(0))
+}

@@ -1,0 +1,158 @@
+//! What extraction found out about a content, kept by digest in the key-value store, with the
+//! text in compressed passages, so that a snippet reads a few kilobytes of a long text.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Library;
+use super::search::{self, Passages};
+use crate::error::{Error, Result};
+use crate::extract::{self, Extraction};
+use crate::store::Digest;
+use crate::store::kv::{Batch, Json, Table};
+
+const FACTS: Table<Json<Facts>> = Table::new("facts");
+/// Where the passages of a text begin; see [`Passages::to_bytes`].
+const PASSAGES: Table<Vec<u8>> = Table::new("passages");
+/// Digest and big-endian number of the passage, to its text, compressed.
+const TEXT: Table<Vec<u8>> = Table::new("text");
+const PROGRESS: Table<Json<u64>> = Table::new("progress");
+/// Every content up to this sequence has its facts.
+const THROUGH: &[u8] = b"facts_through";
+
+const COMPRESSION: i32 = 1;
+
+/// What is known about one content. A later release may add fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Facts {
+    /// Version of the extractor that read it.
+    pub extractor: u32,
+    /// Bytes of the content.
+    pub size: u64,
+    pub media_type: String,
+    /// How the text was encoded, such as `windows-1252`, when it is text.
+    pub encoding: Option<String>,
+    /// Number of words that can be searched.
+    pub words: u64,
+    /// Number of passages the text is kept in.
+    pub passages: u32,
+    /// Whether the text goes on beyond what is indexed.
+    pub truncated: bool,
+    /// Why only the name is searchable, in words for a person; absent when the text is.
+    pub name_only: Option<String>,
+}
+
+impl Library {
+    /// What is known about a content; nothing while it waits for the worker.
+    pub fn facts(&self, digest: &Digest) -> Result<Option<Facts>> {
+        let found = self.store.kv.get(&FACTS, digest.as_bytes())?;
+        Ok(found.map(|Json(facts)| facts))
+    }
+
+    /// Facts that this release's extractor, or a later one, has written.
+    pub(crate) fn current_facts(&self, digest: &Digest) -> Result<Option<Facts>> {
+        Ok(self
+            .facts(digest)?
+            .filter(|facts| facts.extractor >= extract::VERSION))
+    }
+
+    /// Where the passages of a content's text begin.
+    pub(super) fn passages(&self, digest: &Digest) -> Result<Option<Passages>> {
+        let bytes = self.store.kv.get(&PASSAGES, digest.as_bytes())?;
+        bytes.map(|bytes| Passages::from_bytes(&bytes)).transpose()
+    }
+
+    /// One passage of a content's text.
+    pub(super) fn passage(&self, digest: &Digest, number: u32) -> Result<Option<String>> {
+        let found = self.store.kv.get(&TEXT, &passage_key(digest, number))?;
+        found.map(|bytes| decompress(&bytes)).transpose()
+    }
+
+    /// The whole text as it was extracted, if it is kept.
+    pub(crate) fn text(&self, digest: &Digest, facts: &Facts) -> Result<Option<String>> {
+        let mut text = String::new();
+        for number in 0..facts.passages {
+            match self.passage(digest, number)? {
+                Some(passage) => text.push_str(&passage),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(text))
+    }
+
+    /// Up to which sequence every content has its facts.
+    pub(crate) fn facts_through(&self) -> Result<u64> {
+        let found = self.store.kv.get(&PROGRESS, THROUGH)?;
+        Ok(found.map_or(0, |Json(through)| through))
+    }
+
+    pub(super) fn forget_facts(&self, digest: &Digest) -> Result<()> {
+        let passages = match self.facts(digest) {
+            Ok(Some(facts)) => facts.passages,
+            // Without the facts store there is nothing to forget, and a rebuild forgets anyway.
+            _ => return Ok(()),
+        };
+        let mut batch = Batch::default();
+        batch.remove(&FACTS, digest.as_bytes());
+        batch.remove(&PASSAGES, digest.as_bytes());
+        for number in 0..passages {
+            batch.remove(&TEXT, &passage_key(digest, number));
+        }
+        self.store.kv.write(batch)
+    }
+}
+
+/// Adds a content's facts and its text, which may have been taken out of `read`, to a batch.
+pub(crate) fn put(
+    batch: &mut Batch,
+    digest: &Digest,
+    size: u64,
+    read: &Extraction,
+    text: &str,
+) -> Result<()> {
+    let split = search::split(text);
+    for (number, range) in split.ranges.into_iter().enumerate() {
+        let compressed = zstd::bulk::compress(&text.as_bytes()[range], COMPRESSION)
+            .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
+        batch.put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
+    }
+    let facts = Facts {
+        extractor: extract::VERSION,
+        size,
+        media_type: read.media_type.clone(),
+        encoding: read.encoding.clone(),
+        words: split.words,
+        passages: split.passages.len() as u32,
+        truncated: read.truncated,
+        name_only: read.name_only.clone(),
+    };
+    batch.put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
+    batch.put(&FACTS, digest.as_bytes(), &Json(facts))
+}
+
+/// Notes that all contents from `after` to `through` have their facts, if that continues what
+/// was noted before; a gap stays open until it is filled.
+pub(crate) fn note_progress(batch: &mut Batch, after: u64, through: u64) {
+    batch.update(&PROGRESS, THROUGH, move |noted| {
+        let Json(noted) = noted.unwrap_or(Json(0));
+        Some(Json(if noted >= after {
+            noted.max(through)
+        } else {
+            noted
+        }))
+    });
+}
+
+fn passage_key(digest: &Digest, number: u32) -> [u8; 36] {
+    let mut key = [0; 36];
+    key[..32].copy_from_slice(digest.as_bytes());
+    key[32..].copy_from_slice(&number.to_be_bytes());
+    key
+}
+
+fn decompress(bytes: &[u8]) -> Result<String> {
+    let damaged = || Error::damaged("A text in facts.redb cannot be decompressed.");
+    let text = zstd::stream::decode_all(bytes).map_err(|e| damaged().because(e))?;
+    String::from_utf8(text).map_err(|e| damaged().because(e))
+}

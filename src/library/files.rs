@@ -1,0 +1,320 @@
+//! Storing files and reading them back.
+
+use std::fs::File;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::catalog::{self, Change};
+use super::entry::{Entry, FileId, Millis, NewFile, Precondition, Receipt, Version};
+use super::path::FilePath;
+use super::{Library, extract};
+use crate::error::{Error, Kind, Result};
+use crate::store::blobs::{Blobs, Sealed, Stage};
+use crate::store::{Digest, crash};
+
+/// How much of a content's beginning is kept to tell its type.
+const HEAD: usize = 4096;
+
+/// An upload on its way to disk; dropped unfinished, it leaves nothing.
+pub struct Upload {
+    stage: Stage,
+    head: Vec<u8>,
+}
+
+impl Upload {
+    pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
+        self.head.extend_from_slice(&bytes[..missing]);
+        self.stage.append(bytes)
+    }
+
+    /// Bytes so far.
+    #[expect(clippy::len_without_is_empty, reason = "an upload is not a collection")]
+    pub fn len(&self) -> u64 {
+        self.stage.len()
+    }
+}
+
+/// A stored content, opened for reading: `file` stays readable even if the content is purged
+/// meanwhile.
+pub struct Content {
+    pub file: File,
+    pub size: u64,
+    pub sha256: Digest,
+    pub media_type: String,
+    pub modified_ms: Millis,
+    /// Last segment of the path.
+    pub name: String,
+}
+
+impl Library {
+    /// Begins an upload; nothing of it is visible before [`add`](Self::add).
+    pub fn upload(&self) -> Result<Upload> {
+        Ok(Upload {
+            stage: self.store.blobs.stage()?,
+            head: Vec::new(),
+        })
+    }
+
+    /// Makes an upload durable and visible: a new file, or a new version of the one at the path.
+    ///
+    /// # Errors
+    /// [`Kind::Precondition`] when the stated precondition does not hold, [`Kind::Invalid`] when
+    /// the content does not match the announced digest; nothing is stored then.
+    pub fn add(&self, upload: Upload, file: NewFile) -> Result<Receipt> {
+        let media_type = extract::media_type(file.path.name(), &upload.head);
+        let blobs = self.store.blobs.clone();
+        let sealed = blobs.seal(upload.stage, file.expected)?;
+        crash::point("upload.sealed");
+        let change = self.change(&file.actor);
+        let receipt = self.store.sql.write(move |c| {
+            keep(&blobs, &sealed)?;
+            let content = Described {
+                sha256: sealed.digest,
+                size: sealed.size,
+                media_type,
+            };
+            store(c, &file.path, &content, &file.precondition, &change)
+        })?;
+        crash::point("upload.committed");
+        Ok(receipt)
+    }
+
+    /// Any file, in the trash or not.
+    pub fn entry(&self, id: FileId) -> Result<Entry> {
+        self.store.sql.read(|c| catalog::by_id(c, id))
+    }
+
+    /// The live file at a path.
+    pub fn entry_at(&self, path: &FilePath) -> Result<Entry> {
+        self.store
+            .sql
+            .read(|c| catalog::live_by_path(c, path))?
+            .ok_or_else(|| no_file_at(path))
+    }
+
+    /// The current content of a file, or that of one version.
+    pub fn content(&self, id: FileId, version: Option<u32>) -> Result<Content> {
+        let (entry, older) = self.store.sql.read(|c| {
+            let entry = catalog::by_id(c, id)?;
+            let older = match version {
+                Some(number) => Some(catalog::version(c, id, number)?.ok_or_else(|| {
+                    Error::not_found(format!("File {id} has no version {number}."))
+                })?),
+                None => None,
+            };
+            Ok((entry, older))
+        })?;
+        let name = entry.path.name().to_owned();
+        let (sha256, size, media_type, modified_ms) = older.unwrap_or((
+            entry.sha256,
+            entry.size,
+            entry.media_type,
+            entry.modified_ms,
+        ));
+        Ok(Content {
+            file: self.store.blobs.open_blob(&sha256)?,
+            size,
+            sha256,
+            media_type,
+            modified_ms,
+            name,
+        })
+    }
+
+    /// The current content of the live file at a path.
+    pub fn content_at(&self, path: &FilePath) -> Result<Content> {
+        let sql = "SELECT sha256, size, media_type, modified_ms FROM file
+                   WHERE path = ?1 AND trashed_ms IS NULL";
+        let (sha256, size, media_type, modified_ms) = self.store.sql.read(|c| {
+            let mut statement = c.prepare_cached(sql)?;
+            let mut rows = statement.query([path.as_str()])?;
+            let row = rows.next()?.ok_or_else(|| no_file_at(path))?;
+            Ok((
+                catalog::digest_of(row, 0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+            ))
+        })?;
+        Ok(Content {
+            file: self.store.blobs.open_blob(&sha256)?,
+            size,
+            sha256,
+            media_type,
+            modified_ms,
+            name: path.name().to_owned(),
+        })
+    }
+
+    /// All contents the file has had, newest first.
+    pub fn versions(&self, id: FileId) -> Result<Vec<Version>> {
+        self.store.sql.read(|c| {
+            catalog::by_id(c, id)?;
+            let mut statement = c.prepare_cached(
+                "SELECT number, sha256, size, media_type, created_ms FROM version
+                 WHERE file_id = ?1 ORDER BY number DESC",
+            )?;
+            let mut rows = statement.query([id])?;
+            let mut versions = Vec::new();
+            while let Some(row) = rows.next()? {
+                versions.push(Version {
+                    number: row.get(0)?,
+                    sha256: catalog::digest_of(row, 1)?,
+                    size: row.get(2)?,
+                    media_type: row.get(3)?,
+                    created_ms: row.get(4)?,
+                });
+            }
+            Ok(versions)
+        })
+    }
+
+    /// Makes an older content current again, as a new version.
+    pub fn restore_version(&self, id: FileId, number: u32, actor: &str) -> Result<Receipt> {
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let entry = catalog::by_id(c, id)?;
+            if entry.trashed_ms.is_some() {
+                return Err(Error::conflict(
+                    "The file is in the trash; restore it first, then the version.",
+                ));
+            }
+            let (sha256, size, media_type, _) = catalog::version(c, id, number)?
+                .ok_or_else(|| Error::not_found(format!("File {id} has no version {number}.")))?;
+            let content = Described {
+                sha256,
+                size,
+                media_type,
+            };
+            store(c, &entry.path, &content, &Precondition::None, &change)
+        })
+    }
+}
+
+/// A content as the catalog describes it.
+struct Described {
+    sha256: Digest,
+    size: u64,
+    media_type: String,
+}
+
+fn no_file_at(path: &FilePath) -> Error {
+    Error::not_found(format!("There is no file at {:?}.", path.as_str()))
+}
+
+/// The collector may have removed the blob between its sealing and this transaction; it removes
+/// only inside a write transaction of its own, so from here on the blob stays.
+fn keep(blobs: &Blobs, sealed: &Sealed) -> Result<()> {
+    if blobs.contains(&sealed.digest)? {
+        return Ok(());
+    }
+    blobs.restore(sealed)
+}
+
+/// The promise's transaction: file row, version, folder counts, event and outbox row.
+fn store(
+    c: &Connection,
+    path: &FilePath,
+    content: &Described,
+    precondition: &Precondition,
+    change: &Change,
+) -> Result<Receipt> {
+    let present = catalog::live_by_path(c, path)?;
+    check(precondition, present.as_ref(), path)?;
+    let (id, version) = match present {
+        Some(entry) => (entry.id, replace(c, &entry, content, change)?),
+        None => (create(c, path, content, change)?, 1),
+    };
+    c.prepare_cached(
+        "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?
+    .execute((
+        id,
+        version,
+        content.sha256.as_bytes(),
+        content.size,
+        &content.media_type,
+        change.at_ms,
+    ))?;
+    let detail = format!("version {version}, sha256 {}", content.sha256);
+    catalog::record(c, change, "stored", id, path, Some(&detail))?;
+    Ok(Receipt {
+        id,
+        path: path.clone(),
+        version,
+        size: content.size,
+        sha256: content.sha256,
+        sequence: catalog::to_outbox(c, id)?,
+        boot: change.boot,
+        time: time_of(change.at_ms),
+    })
+}
+
+fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change) -> Result<FileId> {
+    c.prepare_cached(
+        "INSERT INTO file (path, folder, name, version, sha256, size, media_type, created_ms, modified_ms)
+         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?7)",
+    )?
+    .execute((
+        path.as_str(),
+        path.folder().as_str(),
+        path.name(),
+        content.sha256.as_bytes(),
+        content.size,
+        &content.media_type,
+        change.at_ms,
+    ))?;
+    let id = c.last_insert_rowid();
+    catalog::count(c, &path.folder(), 1, content.size as i64)?;
+    Ok(id)
+}
+
+fn replace(c: &Connection, entry: &Entry, content: &Described, change: &Change) -> Result<u32> {
+    let version = catalog::next_version(c, entry.id)?;
+    c.prepare_cached(
+        "UPDATE file SET version = ?2, sha256 = ?3, size = ?4, media_type = ?5, modified_ms = ?6
+         WHERE id = ?1",
+    )?
+    .execute((
+        entry.id,
+        version,
+        content.sha256.as_bytes(),
+        content.size,
+        &content.media_type,
+        change.at_ms,
+    ))?;
+    let growth = content.size as i64 - entry.size as i64;
+    catalog::count(c, &entry.path.folder(), 0, growth)?;
+    Ok(version)
+}
+
+fn check(precondition: &Precondition, present: Option<&Entry>, path: &FilePath) -> Result<()> {
+    let holds = match (precondition, present) {
+        (Precondition::None, _) => true,
+        (Precondition::Absent, present) => present.is_none(),
+        (Precondition::Present, present) => present.is_some(),
+        (Precondition::Content(digests), Some(entry)) => digests.contains(&entry.sha256),
+        (Precondition::Content(_), None) => false,
+    };
+    if holds {
+        return Ok(());
+    }
+    let found = match present {
+        Some(entry) => format!("a file with SHA-256 {}", entry.sha256),
+        None => "no file".to_owned(),
+    };
+    Err(Error::new(
+        Kind::Precondition,
+        format!(
+            "The request's precondition does not hold: there is {found} at {:?}.",
+            path.as_str()
+        ),
+    ))
+}
+
+fn time_of(ms: Millis) -> String {
+    Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
+}

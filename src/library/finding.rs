@@ -1,0 +1,145 @@
+//! Search, put together: the index proposes, the catalog decides, the facts show the passage.
+
+use std::time::Instant;
+
+use super::catalog;
+use super::entry::{Entry, FileId};
+use super::search::{self, Fields, Hit, MAX_REACH, Request, Results, Snippets, Source};
+use super::{Library, MAX_PAGE};
+use crate::error::{Error, Kind, Result};
+use crate::store::index::Spec;
+use crate::store::index::tantivy::schema::Schema;
+use crate::store::index::tantivy::tokenizer::TokenizerManager;
+use crate::store::index::tantivy::{DocAddress, Searcher, TantivyDocument};
+use crate::store::now_ms;
+
+/// Snippets shown for one file.
+const SNIPPETS: usize = 2;
+/// Raised when the same files must be indexed differently though the schema is the same.
+const REVISION: u32 = 1;
+
+/// The library's index: its fields, and what the kit needs to make it.
+pub(super) fn index() -> (Fields, Spec) {
+    let mut schema = Schema::builder();
+    let fields = Fields::add_to(&mut schema);
+    let tokenizers = TokenizerManager::default();
+    Fields::register(&tokenizers);
+    let spec = Spec {
+        schema,
+        tokenizers,
+        revision: REVISION,
+    };
+    (fields, spec)
+}
+
+impl Library {
+    /// Finds files by what they say and what they are called. Any query is read somehow; see
+    /// [`Results::read_as`].
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] while the index is being made for the first time.
+    pub fn search(&self, request: &Request) -> Result<Results> {
+        let started = Instant::now();
+        let parsed = search::parse(&request.query, now_ms());
+        let offset = offset_of(request.cursor.as_deref())?;
+        let limit = request.limit.clamp(1, MAX_PAGE);
+        let outcome = self.store.index.read(|searcher| {
+            let folder = request.folder.as_ref();
+            let proposed = search::execute(searcher, &self.fields, &parsed, folder, offset, limit)?;
+            let mut snippets = Snippets::new(searcher, &self.fields, &parsed);
+            let visible = self.visible(&proposed.hits)?;
+            let mut hits = Vec::with_capacity(visible.len());
+            for (entry, score, address) in visible {
+                let snippets = self.snippets(&mut snippets, address, &entry)?;
+                hits.push(Hit {
+                    entry,
+                    score,
+                    snippets,
+                });
+            }
+            Ok((proposed, hits))
+        });
+        let (proposed, hits) = outcome?;
+        let reached = offset + proposed.hits.len();
+        let more =
+            (reached as u64) < proposed.total && reached < MAX_REACH && !proposed.hits.is_empty();
+        Ok(Results {
+            total: proposed.total,
+            hits,
+            read_as: parsed.read_as,
+            notes: parsed.notes.into_iter().chain(proposed.notes).collect(),
+            next: more.then(|| reached.to_string()),
+            milliseconds: started.elapsed().as_secs_f64() * 1000.0,
+        })
+    }
+
+    /// What the index is told of a live file.
+    pub(crate) fn document(&self, entry: &Entry, text: &str) -> TantivyDocument {
+        self.fields.document(&Source {
+            id: entry.id,
+            path: &entry.path,
+            tags: &entry.tags,
+            media_type: &entry.media_type,
+            modified_ms: entry.modified_ms,
+            size: entry.size,
+            text,
+        })
+    }
+
+    /// Live files of the index that are not live in the catalog, and the other way round; for
+    /// `check --deep`. Answers the ids the index holds, in no order.
+    pub(crate) fn indexed_files(&self) -> Result<Vec<FileId>> {
+        self.store.index.read(|searcher| ids_in(searcher))
+    }
+
+    /// The index may lag behind: what was deleted meanwhile is left out here.
+    fn visible(
+        &self,
+        proposed: &[(FileId, f32, DocAddress)],
+    ) -> Result<Vec<(Entry, f32, DocAddress)>> {
+        self.store.sql.read(|c| {
+            let mut visible = Vec::with_capacity(proposed.len());
+            for &(id, score, address) in proposed {
+                match catalog::by_id(c, id) {
+                    Ok(entry) if entry.trashed_ms.is_none() => {
+                        visible.push((entry, score, address))
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.kind() == Kind::NotFound => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(visible)
+        })
+    }
+
+    /// A hit without its facts is shown without a snippet.
+    fn snippets(
+        &self,
+        snippets: &mut Snippets<'_>,
+        address: DocAddress,
+        entry: &Entry,
+    ) -> Result<Vec<String>> {
+        let Ok(Some(passages)) = self.passages(&entry.sha256) else {
+            return Ok(Vec::new());
+        };
+        let load = |number| Ok(self.passage(&entry.sha256, number).unwrap_or_default());
+        snippets.of(address, &passages, SNIPPETS, load)
+    }
+}
+
+fn ids_in(searcher: &Searcher) -> Result<Vec<FileId>> {
+    let mut ids = Vec::new();
+    for segment in searcher.segment_readers() {
+        let column = segment.fast_fields().i64(search::ID)?;
+        ids.extend(segment.doc_ids_alive().filter_map(|doc| column.first(doc)));
+    }
+    Ok(ids)
+}
+
+fn offset_of(cursor: Option<&str>) -> Result<usize> {
+    let Some(cursor) = cursor else { return Ok(0) };
+    cursor.parse().map_err(|_| {
+        Error::invalid("The cursor is not one that this server gave; begin again without a cursor.")
+    })
+}

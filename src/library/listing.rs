@@ -1,0 +1,214 @@
+//! Lists, page by page: a folder, the newest files, the trash.
+
+use super::catalog::{self, ENTRY, FROM};
+use super::entry::{Entry, Folder, Listing, Sort};
+use super::path::FolderPath;
+use super::{Library, Page};
+use crate::error::{Error, Result};
+
+/// Most rows in one page; larger limits are lowered to it.
+pub const MAX_PAGE: usize = 1000;
+
+/// Where a page ended: the sort key and id of its last row.
+///
+/// Written as `<id>:<key>`; opaque to clients.
+struct Cursor {
+    id: i64,
+    key: String,
+}
+
+impl Cursor {
+    fn parse(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::invalid(
+                "The cursor is not one that this server gave; begin again without a cursor.",
+            )
+        };
+        let (id, key) = text.split_once(':').ok_or_else(wrong)?;
+        Ok(Self {
+            id: id.parse().map_err(|_| wrong())?,
+            key: key.to_owned(),
+        })
+    }
+
+    fn number(&self) -> Result<i64> {
+        self.key.parse().map_err(|_| {
+            Error::invalid(
+                "The cursor belongs to another sort order; begin again without a cursor.",
+            )
+        })
+    }
+
+    fn after(entry: &Entry, key: impl std::fmt::Display) -> String {
+        format!("{}:{key}", entry.id)
+    }
+}
+
+impl Library {
+    /// A page of a folder. Subfolders come with the first page only.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::error::Kind::NotFound) for a folder with nothing in it, the
+    /// root excepted.
+    pub fn list(
+        &self,
+        folder: &FolderPath,
+        sort: Sort,
+        cursor: Option<&str>,
+        limit: usize,
+    ) -> Result<Listing> {
+        let cursor = cursor.map(Cursor::parse).transpose()?;
+        let limit = limit.clamp(1, MAX_PAGE);
+        let order = Order::of(sort);
+        self.store.sql.read(|c| {
+            let first = cursor.is_none();
+            let folders = if first {
+                subfolders(c, folder)?
+            } else {
+                Vec::new()
+            };
+            let files = order.page(c, folder, cursor.as_ref(), limit + 1)?;
+            if first && folders.is_empty() && files.is_empty() && !folder.is_root() {
+                return Err(Error::not_found(format!(
+                    "There is no folder {:?}.",
+                    folder.as_str()
+                )));
+            }
+            let (files, next) = cut(files, limit, |entry| order.key(entry));
+            Ok(Listing {
+                folder: folder.clone(),
+                folders,
+                files,
+                next,
+            })
+        })
+    }
+
+    /// The files stored last, newest first.
+    pub fn recent(&self, limit: usize) -> Result<Vec<Entry>> {
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE file.trashed_ms IS NULL
+             ORDER BY file.modified_ms DESC, file.id DESC LIMIT ?1"
+        );
+        self.store
+            .sql
+            .read(|c| catalog::entries(c, &sql, [limit.min(MAX_PAGE)]))
+    }
+
+    /// The trash, most recently deleted first.
+    pub fn trashed(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Entry>> {
+        let cursor = cursor.map(Cursor::parse).transpose()?;
+        let (key, id) = match &cursor {
+            Some(cursor) => (cursor.number()?, cursor.id),
+            None => (i64::MAX, i64::MAX),
+        };
+        let limit = limit.clamp(1, MAX_PAGE);
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM}
+             WHERE file.trashed_ms IS NOT NULL AND (file.trashed_ms, file.id) < (?1, ?2)
+             ORDER BY file.trashed_ms DESC, file.id DESC LIMIT ?3"
+        );
+        let rows = self
+            .store
+            .sql
+            .read(|c| catalog::entries(c, &sql, (key, id, limit + 1)))?;
+        let (items, next) = cut(rows, limit, |entry| {
+            entry.trashed_ms.unwrap_or_default().to_string()
+        });
+        Ok(Page { items, next })
+    }
+}
+
+/// One sort order as SQL: each has an index that ends in the file's id.
+struct Order {
+    sort: Sort,
+    column: &'static str,
+    direction: &'static str,
+    comparison: &'static str,
+}
+
+impl Order {
+    fn of(sort: Sort) -> Self {
+        let (column, direction, comparison) = match sort {
+            Sort::Name => ("file.name", "ASC", ">"),
+            Sort::Time => ("file.modified_ms", "DESC", "<"),
+            Sort::Size => ("file.size", "DESC", "<"),
+        };
+        Self {
+            sort,
+            column,
+            direction,
+            comparison,
+        }
+    }
+
+    fn key(&self, entry: &Entry) -> String {
+        match self.sort {
+            Sort::Name => entry.path.name().to_owned(),
+            Sort::Time => entry.modified_ms.to_string(),
+            Sort::Size => entry.size.to_string(),
+        }
+    }
+
+    fn page(
+        &self,
+        c: &rusqlite::Connection,
+        folder: &FolderPath,
+        cursor: Option<&Cursor>,
+        limit: usize,
+    ) -> Result<Vec<Entry>> {
+        let Self {
+            column,
+            direction,
+            comparison,
+            ..
+        } = self;
+        let tail = format!("ORDER BY {column} {direction}, file.id {direction} LIMIT ?2");
+        let scope = "file.folder = ?1 AND file.trashed_ms IS NULL";
+        let Some(cursor) = cursor else {
+            let sql = format!("SELECT {ENTRY} FROM {FROM} WHERE {scope} {tail}");
+            return catalog::entries(c, &sql, (folder.as_str(), limit));
+        };
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE {scope} AND ({column}, file.id) {comparison} (?3, ?4) {tail}"
+        );
+        if self.sort == Sort::Name {
+            catalog::entries(c, &sql, (folder.as_str(), limit, &cursor.key, cursor.id))
+        } else {
+            catalog::entries(
+                c,
+                &sql,
+                (folder.as_str(), limit, cursor.number()?, cursor.id),
+            )
+        }
+    }
+}
+
+fn cut(
+    mut rows: Vec<Entry>,
+    limit: usize,
+    key: impl Fn(&Entry) -> String,
+) -> (Vec<Entry>, Option<String>) {
+    if rows.len() <= limit {
+        return (rows, None);
+    }
+    rows.truncate(limit);
+    let next = rows.last().map(|last| Cursor::after(last, key(last)));
+    (rows, next)
+}
+
+fn subfolders(c: &rusqlite::Connection, folder: &FolderPath) -> Result<Vec<Folder>> {
+    let mut statement = c.prepare_cached(
+        "SELECT path, files, bytes FROM folder WHERE parent = ?1 ORDER BY path COLLATE NOCASE",
+    )?;
+    let mut rows = statement.query([folder.as_str()])?;
+    let mut folders = Vec::new();
+    while let Some(row) = rows.next()? {
+        folders.push(Folder {
+            path: FolderPath::parse(&row.get::<_, String>(0)?)?,
+            files: row.get(1)?,
+            bytes: row.get(2)?,
+        });
+    }
+    Ok(folders)
+}

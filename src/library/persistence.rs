@@ -1,0 +1,218 @@
+//! The self-check as a report: what earlier releases wrote, read back by this one.
+
+use serde::Serialize;
+
+use super::Library;
+use super::catalog;
+use crate::error::Result;
+use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::mount::{Finding, Severity};
+use crate::store::{Identity, Mount, kv};
+
+/// Boots shown in the timeline.
+const TIMELINE: u32 = 50;
+
+/// Everything `/persistence` shows.
+#[derive(Clone, Debug, Serialize)]
+pub struct Persistence {
+    pub verdict: Verdict,
+    pub storage: Identity,
+    pub boot: Boot,
+    pub stores: Vec<StoreProof>,
+    pub mount: Mount,
+    pub findings: Vec<Finding>,
+    /// Newest first, this one included.
+    pub boots: Vec<Boot>,
+    pub totals: Totals,
+    /// What this start found, repaired and rebuilt; empty when there was nothing to do.
+    pub repairs: Vec<String>,
+}
+
+/// The report in one word and one sentence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    pub level: Level,
+    pub sentence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Good,
+    Warning,
+    Bad,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// Live files.
+    pub files: u64,
+    /// Bytes of their current versions.
+    pub bytes: u64,
+    pub versions: u64,
+    pub trashed: u64,
+    /// Highest sequence given so far.
+    pub last_sequence: u64,
+    pub searchable_through: u64,
+    /// Changes that the index has yet to apply.
+    pub waiting: u64,
+}
+
+/// One store as readiness names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreHealth {
+    pub store: &'static str,
+    pub ok: bool,
+    pub detail: String,
+}
+
+impl Library {
+    /// Asks every store, now.
+    pub fn persistence(&self) -> Result<Persistence> {
+        let stores = self.store.verify()?;
+        let mount = Mount::inspect(&self.root)?;
+        let findings = mount.findings();
+        let mut repairs = self.report.repairs.clone();
+        for repair in self
+            .store
+            .kv
+            .repairs()
+            .into_iter()
+            .chain(self.store.index.repairs())
+        {
+            if !repairs.contains(&repair) {
+                repairs.push(repair);
+            }
+        }
+        Ok(Persistence {
+            verdict: verdict(&stores, &findings),
+            storage: self.store.identity.clone(),
+            boot: self.store.boots.current().clone(),
+            stores,
+            mount,
+            findings,
+            boots: self.store.boots.list(&self.store.sql, TIMELINE)?,
+            totals: self.totals()?,
+            repairs,
+        })
+    }
+
+    pub fn totals(&self) -> Result<Totals> {
+        let searchable_through = self.searchable_through();
+        let waiting = self.waiting()?;
+        self.store.sql.read(|c| {
+            let (files, bytes) = c
+                .prepare_cached("SELECT coalesce(sum(files), 0), coalesce(sum(bytes), 0) FROM folder WHERE path = ''")?
+                .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let count = |sql: &str| -> Result<u64> {
+                Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+            };
+            Ok(Totals {
+                files,
+                bytes,
+                versions: count("SELECT count(*) FROM version")?,
+                trashed: count("SELECT count(*) FROM file WHERE trashed_ms IS NOT NULL")?,
+                last_sequence: catalog::last_sequence(c)?,
+                searchable_through,
+                waiting,
+            })
+        })
+    }
+
+    /// A quick look at each store, for readiness.
+    pub fn health(&self) -> Vec<StoreHealth> {
+        let state = |store, outcome: Result<String>| match outcome {
+            Ok(detail) => StoreHealth {
+                store,
+                ok: true,
+                detail,
+            },
+            Err(error) => StoreHealth {
+                store,
+                ok: false,
+                detail: error.sentence().to_owned(),
+            },
+        };
+        let catalog = self
+            .last_sequence()
+            .map(|last| format!("at sequence {last}"));
+        let facts = match self.store.kv.state() {
+            kv::State::Open => StoreHealth {
+                store: "facts",
+                ok: true,
+                detail: "open".into(),
+            },
+            kv::State::Waiting(reason) => StoreHealth {
+                store: "facts",
+                ok: false,
+                detail: reason,
+            },
+            kv::State::Closed => StoreHealth {
+                store: "facts",
+                ok: false,
+                detail: "closed".into(),
+            },
+        };
+        let index = self.store.index.read(|searcher| {
+            let through = self.searchable_through();
+            Ok(format!(
+                "{} documents, at sequence {through}",
+                searcher.num_docs()
+            ))
+        });
+        let blobs = self
+            .store
+            .blobs
+            .check()
+            .map(|()| "readable and writable".to_owned());
+        vec![
+            state("blobs", blobs),
+            state("catalog", catalog),
+            facts,
+            state("index", index),
+        ]
+    }
+}
+
+fn verdict(stores: &[StoreProof], findings: &[Finding]) -> Verdict {
+    if let Some(lost) = stores
+        .iter()
+        .find(|proof| proof.state == ProofState::Missing)
+    {
+        return Verdict {
+            level: Level::Bad,
+            sentence: format!("{}: {}", lost.store, lost.sentence),
+        };
+    }
+    let worst = findings
+        .iter()
+        .find(|finding| finding.severity == Severity::Error);
+    if let Some(finding) = worst.or(findings.first()) {
+        return Verdict {
+            level: if worst.is_some() {
+                Level::Bad
+            } else {
+                Level::Warning
+            },
+            sentence: finding.sentence.clone(),
+        };
+    }
+    if let Some(waiting) = stores
+        .iter()
+        .find(|proof| proof.state == ProofState::Unavailable)
+    {
+        return Verdict {
+            level: Level::Warning,
+            sentence: format!("{}: {}", waiting.store, waiting.sentence),
+        };
+    }
+    let sentence = if stores.iter().all(|proof| proof.state == ProofState::First) {
+        "This is the first boot on this directory; the next release will read back what it writes."
+    } else {
+        "Everything that earlier releases wrote was read back by this one."
+    };
+    Verdict {
+        level: Level::Good,
+        sentence: sentence.into(),
+    }
+}

@@ -1,0 +1,320 @@
+//! The library as a whole: stored, found, changed, opened again.
+
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use super::search::Request;
+use super::*;
+use crate::error::Kind;
+use crate::store::boots::ProofState;
+use crate::worker::{Step, step};
+
+struct Bench {
+    dir: tempfile::TempDir,
+    library: Library,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let library = open(dir.path(), "first");
+        Self { dir, library }
+    }
+
+    fn reopen(self, release: &str) -> Self {
+        self.library.close();
+        drop(self.library);
+        let library = open(self.dir.path(), release);
+        Self {
+            dir: self.dir,
+            library,
+        }
+    }
+
+    fn put(&self, path: &str, text: &str) -> Receipt {
+        self.try_put(path, text, Precondition::None).unwrap()
+    }
+
+    fn try_put(&self, path: &str, text: &str, precondition: Precondition) -> Result<Receipt> {
+        let mut upload = self.library.upload()?;
+        upload.append(text.as_bytes())?;
+        let file = NewFile {
+            path: FilePath::parse(path)?,
+            actor: "test".into(),
+            precondition,
+            expected: None,
+        };
+        self.library.add(upload, file)
+    }
+
+    fn index(&self) {
+        let mut lease = self.library.store.index.lease().unwrap().expect("the lease is free");
+        let go_on = AtomicBool::new(false);
+        while step(&self.library, &mut lease, &go_on).unwrap() != Step::Empty {}
+    }
+
+    fn find(&self, query: &str) -> Vec<String> {
+        let request = Request {
+            query: query.into(),
+            limit: 20,
+            ..Request::default()
+        };
+        let results = self.library.search(&request).unwrap();
+        results.hits.into_iter().map(|hit| hit.entry.path.into()).collect()
+    }
+
+    fn folder(&self, path: &str) -> Listing {
+        self.library
+            .list(&FolderPath::parse(path).unwrap(), Sort::Name, None, 100)
+            .unwrap()
+    }
+}
+
+fn open(root: &Path, release: &str) -> Library {
+    Library::open(&Settings {
+        root: root.to_owned(),
+        release: release.into(),
+        index_memory: 16 << 20,
+        facts_cache: 4 << 20,
+        grace: Duration::ZERO,
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_one_release_stored_the_next_one_finds_and_proves() {
+    let bench = Bench::new();
+    let receipt = bench.put("notes/sea.txt", "A quiet harbour in the evening.");
+    bench.put("notes/land.txt", "Mountains, no water at all.");
+    bench.index();
+    assert_eq!(bench.find("harbour"), ["notes/sea.txt"]);
+
+    let bench = bench.reopen("second");
+    assert_eq!(bench.library.boot(), 2);
+    assert_eq!(bench.find("harbour"), ["notes/sea.txt"]);
+    let entry = bench.library.entry(receipt.id).unwrap();
+    assert_eq!((entry.sha256, entry.size), (receipt.sha256, receipt.size));
+    let report = bench.library.persistence().unwrap();
+    for proof in &report.stores {
+        assert_eq!(proof.state, ProofState::Proven, "{proof:?}");
+        assert_eq!(proof.written_by.as_ref().unwrap().release, "first");
+    }
+    assert_eq!(report.totals.files, 2);
+    assert_eq!(report.repairs, Vec::<String>::new());
+}
+
+#[test]
+fn snippets_show_the_passage_with_its_matches() {
+    let bench = Bench::new();
+    let long = format!("{} <b>needle</b> {}", "hay ".repeat(9000), "stack ".repeat(9000));
+    bench.put("long.txt", &long);
+    bench.index();
+    let request = Request {
+        query: "needle".into(),
+        limit: 1,
+        ..Request::default()
+    };
+    let results = bench.library.search(&request).unwrap();
+    let snippet = &results.hits[0].snippets[0];
+    assert!(snippet.contains("&lt;b&gt;<mark>needle</mark>"), "{snippet}");
+}
+
+#[test]
+fn a_taken_path_gets_versions_and_each_can_come_back() {
+    let bench = Bench::new();
+    let first = bench.put("a.txt", "one");
+    let second = bench.put("a.txt", "two two");
+    assert_eq!((first.id, second.version), (second.id, 2));
+    let restored = bench.library.restore_version(first.id, 1, "test").unwrap();
+    assert_eq!((restored.version, restored.sha256), (3, first.sha256));
+    assert_eq!(bench.library.versions(first.id).unwrap().len(), 3);
+    let content = bench.library.content(first.id, Some(2)).unwrap();
+    assert_eq!(std::io::read_to_string(content.file).unwrap(), "two two");
+    bench.index();
+    assert_eq!(bench.find("one"), ["a.txt"]);
+    assert!(bench.find("two").is_empty());
+}
+
+#[test]
+fn preconditions_are_decided_at_the_commit() {
+    let bench = Bench::new();
+    let first = bench.try_put("a", "1", Precondition::Absent).unwrap();
+    for (precondition, holds) in [
+        (Precondition::Absent, false),
+        (Precondition::Present, true),
+        (Precondition::Content(vec![first.sha256]), false),
+    ] {
+        let outcome = bench.try_put("a", "2", precondition.clone());
+        match outcome {
+            Ok(_) => assert!(holds, "{precondition:?}"),
+            Err(error) => {
+                assert_eq!(error.kind(), Kind::Precondition);
+                assert!(!holds, "{precondition:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn folders_follow_their_files() {
+    let bench = Bench::new();
+    let deep = bench.put("a/b/c.txt", "12345");
+    bench.put("a/d.txt", "1");
+    let root = bench.folder("");
+    assert_eq!((root.folders[0].files, root.folders[0].bytes), (2, 6));
+    let moved = bench
+        .library
+        .rename_folder(
+            &FolderPath::parse("a/b").unwrap(),
+            &FolderPath::parse("z").unwrap(),
+            "test",
+        )
+        .unwrap();
+    assert_eq!(moved, 1);
+    assert_eq!(bench.library.entry(deep.id).unwrap().path.as_str(), "z/c.txt");
+    assert!(bench.folder("a").folders.is_empty());
+    bench.library.trash(deep.id, "test").unwrap();
+    assert_eq!(bench.folder("").folders.len(), 1);
+    bench.library.restore(deep.id, "test").unwrap();
+    assert_eq!(bench.folder("z").files.len(), 1);
+    bench.index();
+    assert_eq!(bench.find("folder:z c"), ["z/c.txt"]);
+}
+
+#[test]
+fn the_trash_frees_the_path_and_purging_ends_the_content() {
+    let bench = Bench::new();
+    let old = bench.put("a.txt", "the old content");
+    bench.library.trash(old.id, "test").unwrap();
+    let new = bench.put("a.txt", "the new content");
+    assert_ne!(old.id, new.id);
+    let conflict = bench.library.restore(old.id, "test").unwrap_err();
+    assert_eq!(conflict.kind(), Kind::Conflict);
+    bench.index();
+    assert_eq!(bench.find("content").len(), 1);
+    bench.library.purge(old.id, "test").unwrap();
+    let (removed, bytes) = bench.library.collect(Duration::ZERO).unwrap();
+    assert_eq!((removed, bytes), (1, old.size));
+    assert!(!bench.library.store.blobs.contains(&old.sha256).unwrap());
+    assert!(bench.library.store.blobs.contains(&new.sha256).unwrap());
+}
+
+#[test]
+fn a_content_that_is_named_elsewhere_outlives_a_purge() {
+    let bench = Bench::new();
+    let one = bench.put("one.txt", "shared");
+    let two = bench.put("two.txt", "shared");
+    assert_eq!(one.sha256, two.sha256);
+    bench.library.trash(one.id, "test").unwrap();
+    bench.library.purge(one.id, "test").unwrap();
+    assert_eq!(bench.library.collect(Duration::ZERO).unwrap(), (0, 0));
+    assert!(bench.library.content(two.id, None).is_ok());
+}
+
+#[test]
+fn a_killed_uploads_blob_is_found_and_collected_but_no_boots() {
+    let bench = Bench::new();
+    let mut stage = bench.library.store.blobs.stage().unwrap();
+    stage.append(b"never named").unwrap();
+    let orphan = bench.library.store.blobs.seal(stage, None).unwrap().digest;
+    let bench = bench.reopen("second");
+    bench.library.find_unnamed(Duration::ZERO, || true).unwrap();
+    assert_eq!(bench.library.collect(Duration::ZERO).unwrap().0, 1);
+    assert!(!bench.library.store.blobs.contains(&orphan).unwrap());
+    let stores = bench.library.store.verify().unwrap();
+    assert!(stores.iter().all(|proof| proof.state != ProofState::Missing), "{stores:?}");
+}
+
+#[test]
+fn tags_are_checked_kept_and_found() {
+    let bench = Bench::new();
+    let file = bench.put("a.txt", "x");
+    let tags = ["Tax".to_owned(), " 2026 ".to_owned(), "Tax".to_owned(), String::new()];
+    let entry = bench.library.set_tags(file.id, &tags, "test").unwrap();
+    assert_eq!(entry.tags, ["2026", "Tax"]);
+    assert!(bench.library.set_tags(file.id, &["a,b".into()], "test").is_err());
+    bench.index();
+    assert_eq!(bench.find("tag:tax"), ["a.txt"]);
+}
+
+#[test]
+fn lists_are_paged_without_loss_in_every_order() {
+    let bench = Bench::new();
+    for n in 0..25 {
+        bench.put(&format!("f/{}.txt", ["b", "A", "c"][n % 3].repeat(n + 1)), &"x".repeat(n % 7));
+    }
+    for sort in [Sort::Name, Sort::Time, Sort::Size] {
+        let folder = FolderPath::parse("f").unwrap();
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = bench.library.list(&folder, sort, cursor.as_deref(), 4).unwrap();
+            seen.extend(page.files.into_iter().map(|entry| entry.id));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen.len(), 25, "{sort:?}");
+    }
+    let error = bench.library.list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
+    assert_eq!(error.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn p3_index_and_facts_are_rebuilt_from_the_rest() {
+    for damage in ["delete", "empty", "truncate", "noise"] {
+        let bench = Bench::new();
+        bench.put("sea.txt", "A quiet harbour.");
+        bench.index();
+        let root = bench.dir.path().to_owned();
+        bench.library.close();
+        let Bench { dir, library } = bench;
+        drop(library);
+        harm(&root.join("facts.redb"), damage);
+        for entry in std::fs::read_dir(root.join("index")).unwrap() {
+            for file in std::fs::read_dir(entry.unwrap().path()).unwrap() {
+                harm(&file.unwrap().path(), damage);
+            }
+        }
+        let bench = Bench {
+            library: open(&root, "second"),
+            dir,
+        };
+        bench.index();
+        assert_eq!(bench.find("harbour"), ["sea.txt"], "{damage}");
+        let request = Request {
+            query: "harbour".into(),
+            limit: 1,
+            ..Request::default()
+        };
+        let hits = bench.library.search(&request).unwrap().hits;
+        assert!(hits[0].snippets[0].contains("<mark>harbour</mark>"), "{damage}: {hits:?}");
+        let report = bench.library.persistence().unwrap();
+        assert_ne!(report.verdict.level, Level::Bad, "{damage}: {:?}", report.stores);
+        if damage != "delete" {
+            assert_eq!(report.repairs.len(), 2, "{damage}: {:?}", report.repairs);
+        }
+        // P8: the next start has nothing to do.
+        let bench = bench.reopen("third");
+        assert_eq!(bench.library.report().repairs, Vec::<String>::new(), "{damage}");
+        assert_eq!(bench.find("harbour"), ["sea.txt"], "{damage}");
+    }
+}
+
+fn harm(path: &Path, how: &str) {
+    match how {
+        "delete" => std::fs::remove_file(path).unwrap(),
+        "empty" => std::fs::write(path, b"").unwrap(),
+        "truncate" => {
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }
+        _ => {
+            let length = std::fs::metadata(path).unwrap().len() as usize;
+            let noise: Vec<u8> = (0..length).map(|n| (n * 7919 % 251) as u8).collect();
+            std::fs::write(path, noise).unwrap();
+        }
+    }
+}

@@ -1,0 +1,558 @@
+//! The self-check: every start leaves a sentinel in all four stores, and reads back those that
+//! earlier starts left, the way the app reads its data.
+//!
+//! | store | the sentinel | read back by |
+//! |---|---|---|
+//! | filesystem | `boots/<n>.json` and a blob | opening, and re-hashing the blob |
+//! | SQLite | a row of `kit_boot` | a query |
+//! | redb | an entry of table `boot` | a key look-up |
+//! | tantivy | a document with one word | a search |
+//!
+//! A number is given by SQLite, so it is unique among processes and never used twice. The index's
+//! sentinel is written by whoever holds the lease, and so arrives a moment later.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use tantivy::Term;
+use tantivy::collector::Count;
+use tantivy::query::TermQuery;
+use tantivy::schema::IndexRecordOption;
+
+use super::kv::{Json, Table};
+use super::{Blobs, Digest, Index, Kv, Sql, now_ms};
+use crate::error::{Error, Kind, Result};
+
+const IN_KV: Table<Json<Sentinel>> = Table::new("boot");
+/// Earlier boots that are read back at each check, besides the very first one.
+const CHECKED: u32 = 10;
+
+/// One start of a release on this directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boot {
+    pub number: u64,
+    pub release: String,
+    pub host: String,
+    pub pid: u32,
+    pub started_ms: i64,
+    /// The last sign of life, at most some seconds before its end.
+    pub last_seen_ms: i64,
+    /// Absent while it runs, and for ever if it was killed.
+    pub ended_ms: Option<i64>,
+}
+
+impl Boot {
+    /// This process, not yet numbered.
+    fn here(release: &str) -> Self {
+        let now_ms = now_ms();
+        Self {
+            number: 0,
+            release: release.to_owned(),
+            host: rustix::system::uname()
+                .nodename()
+                .to_string_lossy()
+                .into_owned(),
+            pid: std::process::id(),
+            started_ms: now_ms,
+            last_seen_ms: now_ms,
+            ended_ms: None,
+        }
+    }
+}
+
+/// What a boot leaves behind: a number and a word nobody else could have written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sentinel {
+    pub number: u64,
+    pub token: String,
+}
+
+impl Sentinel {
+    /// The word under which the index finds it.
+    pub fn word(&self) -> String {
+        format!("boot{}x{}", self.number, self.token)
+    }
+
+    fn content(&self) -> String {
+        format!("wharfside boot {}\n{}\n", self.number, self.token)
+    }
+}
+
+/// What could be read back from one store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoreProof {
+    /// `blobs`, `boots`, `catalog`, `facts` or `index`.
+    pub store: &'static str,
+    pub state: ProofState,
+    /// The oldest earlier boot whose sentinel was read back.
+    pub written_by: Option<Boot>,
+    /// How many boots there were since, this one included.
+    pub boots_ago: u64,
+    pub sentence: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofState {
+    /// Every sentinel that should be there was read back.
+    Proven,
+    /// There was no boot before this one.
+    First,
+    /// The store was built anew after the previous boot, and holds what was written since.
+    Rebuilt,
+    /// A sentinel that should be there is not.
+    Missing,
+    /// The store cannot be asked at the moment.
+    Unavailable,
+}
+
+/// This process's boot, and the ledger of all.
+#[derive(Clone)]
+pub struct Boots {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    current: Boot,
+    sentinel: Sentinel,
+    in_kv: AtomicBool,
+    indexed_through: AtomicU64,
+}
+
+impl Boots {
+    /// Gives this start its number and leaves its sentinels in the catalog, the filesystem and
+    /// the blobs. The other two follow by [`settle`](Self::settle) and [`pending`](Self::pending).
+    pub fn record(root: &Path, release: &str, sql: &Sql, blobs: &Blobs) -> Result<Self> {
+        let folder = root.join("boots");
+        std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, e))?;
+        let token = uuid::Uuid::new_v4().simple().to_string();
+        let mut current = Boot::here(release);
+        current.number = sql.write({
+            let (boot, token) = (current.clone(), token.clone());
+            move |c| insert(c, &boot, &token)
+        })?;
+        super::crash::point("boot.numbered");
+        let sentinel = Sentinel {
+            number: current.number,
+            token,
+        };
+        write_file(&folder, &current, &sentinel)?;
+        super::crash::point("boot.recorded");
+        let mut stage = blobs.stage()?;
+        stage.append(sentinel.content().as_bytes())?;
+        let blob = blobs.seal(stage, None)?.digest;
+        let number = current.number;
+        sql.write(move |c| {
+            let sql = "UPDATE kit_boot SET blob = ?2 WHERE number = ?1";
+            c.execute(sql, (number, blob.as_bytes()))?;
+            Ok(())
+        })?;
+        super::crash::point("boot.sealed");
+        Ok(Self::of(folder, current, sentinel))
+    }
+
+    /// The ledger without a boot of one's own, for whoever only looks: its number is the one
+    /// that the next start would get, and nothing is left anywhere.
+    pub fn observe(root: &Path, release: &str, sql: &Sql) -> Result<Self> {
+        let mut current = Boot::here(release);
+        current.number = latest(sql)? + 1;
+        let sentinel = Sentinel {
+            number: current.number,
+            token: String::new(),
+        };
+        Ok(Self::of(root.join("boots"), current, sentinel))
+    }
+
+    fn of(folder: PathBuf, current: Boot, sentinel: Sentinel) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                folder,
+                current,
+                sentinel,
+                in_kv: AtomicBool::new(false),
+                indexed_through: AtomicU64::new(0),
+            }),
+        }
+    }
+
+    pub fn current(&self) -> &Boot {
+        &self.shared.current
+    }
+
+    /// Leaves the sentinel in the key-value store once that is open; does nothing afterwards.
+    pub fn settle(&self, sql: &Sql, kv: &Kv) -> Result<()> {
+        if self.shared.in_kv.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let sentinel = &self.shared.sentinel;
+        kv.put(
+            &IN_KV,
+            &sentinel.number.to_be_bytes(),
+            &Json(sentinel.clone()),
+        )?;
+        let number = sentinel.number;
+        sql.write(move |c| {
+            c.execute("UPDATE kit_boot SET in_kv = 1 WHERE number = ?1", [number])?;
+            Ok(())
+        })?;
+        self.shared.in_kv.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Sentinels of recent boots that the index does not hold yet; for the lease holder to add.
+    pub fn pending(&self, sql: &Sql, index: &Index) -> Result<Vec<Sentinel>> {
+        let through = self.shared.indexed_through.load(Ordering::Relaxed);
+        let born_ms = index.payload().born_ms;
+        let recent = sql.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT number, token FROM kit_boot
+                 WHERE number > ?1 AND last_seen_ms >= ?2 ORDER BY number DESC LIMIT 20",
+            )?;
+            let rows = statement.query_map((through, born_ms), sentinel_of)?;
+            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+        })?;
+        let mut missing = Vec::new();
+        for sentinel in &recent {
+            if !is_indexed(index, sentinel)? {
+                missing.push(sentinel.clone());
+            }
+        }
+        if missing.is_empty()
+            && let Some(newest) = recent.first()
+        {
+            self.shared
+                .indexed_through
+                .store(newest.number, Ordering::Relaxed);
+        }
+        Ok(missing)
+    }
+
+    /// Notes which sentinels the index now holds durably, so that their absence means loss.
+    pub fn indexed(&self, sql: &Sql, sentinels: &[Sentinel]) -> Result<()> {
+        let numbers: Vec<u64> = sentinels.iter().map(|sentinel| sentinel.number).collect();
+        sql.write(move |c| {
+            let mut note =
+                c.prepare_cached("UPDATE kit_boot SET in_index = 1 WHERE number = ?1")?;
+            for number in numbers {
+                note.execute([number])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The index was replaced: its sentinels have to be looked for again.
+    pub fn index_changed(&self) {
+        self.shared.indexed_through.store(0, Ordering::Relaxed);
+    }
+
+    /// A sign of life.
+    pub fn beat(&self, sql: &Sql) -> Result<()> {
+        let number = self.shared.current.number;
+        sql.write(move |c| {
+            let sql = "UPDATE kit_boot SET last_seen_ms = ?2 WHERE number = ?1";
+            c.execute(sql, (number, now_ms()))?;
+            Ok(())
+        })
+    }
+
+    /// The orderly end.
+    pub fn end(&self, sql: &Sql) -> Result<()> {
+        let number = self.shared.current.number;
+        sql.write(move |c| {
+            let sql = "UPDATE kit_boot SET last_seen_ms = ?2, ended_ms = ?2 WHERE number = ?1";
+            c.execute(sql, (number, now_ms()))?;
+            Ok(())
+        })
+    }
+
+    /// The latest boots, newest first.
+    pub fn list(&self, sql: &Sql, limit: u32) -> Result<Vec<Boot>> {
+        sql.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms
+                 FROM kit_boot ORDER BY number DESC LIMIT ?1",
+            )?;
+            let rows = statement.query_map([limit], boot_of)?;
+            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
+        })
+    }
+
+    /// Reads back what earlier boots left in every store.
+    pub fn verify(
+        &self,
+        sql: &Sql,
+        kv: &Kv,
+        index: &Index,
+        blobs: &Blobs,
+    ) -> Result<Vec<StoreProof>> {
+        verify_before(
+            &self.shared.folder,
+            self.shared.current.number,
+            sql,
+            kv,
+            index,
+            blobs,
+        )
+    }
+}
+
+/// Whether a blob is a boot's sentinel.
+pub fn names_blob(c: &Connection, digest: &Digest) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM kit_boot WHERE blob = ?1)";
+    Ok(c.prepare_cached(sql)?
+        .query_row([digest.as_bytes()], |row| row.get(0))?)
+}
+
+/// Creates the ledger's table; part of every catalog on this kit.
+pub(super) fn create_table(c: &Connection) -> Result<()> {
+    c.execute_batch(
+        "CREATE TABLE IF NOT EXISTS kit_boot (
+             number       INTEGER PRIMARY KEY AUTOINCREMENT,
+             token        TEXT NOT NULL,
+             release      TEXT NOT NULL,
+             host         TEXT NOT NULL,
+             pid          INTEGER NOT NULL,
+             started_ms   INTEGER NOT NULL,
+             last_seen_ms INTEGER NOT NULL,
+             ended_ms     INTEGER,
+             blob         BLOB,
+             in_kv        INTEGER NOT NULL DEFAULT 0,
+             in_index     INTEGER NOT NULL DEFAULT 0
+         ) STRICT",
+    )?;
+    Ok(())
+}
+
+fn verify_before(
+    folder: &Path,
+    before: u64,
+    sql: &Sql,
+    kv: &Kv,
+    index: &Index,
+    blobs: &Blobs,
+) -> Result<Vec<StoreProof>> {
+    let earlier = earlier_boots(sql, before)?;
+    let index_born_ms = index.payload().born_ms;
+    Ok(vec![
+        prove("blobs", before, &earlier, |one| match &one.blob {
+            Some(digest) => same(read_blob(blobs, digest)? == one.sentinel.content()),
+            None => Ok(Found::NotExpected),
+        }),
+        prove("boots", before, &earlier, |one| match &one.blob {
+            Some(_) => same(read_file(folder, one.boot.number)?.as_ref() == Some(&one.sentinel)),
+            None => Ok(Found::NotExpected),
+        }),
+        prove("catalog", before, &earlier, |_| Ok(Found::Same)),
+        prove("facts", before, &earlier, |one| {
+            let key = one.sentinel.number.to_be_bytes();
+            match kv.get(&IN_KV, &key)? {
+                Some(Json(found)) => same(found == one.sentinel),
+                None if !one.in_kv => Ok(Found::NotExpected),
+                None if one.boot.last_seen_ms < kv.born_ms()? => Ok(Found::Rebuilt),
+                None => Ok(Found::Lost),
+            }
+        }),
+        prove("index", before, &earlier, |one| {
+            if is_indexed(index, &one.sentinel)? {
+                Ok(Found::Same)
+            } else if !one.in_index {
+                Ok(Found::NotExpected)
+            } else if one.boot.last_seen_ms < index_born_ms {
+                Ok(Found::Rebuilt)
+            } else {
+                Ok(Found::Lost)
+            }
+        }),
+    ])
+}
+
+/// An earlier boot with what it noted about its sentinels.
+struct Earlier {
+    boot: Boot,
+    sentinel: Sentinel,
+    /// Set after the blob and the file in `boots/` were durable.
+    blob: Option<Digest>,
+    in_kv: bool,
+    in_index: bool,
+}
+
+enum Found {
+    Same,
+    Lost,
+    /// That boot was killed before it got there.
+    NotExpected,
+    /// The store was begun anew after that boot had ended.
+    Rebuilt,
+}
+
+fn same(equal: bool) -> Result<Found> {
+    Ok(if equal { Found::Same } else { Found::Lost })
+}
+
+/// The first boot and the latest before `before`, oldest first.
+fn earlier_boots(sql: &Sql, before: u64) -> Result<Vec<Earlier>> {
+    sql.read(|c| {
+        let mut statement = c.prepare_cached(
+            "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms,
+                    token, blob, in_kv, in_index
+             FROM kit_boot
+             WHERE number < ?1 AND (number >= ?1 - ?2
+                OR number = (SELECT min(number) FROM kit_boot))
+             ORDER BY number",
+        )?;
+        let mut rows = statement.query((before, CHECKED))?;
+        let mut earlier = Vec::new();
+        while let Some(row) = rows.next()? {
+            let boot = boot_of(row)?;
+            let blob: Option<Vec<u8>> = row.get(8)?;
+            earlier.push(Earlier {
+                sentinel: Sentinel {
+                    number: boot.number,
+                    token: row.get(7)?,
+                },
+                boot,
+                blob: blob.map(|bytes| Digest::from_slice(&bytes)).transpose()?,
+                in_kv: row.get(9)?,
+                in_index: row.get(10)?,
+            });
+        }
+        Ok(earlier)
+    })
+}
+
+/// Asks one store for each earlier sentinel, oldest first; the first loss ends it.
+fn prove(
+    store: &'static str,
+    before: u64,
+    earlier: &[Earlier],
+    find: impl Fn(&Earlier) -> Result<Found>,
+) -> StoreProof {
+    let mut proof = StoreProof {
+        store,
+        state: ProofState::First,
+        written_by: None,
+        boots_ago: 0,
+        sentence: "Nothing from an earlier boot to read back yet.".into(),
+    };
+    for one in earlier {
+        let boot = &one.boot;
+        let (state, sentence) = match find(one) {
+            Ok(Found::NotExpected) => continue,
+            Ok(Found::Same) => {
+                if proof.written_by.is_none() {
+                    proof.boots_ago = before - boot.number;
+                    proof.written_by = Some(boot.clone());
+                }
+                (ProofState::Proven, "Read back.".to_owned())
+            }
+            Ok(Found::Rebuilt) => (
+                ProofState::Rebuilt,
+                format!(
+                    "Built anew after boot {}; nothing older is in it.",
+                    boot.number
+                ),
+            ),
+            Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::Damaged) => {
+                (ProofState::Unavailable, error.sentence().to_owned())
+            }
+            Ok(Found::Lost) | Err(_) => (
+                ProofState::Missing,
+                format!(
+                    "What boot {} (release {}) wrote is not there any more.",
+                    boot.number, boot.release
+                ),
+            ),
+        };
+        proof.state = state;
+        proof.sentence = sentence;
+        if matches!(state, ProofState::Missing | ProofState::Unavailable) {
+            break;
+        }
+    }
+    proof
+}
+
+fn insert(c: &Connection, boot: &Boot, token: &str) -> Result<u64> {
+    c.execute(
+        "INSERT INTO kit_boot (token, release, host, pid, started_ms, last_seen_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
+        (token, &boot.release, &boot.host, boot.pid, boot.started_ms),
+    )?;
+    Ok(c.last_insert_rowid() as u64)
+}
+
+fn boot_of(row: &Row<'_>) -> rusqlite::Result<Boot> {
+    Ok(Boot {
+        number: row.get(0)?,
+        release: row.get(1)?,
+        host: row.get(2)?,
+        pid: row.get(3)?,
+        started_ms: row.get(4)?,
+        last_seen_ms: row.get(5)?,
+        ended_ms: row.get(6)?,
+    })
+}
+
+fn sentinel_of(row: &Row<'_>) -> rusqlite::Result<Sentinel> {
+    Ok(Sentinel {
+        number: row.get(0)?,
+        token: row.get(1)?,
+    })
+}
+
+/// Highest boot number given so far.
+fn latest(sql: &Sql) -> Result<u64> {
+    sql.read(|c| {
+        let sql = "SELECT max(number) FROM kit_boot";
+        let latest: Option<Option<u64>> = c.query_row(sql, [], |row| row.get(0)).optional()?;
+        Ok(latest.flatten().unwrap_or(0))
+    })
+}
+
+#[derive(Serialize, Deserialize)]
+struct BootFile {
+    #[serde(flatten)]
+    boot: Boot,
+    token: String,
+}
+
+fn write_file(folder: &Path, boot: &Boot, sentinel: &Sentinel) -> Result<()> {
+    let content = BootFile {
+        boot: boot.clone(),
+        token: sentinel.token.clone(),
+    };
+    let bytes = serde_json::to_vec_pretty(&content)
+        .map_err(|e| Error::internal("A boot could not be written as JSON.").because(e))?;
+    super::write_durably(&folder.join(format!("{}.json", boot.number)), &bytes)
+}
+
+fn read_file(folder: &Path, number: u64) -> Result<Option<Sentinel>> {
+    let path = folder.join(format!("{number}.json"));
+    let bytes = std::fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
+    Ok(serde_json::from_slice::<BootFile>(&bytes)
+        .ok()
+        .map(|file| Sentinel {
+            number: file.boot.number,
+            token: file.token,
+        }))
+}
+
+fn read_blob(blobs: &Blobs, digest: &Digest) -> Result<String> {
+    let mut text = String::new();
+    let mut file = blobs.open_blob(digest)?;
+    std::io::Read::read_to_string(&mut file, &mut text)
+        .map_err(|e| Error::damaged("A boot's blob cannot be read.").because(e))?;
+    Ok(text)
+}
+
+fn is_indexed(index: &Index, sentinel: &Sentinel) -> Result<bool> {
+    let term = Term::from_field_text(index.boot(), &sentinel.word());
+    index.read(|searcher| {
+        let query = TermQuery::new(term, IndexRecordOption::Basic);
+        Ok(searcher.search(&query, &Count)? > 0)
+    })
+}

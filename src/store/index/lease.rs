@@ -1,0 +1,242 @@
+//! The writer's role: taken by at most one process, given up by dropping it.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::sync::Arc;
+
+use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
+use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
+
+use super::{Index, Payload, Shared, open_lock, payload_of};
+use crate::error::{Error, Kind, Result};
+use crate::store::boots::Sentinel;
+use crate::store::sync::lock;
+use crate::store::{crash, now_ms, sync_parent};
+
+/// Share of deleted documents at which a segment is merged to reclaim their space.
+const DELETED_BEFORE_MERGE: f32 = 0.2;
+/// Segments of one size that make a merge.
+const SEGMENTS_BEFORE_MERGE: usize = 8;
+/// Segments below this many documents count as one size, so that tiny commits merge early.
+const SMALLEST_LAYER: DocId = 2_000;
+
+/// A change to one document. Applying it twice is harmless.
+pub enum Change {
+    Put {
+        key: u64,
+        document: TantivyDocument,
+    },
+    Delete {
+        key: u64,
+    },
+    /// A boot's proof that it wrote to this store.
+    Sentinel(Sentinel),
+}
+
+/// The only writer of the index, as long as it lives.
+///
+/// Invariant: made from an index that was opened *after* the lock was taken. A writer made
+/// from an older one would overwrite the list of managed files from stale memory and leak
+/// files for ever.
+pub struct Lease {
+    shared: Arc<Shared>,
+    index: Index,
+    writer: IndexWriter,
+    payload: Payload,
+    folder_inode: u64,
+    // Last, so that the lock outlives the writer.
+    _lock: File,
+}
+
+impl Lease {
+    /// Highest sequence that is durably in the index.
+    pub fn applied(&self) -> u64 {
+        self.payload.applied
+    }
+
+    /// Whether the folder is still the one this lease writes to, and not marked as damaged. If
+    /// not, drop the lease and take it again: that repairs.
+    pub fn is_sound(&self) -> bool {
+        let same = self
+            .shared
+            .signature()
+            .is_some_and(|found| found.folder_inode == self.folder_inode);
+        same && !self.shared.mark_path.exists()
+    }
+
+    /// Applies the changes and commits; durable and visible to this process when it returns,
+    /// and to others as soon as they [`refresh`](Index::refresh).
+    ///
+    /// # Errors
+    /// After an error the lease is spent: drop it.
+    pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>, through: u64) -> Result<()> {
+        for change in changes {
+            match change {
+                Change::Put { key, mut document } => {
+                    self.writer
+                        .delete_term(Term::from_field_u64(self.shared.key, key));
+                    document.add_u64(self.shared.key, key);
+                    self.writer.add_document(document)?;
+                }
+                Change::Delete { key } => {
+                    self.writer
+                        .delete_term(Term::from_field_u64(self.shared.key, key));
+                }
+                Change::Sentinel(sentinel) => {
+                    let word = sentinel.word();
+                    self.writer
+                        .delete_term(Term::from_field_text(self.shared.boot, &word));
+                    let mut document = TantivyDocument::default();
+                    document.add_text(self.shared.boot, &word);
+                    self.writer.add_document(document)?;
+                }
+            }
+        }
+        crash::point("index.added");
+        self.payload.applied = through;
+        let payload = serde_json::to_string(&self.payload).map_err(|e| {
+            Error::internal("The commit's payload could not be written.").because(e)
+        })?;
+        let mut commit = self.writer.prepare_commit()?;
+        commit.set_payload(&payload);
+        crash::point("index.prepared");
+        commit.commit()?;
+        crash::point("index.committed");
+        self.index.refresh()?;
+        Ok(())
+    }
+}
+
+/// Takes the lease if it is free, repairing or creating the index where needed.
+pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
+    let shared = index.shared.clone();
+    let Some(held) = try_lock(&shared.lease_path)? else {
+        return Ok(None);
+    };
+    let fresh = ensure(&shared)?;
+    let payload = payload_of(&fresh)?;
+    let options = IndexWriterOptions::builder()
+        .num_worker_threads(1)
+        .num_merge_threads(1)
+        .memory_budget_per_thread(shared.memory)
+        .build();
+    let writer = fresh.writer_with_options(options)?;
+    let mut merges = LogMergePolicy::default();
+    merges.set_min_num_segments(SEGMENTS_BEFORE_MERGE);
+    merges.set_min_layer_size(SMALLEST_LAYER);
+    merges.set_del_docs_ratio_before_merge(DELETED_BEFORE_MERGE);
+    writer.set_merge_policy(Box::new(merges));
+    let folder_inode = match shared.signature() {
+        Some(signature) => signature.folder_inode,
+        None => {
+            return Err(Error::unavailable(
+                "The search index vanished while it was opened.",
+            ));
+        }
+    };
+    index.refresh()?;
+    Ok(Some(Lease {
+        shared,
+        index: index.clone(),
+        writer,
+        payload,
+        folder_inode,
+        _lock: held,
+    }))
+}
+
+/// At start: makes a missing index and repairs a damaged one, unless another process is at it.
+pub(super) fn create_or_repair(shared: &Shared) -> Result<()> {
+    if let Some(_held) = try_lock(&shared.lease_path)? {
+        ensure(shared)?;
+    }
+    Ok(())
+}
+
+/// Invariant: the caller holds the lease's lock.
+fn ensure(shared: &Shared) -> Result<tantivy::Index> {
+    if shared.mark_path.exists() {
+        set_aside(
+            shared,
+            &Error::damaged("The search index was found damaged."),
+        )?;
+        std::fs::remove_file(&shared.mark_path)
+            .map_err(|e| Error::io("removing", &shared.mark_path, e))?;
+    }
+    match shared.signature().map(|signature| shared.open(signature)) {
+        Some(Ok(opened)) => return Ok(opened.index),
+        Some(Err(error)) if error.kind() != Kind::Damaged => return Err(error),
+        Some(Err(error)) => set_aside(shared, &error)?,
+        // A folder without meta.json: creation was killed, or somebody deleted parts of it.
+        None if shared.folder.exists() && !is_empty(&shared.folder) => {
+            set_aside(
+                shared,
+                &Error::damaged("The search index has lost its meta.json."),
+            )?;
+        }
+        None => {}
+    }
+    create(shared)
+}
+
+fn create(shared: &Shared) -> Result<tantivy::Index> {
+    std::fs::create_dir_all(&shared.folder)
+        .map_err(|e| Error::io("creating", &shared.folder, e))?;
+    sync_parent(&shared.folder)?;
+    let mut index = tantivy::Index::create_in_dir(&shared.folder, shared.schema.clone())?;
+    index.set_tokenizers(shared.tokenizers.clone());
+    let mut writer: IndexWriter = index.writer_with_num_threads(1, shared.memory)?;
+    let payload = Payload {
+        applied: 0,
+        born_ms: now_ms(),
+    };
+    let payload = serde_json::to_string(&payload)
+        .map_err(|e| Error::internal("The commit's payload could not be written.").because(e))?;
+    let mut commit = writer.prepare_commit()?;
+    commit.set_payload(&payload);
+    commit.commit()?;
+    crash::point("index.created");
+    drop(writer);
+    shared.open_index()
+}
+
+fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
+    if !shared.folder.exists() {
+        return Ok(());
+    }
+    let name = shared
+        .folder
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let aside = shared
+        .folder
+        .with_file_name(format!("{name}.bad-{}", now_ms()));
+    std::fs::rename(&shared.folder, &aside)
+        .map_err(|e| Error::io("renaming", &shared.folder, e))?;
+    sync_parent(&shared.folder)?;
+    let name = aside
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    tracing::warn!(reason = %why, aside = %name, "search index set aside");
+    lock(&shared.repairs).push(format!(
+        "{why} It was set aside as index/{name} and is being rebuilt."
+    ));
+    Ok(())
+}
+
+fn is_empty(folder: &Path) -> bool {
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn try_lock(path: &Path) -> Result<Option<File>> {
+    let file = open_lock(path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Err(TryLockError::Error(e)) => Err(Error::io("locking", path, e)),
+    }
+}

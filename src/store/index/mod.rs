@@ -1,0 +1,364 @@
+//! tantivy, shared: any number of processes search one index, one at a time writes to it.
+//!
+//! There is one folder per schema fingerprint, so a release with another schema builds its
+//! own beside the old one, which the release before goes on using. Whoever holds the
+//! [`Lease`] of a folder is its only writer; the lease is a kernel lock and dies with its
+//! holder. Each commit carries the highest sequence it contains, which is where the next
+//! holder resumes: applying a change twice is harmless, because it deletes by key, then adds.
+//!
+//! The folder may vanish or rot at any time. What cannot be opened or fails while it is
+//! searched is set aside by the next lease holder and built again from sequence 0.
+
+mod lease;
+
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
+use tantivy::schema::{FAST, Field, INDEXED, STRING, Schema, SchemaBuilder};
+use tantivy::tokenizer::TokenizerManager;
+use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyError};
+
+pub use lease::{Change, Lease};
+pub use tantivy;
+
+use super::sync::lock;
+use crate::error::{Error, Kind, Result};
+
+/// Key of a document: what [`Change`] puts and deletes by. Absent from boot sentinels.
+pub const KEY: &str = "_key";
+/// The word by which a boot's sentinel is found.
+pub const BOOT: &str = "_boot";
+
+/// What an app wants indexed.
+pub struct Spec {
+    /// The app's fields; the kit adds its own.
+    pub schema: SchemaBuilder,
+    pub tokenizers: TokenizerManager,
+    /// Raised when the same text must be indexed differently though the schema is the same.
+    pub revision: u32,
+}
+
+impl Default for Spec {
+    /// No fields but the kit's own.
+    fn default() -> Self {
+        Self {
+            schema: Schema::builder(),
+            tokenizers: TokenizerManager::default(),
+            revision: 0,
+        }
+    }
+}
+
+/// A handle on the index; clones share one reader.
+#[derive(Clone)]
+pub struct Index {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    folder: PathBuf,
+    lease_path: PathBuf,
+    mark_path: PathBuf,
+    schema: Schema,
+    key: Field,
+    boot: Field,
+    tokenizers: TokenizerManager,
+    memory: usize,
+    opened: Mutex<Option<Opened>>,
+    repairs: Mutex<Vec<String>>,
+}
+
+struct Opened {
+    index: tantivy::Index,
+    reader: IndexReader,
+    state: Payload,
+    signature: Signature,
+}
+
+/// What a commit says about itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Payload {
+    /// Highest sequence applied.
+    pub applied: u64,
+    /// When the folder was begun, in milliseconds since the epoch: older sentinels are not in it.
+    pub born_ms: i64,
+}
+
+/// Tells, without opening anything, whether there is something new to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Signature {
+    folder_inode: u64,
+    meta_inode: u64,
+    meta_changed: (i64, i64),
+}
+
+impl Index {
+    /// Prepares the folder's names and opens what is there; an index that does not exist yet is
+    /// made here if no other process is at it.
+    pub fn open(root: &Path, spec: Spec, memory: usize) -> Result<Self> {
+        let index = Self::attach(root, spec, memory)?;
+        if index.refresh().is_err() || !index.is_open() {
+            lease::create_or_repair(&index.shared)?;
+            index.refresh()?;
+        }
+        Ok(index)
+    }
+
+    /// As [`open`](Self::open), but makes and repairs nothing: call [`refresh`](Self::refresh)
+    /// to see what is there.
+    pub fn attach(root: &Path, spec: Spec, memory: usize) -> Result<Self> {
+        let mut builder = spec.schema;
+        let key = builder.add_u64_field(KEY, INDEXED | FAST);
+        let boot = builder.add_text_field(BOOT, STRING);
+        let schema = builder.build();
+        let fingerprint = fingerprint(&schema, spec.revision)?;
+        let folders = root.join("index");
+        let index = Self {
+            shared: Arc::new(Shared {
+                folder: folders.join(&fingerprint),
+                lease_path: root.join(format!("indexer-{fingerprint}.lock")),
+                mark_path: root.join(format!("indexer-{fingerprint}.damaged")),
+                schema,
+                key,
+                boot,
+                tokenizers: spec.tokenizers,
+                memory,
+                opened: Mutex::new(None),
+                repairs: Mutex::new(Vec::new()),
+            }),
+        };
+        Ok(index)
+    }
+
+    pub fn schema(&self) -> &Schema {
+        &self.shared.schema
+    }
+
+    /// The field that holds each document's key.
+    pub fn key(&self) -> Field {
+        self.shared.key
+    }
+
+    /// The field that holds boot sentinels.
+    pub fn boot(&self) -> Field {
+        self.shared.boot
+    }
+
+    /// Where the index lives on disk.
+    pub fn folder(&self) -> &Path {
+        &self.shared.folder
+    }
+
+    /// What was found damaged and set aside since the start, a sentence each.
+    pub fn repairs(&self) -> Vec<String> {
+        lock(&self.shared.repairs).clone()
+    }
+
+    pub fn is_open(&self) -> bool {
+        lock(&self.shared.opened).is_some()
+    }
+
+    /// What the commit being searched says about itself.
+    pub fn payload(&self) -> Payload {
+        lock(&self.shared.opened)
+            .as_ref()
+            .map_or_else(Payload::default, |opened| opened.state)
+    }
+
+    /// Looks whether any process committed, and if so follows; costs two `stat` calls otherwise.
+    pub fn refresh(&self) -> Result<bool> {
+        let mut opened = lock(&self.shared.opened);
+        let Some(signature) = self.shared.signature() else {
+            return Ok(opened.take().is_some());
+        };
+        match &mut *opened {
+            Some(opened) if opened.signature == signature => return Ok(false),
+            Some(opened) if opened.signature.folder_inode == signature.folder_inode => {
+                // Read before the reload: it may be older than what is searched, never newer.
+                opened.state = payload_of(&opened.index)?;
+                opened.reader.reload()?;
+                opened.signature = signature;
+            }
+            _ => *opened = Some(self.shared.open(signature)?),
+        }
+        Ok(true)
+    }
+
+    /// Runs `f` on what is committed. Damage, seen as an error or as a panic, is marked for the
+    /// lease holder to repair.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] while there is no index.
+    pub fn read<T>(&self, f: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
+        let searcher = match &*lock(&self.shared.opened) {
+            Some(opened) => opened.reader.searcher(),
+            None => return Err(Error::unavailable("The search index is being built.")),
+        };
+        let outcome = catch_unwind(AssertUnwindSafe(|| f(&searcher)))
+            .unwrap_or_else(|_| Err(Error::damaged("Searching failed inside the index.")));
+        if let Err(error) = &outcome
+            && error.kind() == Kind::Damaged
+        {
+            self.shared.mark_damaged(error);
+        }
+        outcome
+    }
+
+    /// Takes the writer's role, if nobody has it.
+    pub fn lease(&self) -> Result<Option<Lease>> {
+        lease::take(self)
+    }
+
+    /// Reads every file of the index and compares it with its checksum; marks and names the bad
+    /// ones. Takes as long as reading the folder does.
+    pub fn validate(&self) -> Result<Vec<PathBuf>> {
+        let index = match &*lock(&self.shared.opened) {
+            Some(opened) => opened.index.clone(),
+            None => return Ok(Vec::new()),
+        };
+        let bad: Vec<PathBuf> = index.validate_checksum()?.into_iter().collect();
+        if !bad.is_empty() && self.shared.signature().is_some() {
+            self.shared.mark_damaged(&Error::damaged(
+                "A file of the index does not match its checksum.",
+            ));
+        }
+        Ok(bad)
+    }
+}
+
+impl Shared {
+    fn signature(&self) -> Option<Signature> {
+        let folder = std::fs::metadata(&self.folder).ok()?;
+        let meta = std::fs::metadata(self.folder.join("meta.json")).ok()?;
+        Some(Signature {
+            folder_inode: folder.ino(),
+            meta_inode: meta.ino(),
+            meta_changed: (meta.mtime(), meta.mtime_nsec()),
+        })
+    }
+
+    fn open_index(&self) -> Result<tantivy::Index> {
+        let mut index = tantivy::Index::open_in_dir(&self.folder)?;
+        if index.schema() != self.schema {
+            return Err(Error::damaged(
+                "The index has another schema than its folder's name says.",
+            ));
+        }
+        index.set_tokenizers(self.tokenizers.clone());
+        Ok(index)
+    }
+
+    fn open(&self, signature: Signature) -> Result<Opened> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let index = self.open_index()?;
+            let state = payload_of(&index)?;
+            let reader = index
+                .reader_builder()
+                .reload_policy(ReloadPolicy::Manual)
+                .doc_store_cache_num_blocks(4)
+                .try_into()?;
+            Ok(Opened {
+                index,
+                reader,
+                state,
+                signature,
+            })
+        }));
+        outcome.unwrap_or_else(|_| Err(Error::damaged("The index cannot be opened.")))
+    }
+
+    fn mark_damaged(&self, error: &Error) {
+        tracing::warn!(reason = %error, "search index damaged; it will be rebuilt");
+        if let Err(failed) = std::fs::write(&self.mark_path, error.sentence()) {
+            tracing::error!(error = %failed, "the damaged index could not be marked");
+        }
+    }
+}
+
+fn payload_of(index: &tantivy::Index) -> Result<Payload> {
+    let metas = index.load_metas()?;
+    Ok(metas
+        .payload
+        .and_then(|payload| serde_json::from_str(&payload).ok())
+        .unwrap_or_default())
+}
+
+/// The folder's name: the schema, the kit's tokenizer revision and tantivy's format decide
+/// whether two releases can share an index.
+fn fingerprint(schema: &Schema, revision: u32) -> Result<String> {
+    let fields = serde_json::to_vec(schema).map_err(|e| {
+        Error::internal("The index schema could not be written as JSON.").because(e)
+    })?;
+    let mut hasher = Sha256::new();
+    hasher.update(&fields);
+    hasher.update(revision.to_le_bytes());
+    hasher.update(tantivy::INDEX_FORMAT_VERSION.to_le_bytes());
+    let digest = super::Digest::from_bytes(hasher.finalize().into());
+    Ok(digest.to_string()[..16].to_owned())
+}
+
+fn open_lock(path: &Path) -> Result<File> {
+    File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .map_err(|e| Error::io("opening", path, e))
+}
+
+impl From<TantivyError> for Error {
+    fn from(error: TantivyError) -> Self {
+        let (kind, sentence) = match &error {
+            TantivyError::DataCorruption(_)
+            | TantivyError::IncompatibleIndex(_)
+            | TantivyError::SchemaError(_)
+            | TantivyError::OpenReadError(
+                OpenReadError::FileDoesNotExist(_) | OpenReadError::IncompatibleIndex(_),
+            )
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::DoesNotExist(_)) => {
+                (Kind::Damaged, "The search index is damaged.")
+            }
+            TantivyError::LockFailure(..) => (
+                Kind::Unavailable,
+                "Another process is writing to the search index.",
+            ),
+            other if mentions_full_disk(other) => (
+                Kind::NoSpace,
+                "The disk is full; the search index was not written.",
+            ),
+            TantivyError::IoError(io)
+                if matches!(
+                    io.kind(),
+                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+                ) =>
+            {
+                (Kind::Damaged, "The search index is damaged.")
+            }
+            _ => (Kind::Internal, "The search index failed."),
+        };
+        Error::new(kind, sentence).because(error)
+    }
+}
+
+fn mentions_full_disk(error: &TantivyError) -> bool {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(io) = current.downcast_ref::<std::io::Error>()
+            && matches!(
+                io.kind(),
+                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+            )
+        {
+            return true;
+        }
+        cause = current.source();
+    }
+    matches!(error, TantivyError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull)
+}

@@ -1,0 +1,166 @@
+//! redb, shared by processes: facts that can be rebuilt and state that may be lost.
+//!
+//! A commit here costs two or three fsyncs and waits for the other process's, so nothing that a
+//! client waits for may depend on one. Opening and beginning a write can block for as long as
+//! another process holds redb's locks, so both happen on threads of their own: while the file is
+//! not open, every call answers [`Kind::Unavailable`](crate::error::Kind::Unavailable) at once.
+//!
+//! Each value carries a CRC-32, because redb trusts its pages once the file is open. A value
+//! that does not match, an error that means damage, or a panic inside redb has one consequence:
+//! every process lets go of the file, one of them sets it aside as `facts.redb.bad-<time>` and
+//! makes a new one. See [`keeper`] for how two processes never end up on different files.
+
+mod keeper;
+mod table;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redb::{ReadableDatabase, TableError};
+
+pub use keeper::State;
+pub use table::{Batch, Json, Stored, Table};
+
+use crate::error::{Error, Result};
+use keeper::Keeper;
+
+const KIT: Table<Json<i64>> = Table::new("kit");
+const BORN: &[u8] = b"born_ms";
+
+/// A handle on the shared key-value file; clones share it.
+#[derive(Clone)]
+pub struct Kv {
+    keeper: Arc<Keeper>,
+    writer: Arc<writer::Writer>,
+}
+
+impl Kv {
+    /// Starts opening `<root>/facts.redb` with at most `cache` bytes of cache, and waits up to
+    /// `patience` for it. Not being open by then is no error: see [`state`](Self::state).
+    pub fn open(root: &Path, cache: usize, patience: Duration) -> Result<Self> {
+        Self::start(root, cache, patience, true)
+    }
+
+    /// As [`open`](Self::open), but makes and repairs nothing.
+    pub fn attach(root: &Path, cache: usize, patience: Duration) -> Result<Self> {
+        Self::start(root, cache, patience, false)
+    }
+
+    fn start(root: &Path, cache: usize, patience: Duration, repairs_files: bool) -> Result<Self> {
+        let keeper = Keeper::start(root, cache, repairs_files)?;
+        keeper.wait_open(patience);
+        let writer = Arc::new(writer::Writer::start(keeper.clone())?);
+        Ok(Self { keeper, writer })
+    }
+
+    pub fn state(&self) -> State {
+        self.keeper.state()
+    }
+
+    /// What was found damaged and set aside since the start, a sentence each.
+    pub fn repairs(&self) -> Vec<String> {
+        self.keeper.repairs()
+    }
+
+    /// When the file was begun, in milliseconds since the epoch: it holds nothing older.
+    pub fn born_ms(&self) -> Result<i64> {
+        Ok(self.get(&KIT, BORN)?.map_or(0, |Json(born_ms)| born_ms))
+    }
+
+    /// The value at a key.
+    pub fn get<V: Stored>(&self, table: &Table<V>, key: &[u8]) -> Result<Option<V>> {
+        self.keeper.with(|db| {
+            let transaction = db.begin_read().map_err(table::storage)?;
+            let open = match transaction.open_table(table.definition()) {
+                Ok(open) => open,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+                Err(error) => return Err(table::storage(error)),
+            };
+            let found = redb::ReadableTable::get(&open, key).map_err(table::storage)?;
+            found.map(|guard| table::decode(guard.value())).transpose()
+        })
+    }
+
+    /// Up to `limit` pairs from `from` on, in key order. Keep `limit` small: a read transaction
+    /// that stays open makes the file grow.
+    pub fn scan<V: Stored>(
+        &self,
+        table: &Table<V>,
+        from: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, V)>> {
+        self.keeper.with(|db| {
+            let transaction = db.begin_read().map_err(table::storage)?;
+            let open = match transaction.open_table(table.definition()) {
+                Ok(open) => open,
+                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+                Err(error) => return Err(table::storage(error)),
+            };
+            let mut pairs = Vec::new();
+            for pair in redb::ReadableTable::range(&open, from..)
+                .map_err(table::storage)?
+                .take(limit)
+            {
+                let (key, value) = pair.map_err(table::storage)?;
+                pairs.push((key.value().to_vec(), table::decode(value.value())?));
+            }
+            Ok(pairs)
+        })
+    }
+
+    /// Reads every entry against its checksum, a few at a time, as long as `go_on` says so;
+    /// answers how many were read. Damage is marked by being read.
+    pub fn validate(&self, go_on: impl Fn() -> bool) -> Result<u64> {
+        let tables = self.keeper.with(|db| {
+            let transaction = db.begin_read().map_err(table::storage)?;
+            let handles = transaction.list_tables().map_err(table::storage)?;
+            Ok(handles
+                .map(|handle| redb::TableHandle::name(&handle).to_owned())
+                .collect::<Vec<_>>())
+        })?;
+        let mut entries = 0;
+        for name in &tables {
+            let mut from = Vec::new();
+            while go_on() {
+                let keys = self
+                    .keeper
+                    .with(|db| table::check_stride(db, name, &from))?;
+                entries += keys.entries;
+                match keys.last {
+                    // The smallest key after the last one read.
+                    Some(mut last) => {
+                        last.push(0);
+                        from = last;
+                    }
+                    None => break,
+                }
+            }
+        }
+        Ok(entries)
+    }
+
+    /// Applies a batch atomically; durable when this returns. Batches queued at the same time
+    /// share a commit.
+    pub fn write(&self, batch: Batch) -> Result<()> {
+        self.writer.write(batch)
+    }
+
+    /// Stores one value; see [`write`](Self::write).
+    pub fn put<V: Stored>(&self, table: &Table<V>, key: &[u8], value: &V) -> Result<()> {
+        let mut batch = Batch::default();
+        batch.put(table, key, value)?;
+        self.write(batch)
+    }
+
+    /// Lets queued writes finish and closes the file.
+    pub fn close(&self) {
+        self.writer.stop();
+        self.keeper.stop();
+    }
+}
+
+fn closed() -> Error {
+    Error::unavailable("The facts store is closed; this process is stopping.")
+}

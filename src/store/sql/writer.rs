@@ -1,0 +1,150 @@
+//! The one thread that writes: everything queued while it was busy goes into its next commit.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+
+use crate::error::{Error, Result};
+use crate::store::sync::lock;
+use crate::store::wake::Wake;
+
+/// Most writes in one commit: bounds how long the first of a group waits.
+const GROUP: usize = 128;
+/// Writes that may wait; beyond it callers block, which is what slows clients down.
+const QUEUE: usize = 1024;
+
+type Outcome = Result<Box<dyn Any + Send>>;
+type Work = Box<dyn FnOnce(&Connection) -> Outcome + Send>;
+
+struct Job {
+    work: Work,
+    answer: SyncSender<Outcome>,
+}
+
+pub(super) struct Writer {
+    queue: Mutex<Option<SyncSender<Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, wake: Arc<Wake>) -> Result<Self> {
+        let (queue, jobs) = sync_channel(QUEUE);
+        let thread = std::thread::Builder::new()
+            .name("sql-writer".into())
+            .spawn(move || run(&connection, &jobs, &wake))
+            .map_err(|e| {
+                Error::internal("The catalog's writer could not be started.").because(e)
+            })?;
+        Ok(Self {
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let closed = || Error::unavailable("The catalog is closed; this process is stopping.");
+        let (answer, outcome) = sync_channel(1);
+        let job = Job {
+            work: Box::new(move |connection| f(connection).map(|value| Box::new(value) as _)),
+            answer,
+        };
+        let queue = lock(&self.queue).clone().ok_or_else(closed)?;
+        queue.send(job).map_err(|_| closed())?;
+        drop(queue);
+        let value = outcome.recv().map_err(|_| closed())??;
+        value
+            .downcast()
+            .map(|value| *value)
+            .map_err(|_| Error::internal("A write answered with a value of another type."))
+    }
+
+    /// Lets the queued writes finish, then ends the thread.
+    pub(super) fn stop(&self) {
+        lock(&self.queue).take();
+        if let Some(thread) = lock(&self.thread).take() {
+            // A panic of the writer was logged when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(connection: &Connection, jobs: &Receiver<Job>, wake: &Wake) {
+    while let Ok(first) = jobs.recv() {
+        let mut group = vec![first];
+        group.extend(jobs.try_iter().take(GROUP - 1));
+        commit(connection, group, wake);
+    }
+    // Leaves a small WAL behind for the next start; failing is harmless.
+    let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
+}
+
+/// Invariant: nobody is answered with success before COMMIT has returned.
+fn commit(connection: &Connection, group: Vec<Job>, wake: &Wake) {
+    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
+        return fail(group.into_iter().map(|job| job.answer), &error.into());
+    }
+    let mut done = Vec::with_capacity(group.len());
+    for job in group {
+        match run_one(connection, job.work) {
+            Ok(value) => done.push((job.answer, value)),
+            // An error that ended the whole transaction (a full disk does) ends the group.
+            Err(error) if connection.is_autocommit() => {
+                fail(done.into_iter().map(|(answer, _)| answer), &error);
+                let _ = job.answer.send(Err(error));
+                return;
+            }
+            Err(error) => {
+                let _ = job.answer.send(Err(error));
+            }
+        }
+    }
+    match connection.execute_batch("COMMIT") {
+        Ok(()) => {
+            wake.ring();
+            for (answer, value) in done {
+                let _ = answer.send(Ok(value));
+            }
+        }
+        Err(error) => {
+            let _ = connection.execute_batch("ROLLBACK");
+            fail(done.into_iter().map(|(answer, _)| answer), &error.into());
+        }
+    }
+}
+
+fn run_one(connection: &Connection, work: Work) -> Outcome {
+    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| {
+        Err(Error::internal(
+            "A write to the catalog failed unexpectedly; nothing of it was kept.",
+        ))
+    });
+    if connection.is_autocommit() {
+        return outcome.and_then(|_| Err(Error::internal("The catalog's transaction was lost.")));
+    }
+    if outcome.is_err() {
+        connection.prepare_cached("ROLLBACK TO one")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE one")?.execute([])?;
+    outcome
+}
+
+fn fail(answers: impl Iterator<Item = SyncSender<Outcome>>, error: &Error) {
+    for answer in answers {
+        let same = Error::new(error.kind(), error.sentence());
+        let _ = answer.send(Err(same));
+    }
+}

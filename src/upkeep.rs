@@ -1,0 +1,110 @@
+//! Chores that every process does in the background: purge old trash, collect unnamed contents,
+//! read the index and the facts against their checksums.
+//!
+//! All of them are safe to do in two processes at once, and none of them is ever waited for.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+use crate::library::Library;
+
+/// Between two rounds of the cheap chores.
+const ROUND: Duration = Duration::from_secs(10 * 60);
+/// Between two walks over everything.
+const DEEP: Duration = Duration::from_secs(24 * 3600);
+/// A start has better things to do than to walk the disk.
+const FIRST: Duration = Duration::from_secs(20);
+
+/// The chores' thread in this process.
+pub struct Upkeep {
+    stop: Arc<(AtomicBool, Mutex<()>, Condvar)>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Upkeep {
+    /// `trash` is how long deleted files are kept, `grace` how long unnamed contents are.
+    pub fn start(library: Library, trash: Duration, grace: Duration) -> Result<Self> {
+        let stop: Arc<(AtomicBool, Mutex<()>, Condvar)> = Arc::default();
+        let thread = std::thread::Builder::new()
+            .name("upkeep".into())
+            .spawn({
+                let stop = stop.clone();
+                move || run(&library, trash, grace, &stop)
+            })
+            .map_err(|e| Error::internal("The upkeep thread could not be started.").because(e))?;
+        Ok(Self {
+            stop,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    pub fn stop(&self) {
+        self.stop.0.store(true, Ordering::Relaxed);
+        self.stop.2.notify_all();
+        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
+        if let Some(thread) = thread {
+            // A panic of the chores was logged when it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Upkeep {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn run(
+    library: &Library,
+    trash: Duration,
+    grace: Duration,
+    stop: &(AtomicBool, Mutex<()>, Condvar),
+) {
+    let stopped = || stop.0.load(Ordering::Relaxed);
+    let mut deep: Option<Instant> = None;
+    let mut wait = FIRST.min(grace);
+    while !stopped() {
+        let guard = stop.1.lock().unwrap_or_else(|e| e.into_inner());
+        if !stopped() {
+            let _ = stop.2.wait_timeout(guard, wait);
+        }
+        wait = ROUND;
+        if stopped() {
+            return;
+        }
+        if deep.is_none_or(|done| done.elapsed() >= DEEP) {
+            deep = Some(Instant::now());
+            told(
+                "contents without a name could not be looked for",
+                library.find_unnamed(grace, || !stopped()),
+            );
+            told(
+                "the index could not be validated",
+                library.store().index.validate().map(drop),
+            );
+            told(
+                "the facts could not be validated",
+                library.store().kv.validate(|| !stopped()).map(drop),
+            );
+        }
+        told(
+            "old trash could not be purged",
+            library.purge_older_than(trash, "upkeep").map(drop),
+        );
+        told(
+            "unnamed contents could not be collected",
+            library.collect(grace).map(drop),
+        );
+        told("the outbox could not be pruned", library.prune_outbox());
+    }
+}
+
+fn told(what: &str, outcome: Result<()>) {
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "{what}");
+    }
+}
