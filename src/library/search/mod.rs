@@ -106,3 +106,6 @@ pub fn execute(
 fn unreadable(error: tantivy::TantivyError) -> Error {
     Error::internal(format!("reading the search index failed: {error}")).because(error)
 }
+
+#[cfg(test)]
+mod tests;
