@@ -110,3 +110,6 @@ pub fn execute(
 fn unreadable(error: tantivy::TantivyError) -> Error {
     Error::from(error)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,11 +18,9 @@ use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles};
 use super::passage::Passages;
 use super::query::Scope;
-use super::window::{Window, best_windows};
+use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};
 
-/// Occurrences of one needle that are looked at in one file.
-const MAX_OCCURRENCES: usize = 20_000;
 /// Words that a prefix stands for: so many are always looked up in a file, and so many if none
 /// of the former is in it.
 const USUAL_EXPANSION: usize = 32;
@@ -141,10 +139,14 @@ impl<'a> Snippets<'a> {
                 place.insert(Segment::look_up(reader, self.fields, &self.needles)?)
             }
         };
+        let mut starts = Vec::with_capacity(self.needles.len());
+        for (needle, terms) in self.needles.iter().zip(&segment.terms) {
+            starts.push(segment.starts(needle, terms, hit.doc_id)?);
+        }
+        thin_out(&mut starts);
         let mut occurrences = Vec::new();
-        for (index, needle) in self.needles.iter().enumerate() {
+        for (index, (needle, starts)) in self.needles.iter().zip(starts).enumerate() {
             let length = needle.slots.last().map_or(0, |slot| slot.offset);
-            let starts = segment.occurrences(needle, index, hit.doc_id)?;
             occurrences.extend(starts.into_iter().map(|at| (at, at + length, index)));
         }
         Ok(best_windows(occurrences, self.needles.len(), count))
@@ -186,24 +188,27 @@ impl Segment {
     }
 
     /// Positions at which a needle begins in a file, in order.
-    fn occurrences(&self, needle: &Needle, index: usize, doc: DocId) -> tantivy::Result<Vec<u32>> {
+    fn starts(
+        &self,
+        needle: &Needle,
+        terms: &[Vec<TermInfo>],
+        doc: DocId,
+    ) -> tantivy::Result<Vec<u32>> {
         let mut starts: Option<Vec<u32>> = None;
-        for (slot, infos) in needle.slots.iter().zip(&self.terms[index]) {
+        for (slot, infos) in needle.slots.iter().zip(terms) {
             let positions = self.positions(infos, doc)?;
-            let starts = match &mut starts {
-                None => starts.insert(positions),
-                Some(starts) => {
+            starts = Some(match starts {
+                None => positions,
+                Some(mut starts) => {
                     starts.retain(|at| positions.binary_search(&(at + slot.offset)).is_ok());
                     starts
                 }
-            };
-            if starts.is_empty() {
+            });
+            if starts.as_ref().is_some_and(Vec::is_empty) {
                 break;
             }
         }
-        let mut starts = starts.unwrap_or_default();
-        starts.truncate(MAX_OCCURRENCES);
-        Ok(starts)
+        Ok(starts.unwrap_or_default())
     }
 
     fn positions(&self, infos: &[TermInfo], doc: DocId) -> tantivy::Result<Vec<u32>> {

@@ -5,6 +5,30 @@ const WIDTH: u32 = 30;
 /// Words between two windows, so that their snippets do not overlap.
 const APART: u32 = 60;
 
+/// Occurrences of one needle that are looked at wherever they are.
+const MAX_OCCURRENCES: usize = 10_000;
+
+/// Bounds the work in a long text: of a needle that is in it very often, only the first
+/// occurrences are kept, and those near the rarest needle, because the best window is likely there.
+/// Each list holds one needle's positions in order.
+pub fn thin_out(starts: &mut [Vec<u32>]) {
+    let rarest = starts.iter().filter(|starts| !starts.is_empty()).min_by_key(|starts| starts.len());
+    let anchors: Vec<u32> =
+        rarest.map_or_else(Vec::new, |starts| starts.iter().copied().take(MAX_OCCURRENCES).collect());
+    for starts in starts.iter_mut().filter(|starts| starts.len() > MAX_OCCURRENCES) {
+        let mut kept = 0;
+        starts.retain(|&at| {
+            kept += 1;
+            kept <= MAX_OCCURRENCES || is_near(&anchors, at)
+        });
+    }
+}
+
+fn is_near(anchors: &[u32], at: u32) -> bool {
+    let next = anchors.partition_point(|&anchor| anchor + WIDTH <= at);
+    anchors.get(next).is_some_and(|&anchor| anchor < at + WIDTH)
+}
+
 /// A stretch of words, by position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -70,6 +94,18 @@ fn shortest_first(span: u32) -> std::cmp::Reverse<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rare_needle_keeps_its_common_neighbours() {
+        let mut starts = [(0..100_000).collect(), vec![90_000], Vec::new()];
+        thin_out(&mut starts);
+        assert_eq!(starts[0].len(), MAX_OCCURRENCES + 2 * WIDTH as usize - 1);
+        assert!(starts[0].contains(&90_001));
+        assert_eq!(starts[1], [90_000]);
+        let mut alone = [(0..100_000).collect::<Vec<u32>>()];
+        thin_out(&mut alone);
+        assert!(alone[0].len() < MAX_OCCURRENCES + WIDTH as usize);
+    }
 
     fn windows(places: &[(u32, usize)], count: usize) -> Vec<(u32, u32)> {
         let occurrences = places
