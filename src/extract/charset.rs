@@ -93,7 +93,7 @@ fn plausible(units: impl Iterator<Item = u32>) -> Option<usize> {
             // Latin to Georgian, extended Latin to CJK, Hangul, surrogates, presentation forms,
             // and emoji: wide scripts in the order of Unicode's blocks.
             0xa0..=0x10ff | 0x1e00..=0x9fff | 0xac00..=0xdfff | 0xf900..=0xfffd => ordinary += 1,
-            0x1_f000..=0x1_ffff | 0x2_0000..=0x3_ffff => ordinary += 1,
+            0x1_f000..=0x3_ffff => ordinary += 1,
             _ => {}
         }
     }

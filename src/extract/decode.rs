@@ -60,35 +60,43 @@ impl Bytes {
     }
 
     fn eight_bit(mut self, declared: Option<&'static Encoding>, limit: usize) -> Decoded {
-        let valid = match std::str::from_utf8(&self.bytes) {
-            Ok(_) => true,
-            // The last character was cut in half by us.
-            Err(error) if self.cut && error.error_len().is_none() => {
-                self.bytes.truncate(error.valid_up_to());
-                true
-            }
-            Err(_) => false,
-        };
-        match (self.choose(valid, declared), valid) {
-            (encoding, true) if encoding == UTF_8 => Decoded {
-                text: String::from_utf8(self.bytes).unwrap_or_default(),
-                encoding: UTF_8.name(),
-                truncated: self.cut,
+        if self.cut {
+            self.drop_half_character();
+        }
+        match String::from_utf8(std::mem::take(&mut self.bytes)) {
+            Ok(text) => match despite_valid_utf8(text.as_bytes(), declared) {
+                None => Decoded {
+                    text,
+                    encoding: UTF_8.name(),
+                    truncated: self.cut,
+                },
+                Some(encoding) => {
+                    self.bytes = text.into_bytes();
+                    self.web(encoding, limit)
+                }
             },
-            (encoding, _) => self.up_to_binary().web(encoding, limit),
+            Err(error) => {
+                self.bytes = error.into_bytes();
+                let encoding = match declared {
+                    Some(encoding) if encoding != UTF_8 => encoding,
+                    _ if charset::is_damaged_utf8(&self.bytes) => UTF_8,
+                    _ => charset::guess(&self.bytes),
+                };
+                self.up_to_binary().web(encoding, limit)
+            }
         }
     }
 
-    fn choose(&self, valid: bool, declared: Option<&'static Encoding>) -> &'static Encoding {
-        match declared {
-            // Pages that claim a Western encoding by habit are common; texts in one that happen
-            // to be valid UTF-8 are not.
-            Some(encoding) if valid && encoding.is_single_byte() => UTF_8,
-            Some(encoding) if encoding != UTF_8 => encoding,
-            _ if valid && charset::is_iso_2022_jp(&self.bytes) => ISO_2022_JP,
-            _ if valid || charset::is_damaged_utf8(&self.bytes) => UTF_8,
-            _ => charset::guess(&self.bytes),
-        }
+    /// Where we cut a file, its last character of several bytes may not be whole.
+    fn drop_half_character(&mut self) {
+        let lead = self
+            .bytes
+            .iter()
+            .rev()
+            .take(3)
+            .position(|byte| *byte >= 0xc0);
+        let dropped = lead.map_or(0, |at| at + 1);
+        self.bytes.truncate(self.bytes.len() - dropped);
     }
 
     /// A script with an archive behind it is text up to the archive.
@@ -131,5 +139,18 @@ impl Bytes {
             encoding,
             truncated,
         }
+    }
+}
+
+/// The encoding of a text that is valid UTF-8, if it is another. Pages that claim a Western
+/// encoding by habit are common; texts in one that happen to be valid UTF-8 are not.
+fn despite_valid_utf8(
+    bytes: &[u8],
+    declared: Option<&'static Encoding>,
+) -> Option<&'static Encoding> {
+    match declared {
+        Some(encoding) if encoding != UTF_8 && !encoding.is_single_byte() => Some(encoding),
+        _ if charset::is_iso_2022_jp(bytes) => Some(ISO_2022_JP),
+        _ => None,
     }
 }

@@ -97,17 +97,23 @@ impl Flow {
     }
 }
 
+/// Bytes that are, or are part of, a character to keep as it is.
+const ORDINARY: [bool; 256] = {
+    let mut ordinary = [true; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        ordinary[byte] = byte > b' ' as usize && !matches!(byte, 0x7f | 0xc2 | 0xef);
+        byte += 1;
+    }
+    ordinary
+};
+
 /// How many bytes can be taken as they are: neither controls nor leads of characters that may have
 /// to go, and single spaces only between words.
 fn ordinary_run(bytes: &[u8]) -> usize {
-    let is_ordinary = |byte: u8| byte > b' ' && !matches!(byte, 0x7f | 0xc2 | 0xef);
+    let is_ordinary = |at: usize| bytes.get(at).is_some_and(|byte| ORDINARY[*byte as usize]);
     let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        let single_space =
-            || *byte == b' ' && at > 0 && bytes.get(at + 1).is_some_and(|next| is_ordinary(*next));
-        if !is_ordinary(*byte) && !single_space() {
-            break;
-        }
+    while is_ordinary(at) || (at > 0 && bytes.get(at) == Some(&b' ') && is_ordinary(at + 1)) {
         at += 1;
     }
     at

@@ -142,7 +142,7 @@ impl<'a> Tokens<'a> {
         Token::Instruction(self.up_to_bracket(2))
     }
 
-    fn tag(&mut self) -> Option<Token<'a>> {
+    fn tag(&mut self) -> Token<'a> {
         let opening = if self.rest.as_bytes()[1] == b'/' {
             2
         } else {
@@ -152,26 +152,26 @@ impl<'a> Tokens<'a> {
         let name_length = inside.bytes().position(ends_name).unwrap_or(inside.len());
         let (name, after_name) = inside.split_at(name_length);
         let attributes = Attributes { rest: after_name };
-        let (written, empty) = match self.tags_stay_open {
+        let end = match self.tags_stay_open {
             false => attributes.end(),
-            true => memchr(b'>', after_name.as_bytes()).map(|at| (at + 1, false)),
-        }
-        .or_else(|| {
+            true => None,
+        };
+        let (written, empty) = end.unwrap_or_else(|| {
             self.tags_stay_open = true;
-            memchr(b'>', after_name.as_bytes()).map(|at| (at + 1, false))
-        })
-        .unwrap_or((after_name.len(), false));
+            let bracket = memchr(b'>', after_name.as_bytes());
+            (bracket.map_or(after_name.len(), |at| at + 1), false)
+        });
         self.take(opening + name_length + written, 0);
-        Some(match opening {
-            1 => Token::Start {
-                name,
-                attributes: Attributes {
-                    rest: &after_name[..written],
-                },
-                empty,
+        if opening == 2 {
+            return Token::End { name };
+        }
+        Token::Start {
+            name,
+            attributes: Attributes {
+                rest: &after_name[..written],
             },
-            _ => Token::End { name },
-        })
+            empty,
+        }
     }
 }
 
@@ -190,9 +190,9 @@ impl<'a> Iterator for Tokens<'a> {
             [] => None,
             [b'<', b'!', ..] => Some(self.declaration()),
             [b'<', b'?', ..] => Some(Token::Instruction(self.up_to_bracket(2))),
-            [b'<', b'/', ..] if is_name(2) => self.tag(),
+            [b'<', b'/', ..] if is_name(2) => Some(self.tag()),
             [b'<', b'/', _, ..] => Some(Token::Comment(self.up_to_bracket(2))),
-            [b'<', ..] if is_name(1) => self.tag(),
+            [b'<', ..] if is_name(1) => Some(self.tag()),
             _ => Some(self.text()),
         }
     }

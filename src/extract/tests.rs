@@ -223,8 +223,8 @@ fn a_wrong_size_is_only_a_hint() {
 /// Each would take minutes, or the stack, of a reader that nests or looks back.
 #[test]
 fn hostile_markup_is_only_long() {
-    let many = |part: &str| part.repeat((1 << 20) / part.len());
-    let attributes: String = (0..200_000).map(|i| format!(" a{i}")).collect();
+    let many = |part: &str| part.repeat((512 << 10) / part.len());
+    let attributes: String = (0..100_000).map(|i| format!(" a{i}")).collect();
     let documents = [
         many("<div>"),
         many("<svg>"),
