@@ -7,18 +7,18 @@
 ARG BUILD_IMAGE=rust:1.95-slim-bookworm
 ARG RUNTIME_IMAGE=debian:bookworm-slim
 
-FROM ${BUILD_IMAGE} AS build
+# Dependencies alone, against an empty crate: this stage holds until Cargo.toml or Cargo.lock change.
+FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /app
-
-# Dependencies alone, against an empty crate: this layer holds until Cargo.toml or Cargo.lock change.
 COPY Cargo.toml Cargo.lock build.rs ./
 RUN mkdir src \
  && echo '//! Stands in for the library while its dependencies are built.' > src/lib.rs \
  && echo 'fn main() {}' > src/main.rs \
  && cargo build --release --locked
 
-# A checkout may be older than the layer above, so the sources are touched: otherwise cargo would
+# A checkout may be older than the stage above, so the sources are touched: otherwise cargo would
 # take the empty crate for the newer one and ship it.
+FROM dependencies AS build
 COPY src src
 COPY templates templates
 RUN touch build.rs src/lib.rs src/main.rs && cargo build --release --locked
