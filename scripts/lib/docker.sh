@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Docker for tests: an engine, the two base images, and containers run the way the platform runs them.
 #
 # Needs install.sh. Containers have no network but their own loopback, where every one of them can

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Installs Debian packages that are missing; says nothing when all are there.
 
 as_root=()

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Collects what ran, what did not and why, and closes with one summary.
 
 report_lines=()
