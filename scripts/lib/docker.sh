@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Docker for tests: an engine, the two base images, and containers run the way the platform runs them.
 #
-# Needs install.sh. Containers have no network but their own loopback, where every one of them can
+# Needs install.sh, which says how to be root. Containers have no network but their own loopback, where every one of them can
 # have port 5000 as on the platform; requests enter through `in_network`.
 
 docker_directory=
@@ -122,12 +122,12 @@ platform_run() {
         "$image" "${command[@]}" >/dev/null
 }
 
-# platform_task IMAGE RELEASE COMMAND [OPTION...]: a one-off container, as for app.json's scripts; PORT is set but empty.
+# platform_task IMAGE RELEASE SCRIPT [OPTION...]: a one-off container, as for app.json's scripts; PORT is set but empty.
 platform_task() {
-    local image=$1 release=$2 command=$3
+    local image=$1 release=$2 script=$3
     shift 3
     docker run --rm --init --network none --env PORT= --env "GIT_REV=$release" --env ACCESS=open "$@" \
-        "$image" /bin/bash -c "set -e; set -o pipefail; $command"
+        "$image" /bin/bash -c "set -e; set -o pipefail; $script"
 }
 
 # in_network CONTAINER COMMAND...: runs a command of this machine where it sees the container's loopback.
