@@ -1,8 +1,8 @@
 # shellcheck shell=bash
 # Docker for tests: an engine, the two base images, and containers run the way the platform runs them.
 #
-# Needs install.sh, which says how to be root. Containers have no network but their own loopback, where every one of them can
-# have port 5000 as on the platform; requests enter through `in_network`.
+# Needs install.sh, which says how to be root. Containers have no network but their own loopback, where
+# every one of them can have port 5000 as on the platform; requests enter through `in_network`.
 
 docker_directory=
 docker_pid=
@@ -53,7 +53,9 @@ docker_stop() {
         "${as_root[@]}" kill "$docker_pid"
         while "${as_root[@]}" kill -0 "$docker_pid" 2>/dev/null; do sleep 0.2; done
     fi
-    [[ -z $docker_directory ]] || "${as_root[@]}" rm -rf "$docker_directory"
+    # An engine that is told to stop may leave a network namespace mounted below its directory.
+    [[ -z $docker_directory ]] || "${as_root[@]}" sh -c \
+        'umount --lazy "$1"/exec/netns/* 2>/dev/null; rm -rf --one-file-system "$1"' sh "$docker_directory"
 }
 
 # dockerfile_default NAME: the default of an ARG in the Dockerfile.
