@@ -9,7 +9,7 @@ report_skipped=0
 # report_suite NAME STATUS PASSED FAILED SKIPPED: a suite that ran. A status other than 0 counts as
 # a failure even where no single test failed, such as when it did not compile.
 report_suite() {
-    local name=$1 status=$2 passed=$3 failed=$4 skipped=$5 verdict=passed
+    local name=$1 status=$2 passed=$3 failed=$4 skipped=$5 verdict=ok
     if ((status != 0 && failed == 0)); then
         failed=1
         verdict="stopped with exit code $status"
