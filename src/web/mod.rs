@@ -1,1 +1,6 @@
 //! The HTTP surface.
+
+mod metrics;
+pub mod pages;
+pub mod problem;
+pub mod state;
