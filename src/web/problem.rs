@@ -45,7 +45,7 @@ impl Failure {
     }
 
     /// Writes what the client is not told to the log, under the current request's span.
-    fn log(&self) {
+    pub fn log(&self) {
         let Some(error) = &self.cause else { return };
         match error.kind() {
             Kind::Internal | Kind::Damaged => {
@@ -223,7 +223,7 @@ fn explain(status: StatusCode) -> &'static str {
 
 /// Whether `Accept` puts `text/html` before JSON. Programs that accept anything (`*/*`) or say
 /// nothing get JSON.
-fn prefers_html(headers: &HeaderMap) -> bool {
+pub fn prefers_html(headers: &HeaderMap) -> bool {
     let (mut html, mut json) = (0.0_f32, 0.0_f32);
     for value in headers
         .get_all(ACCEPT)
