@@ -1,1 +1,128 @@
-//! The HTTP surface.
+//! The HTTP surface: pages for people, JSON for programs, health for the platform.
+//!
+//! Every request passes [`front`] once, on its way in and on its way out. Handlers cross to the
+//! blocking pool once, through [`state::App::run`].
+
+mod api;
+pub mod assets;
+mod conditions;
+mod connection;
+mod digest_fields;
+mod disposition;
+mod download;
+mod file_body;
+mod health;
+pub mod input;
+mod metrics;
+pub mod pages;
+mod paths;
+mod patience;
+pub mod problem;
+mod range;
+mod receive;
+mod request_id;
+mod security;
+pub mod server;
+pub mod state;
+mod upload;
+
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use crate::error::Error;
+use problem::{Asked, Failure};
+use state::App;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// An answer that takes longer than this is worth a line in the log.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// Every route of the application.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .merge(pages::router())
+        .merge(assets::router())
+        .merge(api::router())
+        .route("/upload", post(upload::upload))
+        .route("/download/{id}", get(download::download))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(metrics::metrics))
+        .fallback(nothing_here)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(from_fn_with_state(app.clone(), front))
+        .with_state(app)
+}
+
+async fn nothing_here() -> Failure {
+    Error::not_found("There is nothing at this address.").into()
+}
+
+async fn wrong_method() -> Failure {
+    Failure::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "This address does not take that method; the Allow header lists those it takes.",
+    )
+}
+
+/// Gives a request its id, admits it, and makes its answer complete.
+async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
+    let id = request_id::next();
+    let span =
+        tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let asked = Asked::new(request.uri(), request.headers());
+    async move {
+        let exchange = app.metrics().begin(asked.uri.path());
+        let response = admitted(&app, request, next).await;
+        let mut response = problem::render(response, &asked, &id);
+        security::seal(response.headers_mut());
+        if let Ok(id) = HeaderValue::try_from(id) {
+            response.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        if app.is_draining() {
+            response
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        log(response.status(), exchange.end(response.status()));
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+async fn admitted(app: &App, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    if let Err(failure) = security::admit(app, &parts) {
+        return failure.into_response();
+    }
+    let body = patience::patient(body, app.config().stall);
+    let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
+    match answer.catch_unwind().await {
+        Ok(response) => response,
+        Err(_) => Failure::from(Error::internal("A handler ended in a panic.")).into_response(),
+    }
+}
+
+/// Answers to ordinary requests would drown everything else at high rates.
+fn log(status: StatusCode, took: Duration) {
+    let status = status.as_u16();
+    if status >= 400 && status != 503 || took > SLOW {
+        tracing::info!(status, ?took, "answered");
+    } else {
+        tracing::debug!(status, ?took, "answered");
+    }
+}
+
+#[cfg(test)]
+mod tests;

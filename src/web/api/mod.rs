@@ -1,0 +1,31 @@
+//! The JSON API, described by the OpenAPI document that is made from its handlers.
+
+mod entries;
+mod files;
+mod openapi;
+mod persistence;
+mod search;
+
+use axum::Router;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::state::App;
+
+/// Everything below `/api/v1/`.
+pub fn router() -> Router<App> {
+    let (router, document) = described();
+    router.merge(openapi::router(document))
+}
+
+fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
+    OpenApiRouter::with_openapi(openapi::Document::openapi())
+        .routes(routes!(files::put, files::get, files::delete))
+        .routes(routes!(entries::list))
+        .routes(routes!(entries::get, entries::patch))
+        .routes(routes!(entries::versions))
+        .routes(routes!(search::search))
+        .routes(routes!(persistence::persistence))
+        .split_for_parts()
+}

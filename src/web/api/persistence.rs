@@ -1,0 +1,20 @@
+//! `/api/v1/persistence`: the self-check, as the page of the same name shows it.
+
+use axum::Json;
+use axum::extract::State;
+
+use crate::library::Persistence;
+use crate::web::problem;
+use crate::web::state::App;
+
+/// Shows what this start read back from the stores
+#[utoipa::path(
+    get,
+    path = "/api/v1/persistence",
+    operation_id = "getPersistence",
+    tag = "persistence",
+    responses((status = 200, body = serde_json::Value, description = "Verdict, stores, mount, findings, boots, totals, repairs"))
+)]
+pub async fn persistence(State(app): State<App>) -> problem::Result<Json<Persistence>> {
+    Ok(Json(app.run(|library| library.persistence()).await?))
+}

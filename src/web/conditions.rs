@@ -1,0 +1,291 @@
+//! Conditional requests (RFC 9110, section 13): does the client's idea of a file still hold?
+
+use axum::http::HeaderMap;
+use axum::http::header::{
+    HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE,
+};
+use std::time::{Duration, SystemTime};
+
+use crate::error::{Error, Result};
+use crate::library::{Millis, Precondition};
+use crate::store::Digest;
+
+/// The conditions of one request, as sent.
+#[derive(Debug, Default)]
+pub struct Conditions {
+    if_match: Option<Tags>,
+    if_none_match: Option<Tags>,
+    if_modified_since: Option<SystemTime>,
+    if_unmodified_since: Option<SystemTime>,
+    if_range: Option<String>,
+}
+
+/// What a request's conditions come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Proceed,
+    /// The client has it already: 304.
+    NotModified,
+    /// The client's idea is out of date: 412.
+    Failed,
+}
+
+/// What a file is compared by.
+pub struct Validators {
+    pub sha256: Digest,
+    pub modified: SystemTime,
+}
+
+/// A list of entity tags, or `*`.
+#[derive(Debug, PartialEq, Eq)]
+enum Tags {
+    Any,
+    These(Vec<Tag>),
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Tag {
+    weak: bool,
+    value: String,
+}
+
+impl Validators {
+    /// HTTP dates know whole seconds only, so the fraction is dropped.
+    pub fn new(sha256: Digest, modified_ms: Millis) -> Self {
+        let seconds = u64::try_from(modified_ms / 1000).unwrap_or(0);
+        Self {
+            sha256,
+            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+        }
+    }
+
+    /// The strong entity tag: equal bytes have equal tags, whatever they are called.
+    pub fn etag(&self) -> String {
+        format!("\"{}\"", self.sha256)
+    }
+
+    pub fn last_modified(&self) -> String {
+        httpdate::fmt_http_date(self.modified)
+    }
+
+    fn is_strongly(&self, tag: &Tag) -> bool {
+        !tag.weak && self.is_weakly(tag)
+    }
+
+    fn is_weakly(&self, tag: &Tag) -> bool {
+        tag.value
+            .parse::<Digest>()
+            .is_ok_and(|digest| digest == self.sha256)
+    }
+}
+
+impl Conditions {
+    /// Reads the conditions; a date that cannot be read counts as not sent, as the RFC asks.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let date =
+            |name| joined(headers, &name).and_then(|text| httpdate::parse_http_date(&text).ok());
+        Self {
+            if_match: joined(headers, &IF_MATCH).map(|text| Tags::parse(&text)),
+            if_none_match: joined(headers, &IF_NONE_MATCH).map(|text| Tags::parse(&text)),
+            if_modified_since: date(IF_MODIFIED_SINCE),
+            if_unmodified_since: date(IF_UNMODIFIED_SINCE),
+            if_range: joined(headers, &IF_RANGE),
+        }
+    }
+
+    /// Weighs the conditions of a GET or HEAD in the order of section 13.2.2.
+    pub fn weigh(&self, file: &Validators) -> Verdict {
+        let still = match (&self.if_match, self.if_unmodified_since) {
+            (Some(tags), _) => tags.hold(|tag| file.is_strongly(tag)),
+            (None, Some(date)) => file.modified <= date,
+            (None, None) => true,
+        };
+        if !still {
+            return Verdict::Failed;
+        }
+        let known = match (&self.if_none_match, self.if_modified_since) {
+            (Some(tags), _) => tags.hold(|tag| file.is_weakly(tag)),
+            (None, Some(date)) => file.modified <= date,
+            (None, None) => false,
+        };
+        if known {
+            Verdict::NotModified
+        } else {
+            Verdict::Proceed
+        }
+    }
+
+    /// Whether a range is of the content that the client has a part of already.
+    pub fn range_holds(&self, file: &Validators) -> bool {
+        let Some(text) = &self.if_range else {
+            return true;
+        };
+        match Tags::parse(text) {
+            Tags::These(tags) if !tags.is_empty() => tags.iter().any(|tag| file.is_strongly(tag)),
+            _ => httpdate::parse_http_date(text).is_ok_and(|date| date == file.modified),
+        }
+    }
+
+    /// What must hold when a PUT is committed.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for conditions that a PUT cannot keep.
+    pub fn of_a_put(&self) -> Result<Precondition> {
+        match (&self.if_match, &self.if_none_match) {
+            (None, None) => Ok(Precondition::None),
+            (None, Some(Tags::Any)) => Ok(Precondition::Absent),
+            (Some(Tags::Any), None) => Ok(Precondition::Present),
+            (Some(Tags::These(tags)), None) => Ok(Precondition::Content(
+                tags.iter()
+                    .filter(|tag| !tag.weak)
+                    .filter_map(|tag| tag.value.parse().ok())
+                    .collect(),
+            )),
+            _ => Err(Error::invalid(
+                "A PUT takes either If-None-Match: * (only if nothing is there) or If-Match with \"*\" or entity tags.",
+            )),
+        }
+    }
+}
+
+impl Tags {
+    /// Reads a list of entity tags, skipping what is none.
+    fn parse(text: &str) -> Self {
+        if text.trim() == "*" {
+            return Self::Any;
+        }
+        let mut tags = Vec::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('"') {
+            let Some((value, next)) = after.split_once('"') else {
+                break;
+            };
+            tags.push(Tag {
+                weak: before.ends_with("W/"),
+                value: value.to_owned(),
+            });
+            rest = next;
+        }
+        Self::These(tags)
+    }
+
+    fn hold(&self, is: impl Fn(&Tag) -> bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::These(tags) => tags.iter().any(is),
+        }
+    }
+}
+
+fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let values: Vec<&str> = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .collect();
+    (!values.is_empty()).then(|| values.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::HeaderValue;
+
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
+    const EARLIER: &str = "Sat, 05 Nov 1994 08:49:37 GMT";
+
+    fn file() -> Validators {
+        Validators::new(HEX.parse().unwrap(), 784_111_777_250)
+    }
+
+    fn conditions(pairs: &[(&'static str, &str)]) -> Conditions {
+        let headers = pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).unwrap(),
+                )
+            })
+            .collect();
+        Conditions::of(&headers)
+    }
+
+    #[test]
+    fn validators_are_written_as_http_wants_them() {
+        assert_eq!(file().etag(), format!("\"{HEX}\""));
+        assert_eq!(file().last_modified(), THEN);
+    }
+
+    #[test]
+    fn conditions_are_weighed_in_order() {
+        use Verdict::{Failed, NotModified, Proceed};
+        let tag = format!("\"{HEX}\"");
+        let weak = format!("W/\"{HEX}\"");
+        let several = format!("\"other\", {tag}");
+        for (sent, verdict) in [
+            (vec![], Proceed),
+            (vec![("if-none-match", tag.as_str())], NotModified),
+            (vec![("if-none-match", &weak)], NotModified),
+            (vec![("if-none-match", &several)], NotModified),
+            (vec![("if-none-match", "*")], NotModified),
+            (vec![("if-none-match", "\"other\"")], Proceed),
+            (
+                vec![("if-none-match", "\"other\""), ("if-modified-since", THEN)],
+                Proceed,
+            ),
+            (vec![("if-modified-since", THEN)], NotModified),
+            (vec![("if-modified-since", EARLIER)], Proceed),
+            (vec![("if-modified-since", "yesterday")], Proceed),
+            (vec![("if-match", &tag)], Proceed),
+            (vec![("if-match", &weak)], Failed),
+            (vec![("if-match", "\"other\"")], Failed),
+            (vec![("if-match", "*")], Proceed),
+            (vec![("if-unmodified-since", EARLIER)], Failed),
+            (vec![("if-unmodified-since", THEN)], Proceed),
+            (
+                vec![("if-match", &tag), ("if-none-match", &tag)],
+                NotModified,
+            ),
+        ] {
+            assert_eq!(conditions(&sent).weigh(&file()), verdict, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_range_is_kept_for_the_same_content_only() {
+        let tag = format!("\"{HEX}\"");
+        let weak = format!("W/{tag}");
+        for (sent, holds) in [
+            (None, true),
+            (Some(tag.as_str()), true),
+            (Some(&weak), false),
+            (Some("\"other\""), false),
+            (Some(THEN), true),
+            (Some(EARLIER), false),
+            (Some("nonsense"), false),
+        ] {
+            let pairs: Vec<_> = sent.iter().map(|value| ("if-range", *value)).collect();
+            assert_eq!(conditions(&pairs).range_holds(&file()), holds, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn a_put_states_what_must_hold() {
+        let tag = format!("\"{HEX}\", W/\"{HEX}\", \"not ours\"");
+        let put = |pairs: &[(&'static str, &str)]| conditions(pairs).of_a_put();
+        assert_eq!(put(&[]).unwrap(), Precondition::None);
+        assert_eq!(
+            put(&[("if-none-match", "*")]).unwrap(),
+            Precondition::Absent
+        );
+        assert_eq!(put(&[("if-match", "*")]).unwrap(), Precondition::Present);
+        assert_eq!(
+            put(&[("if-match", &tag)]).unwrap(),
+            Precondition::Content(vec![HEX.parse().unwrap()])
+        );
+        assert!(put(&[("if-none-match", "\"x\"")]).is_err());
+        assert!(put(&[("if-none-match", "*"), ("if-match", "*")]).is_err());
+    }
+}

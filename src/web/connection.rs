@@ -1,0 +1,90 @@
+//! One connection: HTTP/1.1 on a socket, from its first byte to a close that loses no answer.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tower::Service;
+
+use super::patience::PatientStream;
+use super::server::Stage;
+
+/// How long a request's head may take to arrive, and a connection may be idle.
+const HEAD_PATIENCE: Duration = Duration::from_secs(75);
+/// Most bytes of a request's head; what is longer gets a bare 431. Our own limits, which say
+/// what was wrong, are below it.
+const MAX_HEAD_BYTES: usize = 128 << 10;
+/// Most bytes that wait in memory for one connection.
+const MAX_BUFFER_BYTES: usize = 256 << 10;
+/// How long what a client still sends is read and thrown away after the last answer.
+const LINGER: Duration = Duration::from_secs(3);
+
+/// Serves requests until the client goes, or until the process stops and the request in
+/// flight is answered. `stall` is how long the client may take nothing of an answer.
+pub async fn serve(
+    stream: TcpStream,
+    router: Router,
+    stall: Duration,
+    mut stage: watch::Receiver<Stage>,
+) {
+    // Without it, a small answer waits for the acknowledgement of the one before it.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
+    let io = TokioIo::new(PatientStream::new(stream, stall));
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_PATIENCE)
+        .max_header_size(MAX_HEAD_BYTES)
+        .max_buf_size(MAX_BUFFER_BYTES)
+        .serve_connection(io, service);
+    let mut stopping = false;
+    let ended = loop {
+        tokio::select! {
+            ended = poll_fn(|cx| connection.poll_without_shutdown(cx)) => break ended,
+            _ = stage.wait_for(|stage| *stage == Stage::Stopping), if !stopping => {
+                stopping = true;
+                Pin::new(&mut connection).graceful_shutdown();
+            }
+        }
+    };
+    match ended {
+        Ok(()) => {
+            close(
+                connection.into_parts().io.into_inner().into_inner(),
+                stopping,
+            )
+            .await
+        }
+        Err(error) => tracing::debug!(%error, "a connection broke off"),
+    }
+}
+
+type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+fn answer(mut router: Router, request: Request<Incoming>) -> Answer {
+    Box::pin(async move { router.call(request.map(Body::new)).await })
+}
+
+/// A socket closed while its client still sends is reset, and the reset can overtake the
+/// answer (a 413, say). So we say that we are done, and listen a little longer.
+async fn close(mut stream: TcpStream, stopping: bool) {
+    if stream.shutdown().await.is_err() || stopping {
+        return;
+    }
+    let mut waste = vec![0; 16 << 10];
+    let drained = async { while matches!(stream.read(&mut waste).await, Ok(1..)) {} };
+    let _ = tokio::time::timeout(LINGER, drained).await;
+}

@@ -1,0 +1,230 @@
+//! Downloads: one look-up, one crossing, and every way in which HTTP lets a client ask for less.
+
+use std::ops::Range;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+
+use super::conditions::{Conditions, Validators, Verdict};
+use super::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
+use super::disposition::{CONTENT_POLICY, disposition};
+use super::file_body::{Piece, file_body, length};
+use super::input::{Path, Query};
+use super::problem::{self, Failure};
+use super::range::{Wanted, wanted};
+use super::state::App;
+use crate::error::Result;
+use crate::library::{Content, FileId, Library};
+
+/// What a client asks of a content, before the content is known.
+pub struct Asked {
+    head: bool,
+    conditions: Conditions,
+    range: Option<String>,
+}
+
+impl Asked {
+    pub fn new(method: &Method, headers: &HeaderMap) -> Self {
+        let range = headers.get(RANGE).and_then(|value| value.to_str().ok());
+        Self {
+            head: method == Method::HEAD,
+            conditions: Conditions::of(headers),
+            // A range is defined for GET alone.
+            range: range.filter(|_| method == Method::GET).map(str::to_owned),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    version: Option<u32>,
+}
+
+/// `GET|HEAD /download/{id}?version=`: the current content, or that of one version.
+pub async fn download(
+    State(app): State<App>,
+    method: Method,
+    Path(id): Path<FileId>,
+    Query(which): Query<Which>,
+    headers: HeaderMap,
+) -> problem::Result {
+    let asked = Asked::new(&method, &headers);
+    answer(&app, asked, move |library| {
+        library.content(id, which.version)
+    })
+    .await
+}
+
+/// Answers with the content that `find` finds.
+pub async fn answer(
+    app: &App,
+    asked: Asked,
+    find: impl FnOnce(&Library) -> Result<Content> + Send + 'static,
+) -> problem::Result {
+    let sender = app.clone();
+    let response = app.run(move |library| {
+        let content = find(library)?;
+        let encoding = match content.media_type.starts_with("text/") {
+            true => library
+                .facts(&content.sha256)?
+                .and_then(|facts| facts.encoding),
+            false => None,
+        };
+        respond(&sender, content, encoding.as_deref(), &asked)
+    });
+    Ok(response.await?)
+}
+
+/// The whole answer for a content. Blocks: it reads the beginning of the file.
+fn respond(app: &App, content: Content, encoding: Option<&str>, asked: &Asked) -> Result<Response> {
+    let validators = Validators::new(content.sha256, content.modified_ms);
+    let size = content.size;
+    let headers = describe(&content, encoding, &validators);
+    let (status, body) = match asked.conditions.weigh(&validators) {
+        Verdict::Failed => return Ok(changed().into_response()),
+        Verdict::NotModified => (StatusCode::NOT_MODIFIED, Body::empty()),
+        Verdict::Proceed => {
+            let range = asked
+                .range
+                .as_deref()
+                .filter(|_| asked.conditions.range_holds(&validators));
+            match range.map_or(Wanted::Whole, |range| wanted(range, size)) {
+                Wanted::Unsatisfiable => return Ok(beyond(size)),
+                Wanted::Whole => return whole(app, content, headers, asked.head),
+                Wanted::Parts(parts) => return partial(app, content, headers, &parts),
+            }
+        }
+    };
+    let mut response = (status, body).into_response();
+    *response.headers_mut() = headers;
+    // Neither describes an answer that has no content.
+    response.headers_mut().remove(CONTENT_TYPE);
+    response.headers_mut().remove(CONTENT_DISPOSITION);
+    Ok(response)
+}
+
+fn changed() -> Failure {
+    Failure::new(
+        StatusCode::PRECONDITION_FAILED,
+        "The file has changed: its content is not the one that the request names.",
+    )
+}
+
+fn beyond(size: u64) -> Response {
+    let failure = Failure::new(
+        StatusCode::RANGE_NOT_SATISFIABLE,
+        format!("The range lies beyond the file's end; it has {size} bytes."),
+    );
+    let mut response = failure.into_response();
+    set(
+        response.headers_mut(),
+        CONTENT_RANGE,
+        format!("bytes */{size}"),
+    );
+    response
+}
+
+/// The headers that describe a content, however much of it is sent.
+fn describe(content: &Content, encoding: Option<&str>, validators: &Validators) -> HeaderMap {
+    let shown = disposition(&content.media_type, encoding, &content.name);
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(CONTENT_TYPE, shown.content_type);
+    headers.insert(CONTENT_DISPOSITION, shown.content_disposition);
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(CONTENT_POLICY),
+    );
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    headers.insert(REPR_DIGEST, digest_fields::field(&content.sha256));
+    set(&mut headers, ETAG, validators.etag());
+    set(&mut headers, LAST_MODIFIED, validators.last_modified());
+    headers
+}
+
+fn set(headers: &mut HeaderMap, name: axum::http::HeaderName, value: String) {
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn whole(app: &App, content: Content, mut headers: HeaderMap, head: bool) -> Result<Response> {
+    headers.insert(CONTENT_LENGTH, content.size.into());
+    let body = if head {
+        Body::empty()
+    } else {
+        headers.insert(CONTENT_DIGEST, digest_fields::field(&content.sha256));
+        file_body(app, content.file, vec![Piece::File(0..content.size)])?
+    };
+    let mut response = Response::new(body);
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn partial(
+    app: &App,
+    content: Content,
+    mut headers: HeaderMap,
+    parts: &[Range<u64>],
+) -> Result<Response> {
+    let size = content.size;
+    let pieces = match parts {
+        [part] => {
+            set(&mut headers, CONTENT_RANGE, content_range(part, size));
+            vec![Piece::File(part.clone())]
+        }
+        parts => {
+            let boundary = uuid::Uuid::new_v4().simple().to_string();
+            let kind = headers.remove(CONTENT_TYPE);
+            set(
+                &mut headers,
+                CONTENT_TYPE,
+                format!("multipart/byteranges; boundary={boundary}"),
+            );
+            byteranges(parts, size, kind.as_ref(), &boundary)
+        }
+    };
+    headers.insert(CONTENT_LENGTH, length(&pieces).into());
+    let mut response = Response::new(file_body(app, content.file, pieces)?);
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    *response.headers_mut() = headers;
+    Ok(response)
+}
+
+fn content_range(part: &Range<u64>, size: u64) -> String {
+    format!("bytes {}-{}/{size}", part.start, part.end - 1)
+}
+
+/// The parts as `multipart/byteranges` (RFC 9110, section 14.6).
+fn byteranges(
+    parts: &[Range<u64>],
+    size: u64,
+    kind: Option<&HeaderValue>,
+    boundary: &str,
+) -> Vec<Piece> {
+    let kind = kind
+        .and_then(|kind| kind.to_str().ok())
+        .unwrap_or("application/octet-stream");
+    let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);
+    for part in parts {
+        let head = format!(
+            "\r\n--{boundary}\r\nContent-Type: {kind}\r\nContent-Range: {}\r\n\r\n",
+            content_range(part, size)
+        );
+        pieces.push(Piece::Text(Bytes::from(head)));
+        pieces.push(Piece::File(part.clone()));
+    }
+    pieces.push(Piece::Text(Bytes::from(format!("\r\n--{boundary}--\r\n"))));
+    pieces
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,97 @@
+//! Health: whether the process lives, and whether it should be sent requests.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CACHE_CONTROL;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::state::{App, blocking};
+use crate::error::{Error, Result};
+use crate::library::StoreHealth;
+
+/// How long a store may take to say that it is well.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Ready,
+    /// The stores are still being opened, or cannot be.
+    Starting,
+    /// Told to stop: another process is about to take over.
+    Draining,
+    /// A store that is needed to serve does not answer.
+    Unavailable,
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    status: Status,
+    release: String,
+    /// Number of this start; absent until the stores are open.
+    boot: Option<u64>,
+    stores: Vec<StoreHealth>,
+    /// Why it is not ready, in one sentence.
+    reason: Option<String>,
+}
+
+/// `GET /health/live`: answers as long as the process can answer at all.
+pub async fn live() -> Response {
+    (
+        [(CACHE_CONTROL, "no-store")],
+        Json(serde_json::json!({ "status": "live" })),
+    )
+        .into_response()
+}
+
+/// `GET /health/ready`: 200 when requests should come here, else 503 with the reason.
+pub async fn ready(State(app): State<App>) -> Response {
+    let readiness = readiness(&app).await;
+    let status = match readiness.status {
+        Status::Ready => StatusCode::OK,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    (status, [(CACHE_CONTROL, "no-store")], Json(readiness)).into_response()
+}
+
+async fn readiness(app: &App) -> Readiness {
+    let answer = |status, stores, reason| Readiness {
+        status,
+        release: app.release().to_owned(),
+        boot: app.library().ok().map(|library| library.boot()),
+        stores,
+        reason,
+    };
+    if !app.is_open() {
+        return answer(Status::Starting, Vec::new(), Some(app.waiting_for()));
+    }
+    let stores = match stores(app).await {
+        Ok(stores) => stores,
+        Err(error) => return answer(Status::Unavailable, Vec::new(), Some(error.to_string())),
+    };
+    if app.is_draining() {
+        let reason = "This process was told to stop and is handing over.".to_owned();
+        return answer(Status::Draining, stores, Some(reason));
+    }
+    answer(Status::Ready, stores, None)
+}
+
+/// What each store says of itself.
+///
+/// # Errors
+/// [`Kind::Unavailable`](crate::error::Kind::Unavailable) if one does not answer in time.
+pub async fn stores(app: &App) -> Result<Vec<StoreHealth>> {
+    let library = app.library()?;
+    let asked = blocking(move || Ok(library.health()));
+    match tokio::time::timeout(PATIENCE, asked).await {
+        Ok(stores) => stores,
+        Err(_) => Err(Error::unavailable(format!(
+            "The stores did not answer within {} seconds.",
+            PATIENCE.as_secs()
+        ))),
+    }
+}

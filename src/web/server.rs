@@ -1,0 +1,292 @@
+//! The server: bind, open, serve, hand over, stop.
+//!
+//! The port is bound before the stores are opened, so that health can say what a start is
+//! waiting for. Told to stop, the process lets go of the index first and goes on serving while
+//! another one takes over (design: "Two releases on one directory").
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::{oneshot, watch};
+
+use super::state::App;
+use super::{connection, router};
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::library::Library;
+
+/// Threads for blocking work; more requests than this wait for one.
+const BLOCKING_THREADS: usize = 64;
+/// How long requests in flight may take once the process stops.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long the stores may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
+/// Pauses between attempts to open the stores.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(2);
+
+/// What a connection must know of the process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Serving,
+    /// Answer what is in flight, then close.
+    Stopping,
+}
+
+/// An opened library with the work that goes on behind it.
+pub struct Running {
+    pub library: Library,
+    /// Lets another process index; called once, as soon as this one is told to stop.
+    pub release_lease: Box<dyn FnOnce() + Send>,
+    /// Ends the work and closes the stores; called once, when nothing is served any more.
+    pub close: Box<dyn FnOnce() + Send>,
+}
+
+/// Serves until the process is told to stop. `open` opens the library; it is called on a
+/// thread of its own, and again as long as it answers that the directory cannot be used *yet*.
+///
+/// # Errors
+/// [`Kind::Invalid`] if the port cannot be bound, and whatever `open` answers that waiting
+/// does not mend.
+pub fn serve(
+    config: Config,
+    open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(|error| {
+            Error::internal("The threads of the server cannot be started.").because(error)
+        })?;
+    let result = runtime.block_on(run(config, open));
+    // A store that hangs must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+async fn run(
+    config: Config,
+    open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+) -> Result<()> {
+    let mut signals = Signals::listen()?;
+    let listener = bind(&config).await?;
+    announce(&config, &listener)?;
+    let app = App::new(config);
+    let (stage, watched) = watch::channel(Stage::Serving);
+    tokio::spawn(accept(
+        listener,
+        router(app.clone()),
+        app.config().stall,
+        watched,
+    ));
+
+    let mut opening = open_in_background(app.clone(), open)?;
+    let running = tokio::select! {
+        opened = &mut opening => opened.unwrap_or_else(|_| Err(Error::internal("Opening the stores ended in a panic.")))?,
+        signal = signals.next() => {
+            tracing::info!(signal = signal.name(), "told to stop before the stores were open");
+            return Ok(());
+        }
+    };
+    let signal = signals.next().await;
+    tracing::info!(signal = signal.name(), "told to stop");
+    app.drain();
+    let released = tokio::task::spawn_blocking(running.release_lease);
+    if signal == Told::Terminate {
+        drain(&app, &mut signals).await;
+    }
+    stop_connections(stage).await;
+    close(running.close, released).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn bind(config: &Config) -> Result<TcpListener> {
+    let address = SocketAddr::new(config.host, config.port);
+    TcpListener::bind(address).await.map_err(|error| {
+        let sentence = match error.kind() {
+            std::io::ErrorKind::AddrInUse => format!(
+                "Port {} on {} is in use by another process; stop it, or set PORT to a free one.",
+                config.port, config.host
+            ),
+            std::io::ErrorKind::PermissionDenied => format!(
+                "Port {} needs rights that this process does not have; set PORT to one above 1023.",
+                config.port
+            ),
+            std::io::ErrorKind::AddrNotAvailable => format!(
+                "{} is no address of this machine; set HOST to one that is, such as 127.0.0.1.",
+                config.host
+            ),
+            _ => format!("Listening on {address} failed: {error}."),
+        };
+        Error::invalid(sentence).because(error)
+    })
+}
+
+/// The address goes to standard output, where whoever asked for port 0 reads it.
+fn announce(config: &Config, listener: &TcpListener) -> Result<()> {
+    let address = listener.local_addr().map_err(|error| {
+        Error::internal("The address that was bound cannot be read.").because(error)
+    })?;
+    let url = format!("http://{address}");
+    tracing::info!(url, release = config.release, "listening");
+    println!("{url}");
+    Ok(())
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: Router,
+    stall: Duration,
+    mut stage: watch::Receiver<Stage>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stage.wait_for(|stage| *stage == Stage::Stopping) => return,
+        };
+        match accepted {
+            Ok((stream, _)) => {
+                tokio::spawn(connection::serve(
+                    stream,
+                    router.clone(),
+                    stall,
+                    stage.clone(),
+                ));
+            }
+            // Out of file descriptors, most likely: others must be closed before this can work.
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// Opens the stores on a thread of their own: opening can block without limit behind a frozen
+/// peer, and the runtime would wait for its own threads at the end.
+fn open_in_background(
+    app: App,
+    mut open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+) -> Result<oneshot::Receiver<Result<Running>>> {
+    let (done, opened) = oneshot::channel();
+    let open = move || {
+        let result = open_patiently(&app, &mut open);
+        if let Ok(running) = &result {
+            app.open(running.library.clone());
+            tracing::info!(after = ?app.started().elapsed(), "ready");
+        }
+        let _ = done.send(result);
+    };
+    std::thread::Builder::new()
+        .name("open".into())
+        .spawn(open)
+        .map_err(|error| Error::internal("A thread cannot be started.").because(error))?;
+    Ok(opened)
+}
+
+fn open_patiently(app: &App, open: &mut impl FnMut(&Config) -> Result<Running>) -> Result<Running> {
+    let mut pause = FIRST_RETRY;
+    let mut said = String::new();
+    loop {
+        let error = match open(app.config()) {
+            Ok(running) => return Ok(running),
+            Err(error) if may_mend(error.kind()) => error,
+            Err(error) => return Err(error),
+        };
+        app.wait_for(error.sentence());
+        if said != error.sentence() {
+            said = error.sentence().to_owned();
+            tracing::warn!(kind = ?error.kind(), "{error}");
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// Whether waiting may help: another release may leave, or an operator may make room.
+fn may_mend(kind: Kind) -> bool {
+    matches!(kind, Kind::Incompatible | Kind::Unavailable | Kind::NoSpace)
+}
+
+/// Goes on serving until the time is over or the process is told to stop again.
+async fn drain(app: &App, signals: &mut Signals) {
+    let time = app.config().drain;
+    tracing::info!(
+        seconds = time.as_secs(),
+        "serving until another process has taken over"
+    );
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        signal = signals.next() => tracing::info!(signal = signal.name(), "told to stop at once"),
+    }
+}
+
+/// Every connection holds a receiver, so all are gone when the sender finds itself alone.
+async fn stop_connections(stage: watch::Sender<Stage>) {
+    let _ = stage.send(Stage::Stopping);
+    if tokio::time::timeout(LAST_REQUESTS, stage.closed())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            connections = stage.receiver_count(),
+            "requests were broken off"
+        );
+    }
+}
+
+async fn close(close: Box<dyn FnOnce() + Send>, released: impl Future) {
+    let closing = async {
+        let _ = released.await;
+        let _ = tokio::task::spawn_blocking(close).await;
+    };
+    if tokio::time::timeout(CLOSING, closing).await.is_err() {
+        tracing::warn!("the stores did not close in time; they recover at the next start");
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Terminate,
+    Interrupt,
+}
+
+impl Told {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Terminate => "SIGTERM",
+            Self::Interrupt => "SIGINT",
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let listen = |kind| {
+            signal(kind)
+                .map_err(|error| Error::internal("Signals cannot be listened for.").because(error))
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Told {
+        tokio::select! {
+            _ = self.terminate.recv() => Told::Terminate,
+            _ = self.interrupt.recv() => Told::Interrupt,
+        }
+    }
+}

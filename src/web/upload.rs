@@ -1,0 +1,379 @@
+//! Uploads from forms: many files and whole folders as one `multipart/form-data` (RFC 7578),
+//! streamed to disk one after the other.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::Json;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use futures_util::{Stream, StreamExt};
+use multer::{Field, Multipart};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::paths::encode;
+use super::patience::body_error;
+use super::problem::{self, Failure, prefers_html};
+use super::receive::{self, Incoming};
+use super::state::{ANYONE, App};
+use crate::error::{Error, Kind, Result};
+use crate::library::{FilePath, FolderPath, MAX_PATH_BYTES, NewFile, Precondition, Receipt};
+
+/// What became of a form's files.
+#[derive(Debug, Default, Serialize, ToSchema)]
+pub struct Outcome {
+    /// One for each file that was stored.
+    pub receipts: Vec<Receipt>,
+    /// One for each that was not.
+    pub failures: Vec<Refused>,
+}
+
+/// A file that was not stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Refused {
+    pub path: String,
+    /// One sentence: why.
+    pub detail: String,
+    #[serde(skip)]
+    #[schema(ignore)]
+    status: StatusCode,
+}
+
+/// `POST /upload`: the text field `folder` first, then files; a text field `path` names the
+/// file after it, else its file name does, which may hold folders. Answers an [`Outcome`] as
+/// JSON, or leads a browser back to the folder.
+pub async fn upload(State(app): State<App>, headers: HeaderMap, body: Body) -> problem::Result {
+    let mut form = Form::new(&app, &headers, body)?;
+    while form.take_field().await? {}
+    if prefers_html(&headers) {
+        form.outcome.page(&form.folder)
+    } else {
+        form.outcome.json()
+    }
+}
+
+/// A form on its way in.
+struct Form<'a> {
+    app: &'a App,
+    fields: Multipart<'static>,
+    folder: FolderPath,
+    /// What the field before a file called it.
+    path: Option<String>,
+    outcome: Outcome,
+}
+
+impl<'a> Form<'a> {
+    fn new(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
+        let boundary = headers
+            .get(CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| multer::parse_boundary(value).ok())
+            .ok_or_else(|| {
+                Failure::new(
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                    "Files are uploaded here as multipart/form-data with a boundary; \
+                     to send one file as it is, PUT it to /api/v1/files/<path>.",
+                )
+            })?;
+        Ok(Self {
+            app,
+            fields: Multipart::new(Paced::new(body), boundary),
+            folder: FolderPath::default(),
+            path: None,
+            outcome: Outcome::default(),
+        })
+    }
+
+    /// Takes the next field; false after the last one. A form that breaks off after files were
+    /// stored ends there: its receipts must reach the client.
+    async fn take_field(&mut self) -> Result<bool> {
+        let field = match self.fields.next_field().await {
+            Ok(Some(field)) => field,
+            Ok(None) => return Ok(false),
+            Err(error) => return self.broken(form_error(error)),
+        };
+        let taken = match (field.name(), field.file_name()) {
+            (_, Some("")) => Ok(true),
+            (_, Some(_)) => self.take_file(field).await,
+            (Some("folder"), None) => self.take_folder(field).await,
+            (Some("path"), None) => self.take_path(field).await,
+            _ => Ok(true),
+        };
+        taken.or_else(|error| self.broken(error))
+    }
+
+    async fn take_folder(&mut self, field: Field<'static>) -> Result<bool> {
+        self.folder = FolderPath::parse(&short_text(field).await?)?;
+        Ok(true)
+    }
+
+    async fn take_path(&mut self, field: Field<'static>) -> Result<bool> {
+        self.path = Some(short_text(field).await?);
+        Ok(true)
+    }
+
+    /// Stores one file; if it is refused, the next one may still be stored.
+    async fn take_file(&mut self, field: Field<'static>) -> Result<bool> {
+        let name = match self.path.take() {
+            Some(path) => path,
+            // Browsers write a quote in a name like this, and nothing else (HTML, 4.10.21.8).
+            None => field.file_name().unwrap_or_default().replace("%22", "\""),
+        };
+        let path = match self.folder.join(&name) {
+            Ok(path) => path,
+            Err(error) => {
+                self.refuse(name, error);
+                return Ok(true);
+            }
+        };
+        let chunks = field.map(|chunk| chunk.map_err(form_error));
+        let mut incoming = Incoming::new(chunks, self.app.config().max_upload);
+        match receive::store(self.app, &mut incoming, new_file(path.clone())).await {
+            Ok(receipt) => self.outcome.receipts.push(receipt),
+            Err(error) => self.refuse(path.to_string(), error),
+        }
+        Ok(!incoming.is_broken())
+    }
+
+    fn refuse(&mut self, path: String, error: Error) {
+        let failure = Failure::from(error);
+        failure.log();
+        self.outcome.failures.push(Refused {
+            path,
+            detail: failure.sentence().to_owned(),
+            status: failure.status(),
+        });
+    }
+
+    fn broken(&mut self, error: Error) -> Result<bool> {
+        if self.outcome.is_empty() {
+            return Err(error);
+        }
+        self.refuse("the rest of the form".into(), error);
+        Ok(false)
+    }
+}
+
+impl Outcome {
+    fn is_empty(&self) -> bool {
+        self.receipts.is_empty() && self.failures.is_empty()
+    }
+
+    /// 200 if anything was stored, else the status of the first failure.
+    fn json(self) -> problem::Result {
+        if self.is_empty() {
+            return Err(no_file());
+        }
+        let status = match (self.receipts.first(), self.failures.first()) {
+            (None, Some(refused)) => refused.status,
+            _ => StatusCode::OK,
+        };
+        Ok((status, Json(self)).into_response())
+    }
+
+    fn page(self, folder: &FolderPath) -> problem::Result {
+        let Some(first) = self.failures.first() else {
+            return match self.receipts.is_empty() {
+                true => Err(no_file()),
+                false => Ok(back_to(folder)),
+            };
+        };
+        let sentence = match (self.receipts.len(), self.failures.len()) {
+            (0, 1) => format!("{} was not stored. {}", first.path, first.detail),
+            (stored, failed) => format!(
+                "{stored} files were stored, but {failed} were not. The first of these is {}: {}",
+                first.path, first.detail
+            ),
+        };
+        Err(Failure::new(first.status, sentence))
+    }
+}
+
+fn no_file() -> Failure {
+    Error::invalid("The form has no file in it; choose at least one.").into()
+}
+
+fn back_to(folder: &FolderPath) -> Response {
+    if folder.is_root() {
+        Redirect::to("/").into_response()
+    } else {
+        Redirect::to(&format!("/browse/{}", encode(folder.as_str()))).into_response()
+    }
+}
+
+fn new_file(path: FilePath) -> NewFile {
+    NewFile {
+        path,
+        actor: ANYONE.into(),
+        precondition: Precondition::None,
+        expected: None,
+    }
+}
+
+async fn short_text(mut field: Field<'static>) -> Result<String> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = field.chunk().await.map_err(form_error)? {
+        bytes.extend_from_slice(&chunk);
+        // One more than a path may have, so that a folder may end in a slash.
+        if bytes.len() > MAX_PATH_BYTES + 1 {
+            return Err(Error::invalid(format!(
+                "A path in the form is longer than {MAX_PATH_BYTES} bytes, the most that one may have."
+            )));
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| Error::invalid("A path in the form is not valid UTF-8."))
+}
+
+fn form_error(error: multer::Error) -> Error {
+    match error {
+        multer::Error::StreamReadFailed(cause) => match cause.downcast::<Error>() {
+            Ok(cause) => *cause,
+            Err(cause) => {
+                Error::new(Kind::Stalled, "The form could not be read to its end.").because(cause)
+            }
+        },
+        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => {
+            Error::invalid(
+                "The form ends before its closing boundary; the file it ends in was not stored.",
+            )
+        }
+        other => Error::invalid(format!("The form is malformed: {other}.")),
+    }
+}
+
+/// A body that hands over one chunk at a time. The multipart reader takes all that is ready
+/// before it lets go of any: from a fast client, that would be the whole file.
+struct Paced {
+    body: axum::body::BodyDataStream,
+    pause: bool,
+}
+
+impl Paced {
+    fn new(body: Body) -> Self {
+        Self {
+            body: body.into_data_stream(),
+            pause: false,
+        }
+    }
+}
+
+impl Stream for Paced {
+    type Item = Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if std::mem::take(&mut self.pause) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.pause = true;
+        self.body
+            .poll_next_unpin(cx)
+            .map(|chunk| chunk.map(|chunk| chunk.map_err(body_error)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: StatusCode) -> Refused {
+        Refused {
+            path: "a".into(),
+            detail: "Why.".into(),
+            status,
+        }
+    }
+
+    #[test]
+    fn nothing_chosen_is_said_so() {
+        let failure = Outcome::default().json().unwrap_err();
+        assert_eq!(failure.status(), StatusCode::BAD_REQUEST);
+        assert!(Outcome::default().page(&FolderPath::default()).is_err());
+    }
+
+    #[test]
+    fn the_status_is_that_of_the_first_failure_if_nothing_was_stored() {
+        let outcome = || Outcome {
+            receipts: Vec::new(),
+            failures: vec![
+                refused(StatusCode::INSUFFICIENT_STORAGE),
+                refused(StatusCode::CONFLICT),
+            ],
+        };
+        assert_eq!(
+            outcome().json().unwrap().status(),
+            StatusCode::INSUFFICIENT_STORAGE
+        );
+        let failure = outcome().page(&FolderPath::default()).unwrap_err();
+        assert_eq!(failure.status(), StatusCode::INSUFFICIENT_STORAGE);
+        assert!(failure.sentence().contains("2 were not"));
+    }
+
+    #[test]
+    fn browsers_return_to_the_folder() {
+        let folder = FolderPath::parse("año/a&b").unwrap();
+        assert_eq!(
+            back_to(&folder).headers()["location"],
+            "/browse/a%C3%B1o/a&b"
+        );
+        assert_eq!(back_to(&FolderPath::default()).headers()["location"], "/");
+    }
+
+    #[tokio::test]
+    async fn a_fast_body_is_never_taken_whole() {
+        let mut polls = Vec::new();
+        let chunks = futures_util::stream::iter(
+            (0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"x"))),
+        );
+        let mut paced = Paced::new(Body::from_stream(chunks));
+        std::future::poll_fn(|cx| {
+            for _ in 0..4 {
+                polls.push(Pin::new(&mut paced).poll_next(cx).is_ready());
+            }
+            Poll::Ready(())
+        })
+        .await;
+        assert_eq!(polls, [true, false, true, false]);
+    }
+
+    async fn sent(body: &'static str) -> Error {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            CONTENT_TYPE,
+            "multipart/form-data; boundary=x".parse().unwrap(),
+        );
+        let app = App::new(crate::config::Config::from_vars([]).unwrap());
+        let mut form = Form::new(&app, &headers, Body::from(body)).unwrap();
+        loop {
+            match form.take_field().await {
+                Ok(true) => {}
+                Ok(false) => panic!("{body:?} was taken"),
+                Err(error) => return error,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn malformed_forms_are_refused_with_a_sentence() {
+        for body in [
+            "",
+            "no boundary at all",
+            "--x\r\n",
+            "--x\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\nreports",
+            "--x\r\nbroken header\r\n\r\nreports\r\n--x--\r\n",
+            "--x\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\n../etc\r\n--x--\r\n",
+        ] {
+            let error = sent(body).await;
+            assert_eq!(error.kind(), Kind::Invalid, "{body:?}: {error}");
+        }
+        let app = App::new(crate::config::Config::from_vars([]).unwrap());
+        let failure = Form::new(&app, &HeaderMap::new(), Body::empty())
+            .err()
+            .unwrap();
+        assert_eq!(failure.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    }
+}
