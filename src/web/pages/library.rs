@@ -1,32 +1,42 @@
 //! The library: what lies in a folder, and where new files go in.
 
 use askama::Template;
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::notice::{Done, Notice, Outcome};
-use super::persistence::Mark;
 use super::request::{Asked, At};
 use super::rows::{Crumbs, Link, Rows};
 use super::show::{Counted, Size, encode, folder_url};
+use super::standing::{Health, Standing};
 use super::{PAGE_LENGTH, Shell, respond};
-use crate::error::Result;
-use crate::library::{self, FileId, FolderPath, Library, Listing, Sort, Verdict};
+use crate::error::{Kind, Result};
+use crate::library::{self, Entry, FileId, FolderPath, Library, Listing, Sort};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
 /// Files named as stored last on the first page of the library.
 const RECENT: usize = 8;
 
+/// Folders named before a link to all of them.
+const FOLDERS: usize = 60;
+
 #[derive(Default, Deserialize)]
 pub struct Asking {
     #[serde(default)]
-    sort: Sort,
-    cursor: Option<String>,
-    done: Option<Done>,
-    file: Option<FileId>,
+    pub sort: Sort,
+    pub cursor: Option<String>,
+    pub folders: Option<Folders>,
+    pub done: Option<Done>,
+    pub file: Option<FileId>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Folders {
+    All,
 }
 
 #[derive(Template)]
@@ -39,6 +49,8 @@ pub struct LibraryPage {
     pub crumbs: Crumbs,
     pub path: String,
     pub folders: Vec<FolderRow>,
+    /// Where the others are, if there are too many to name at once.
+    pub all_folders: Option<AllFolders>,
     pub files: Rows,
     pub orders: [Order; 3],
     pub is_first: bool,
@@ -50,9 +62,10 @@ pub struct LibraryPage {
     pub health: Option<Health>,
 }
 
-pub struct Health {
-    mark: Mark,
-    sentence: String,
+/// The link to folders that were left out.
+pub struct AllFolders {
+    url: String,
+    count: Counted,
 }
 
 pub struct FolderRow {
@@ -70,9 +83,18 @@ pub struct Order {
 
 pub async fn root(
     State(app): State<App>,
+    Extension(standing): Extension<Standing>,
     Asked(asking): Asked<Asking>,
 ) -> Result<Response, Failure> {
-    show(&app, FolderPath::default(), asking).await
+    let is_first = asking.cursor.is_none();
+    let found = Found::look(&app, FolderPath::default(), asking).await?;
+    let health = if is_first {
+        standing.look(&app).await
+    } else {
+        None
+    };
+    let page = LibraryPage::new(Shell::new(app.release()), found);
+    Ok(respond(StatusCode::OK, &LibraryPage { health, ..page }))
 }
 
 pub async fn folder(
@@ -80,15 +102,15 @@ pub async fn folder(
     At(folder): At<String>,
     Asked(asking): Asked<Asking>,
 ) -> Result<Response, Failure> {
-    show(&app, FolderPath::parse(&folder)?, asking).await
-}
-
-async fn show(app: &App, folder: FolderPath, asking: Asking) -> Result<Response, Failure> {
-    let shell = Shell::new(app.release());
-    let page = app
-        .run(move |library| LibraryPage::read(library, shell, &folder, &asking))
-        .await?;
-    Ok(respond(StatusCode::OK, &page))
+    let found = Found::look(&app, FolderPath::parse(&folder)?, asking).await?;
+    let page = LibraryPage::new(Shell::new(app.release()), found);
+    // Still a page to work with: a file stored from it makes the folder.
+    let status = if page.is_empty() {
+        StatusCode::NOT_FOUND
+    } else {
+        StatusCode::OK
+    };
+    Ok(respond(status, &page))
 }
 
 /// The folder's page, saying why a change to it could not be made.
@@ -98,11 +120,8 @@ pub async fn refuse(
     folder: FolderPath,
     problem: String,
 ) -> Result<Response, Failure> {
-    let shell = Shell::new(app.release());
-    let asking = Asking::default();
-    let page = app
-        .run(move |library| LibraryPage::read(library, shell, &folder, &asking))
-        .await?;
+    let found = Found::look(app, folder, Asking::default()).await?;
+    let page = LibraryPage::new(Shell::new(app.release()), found);
     Ok(respond(
         status,
         &LibraryPage {
@@ -112,56 +131,85 @@ pub async fn refuse(
     ))
 }
 
-impl LibraryPage {
-    fn read(library: &Library, shell: Shell, folder: &FolderPath, asking: &Asking) -> Result<Self> {
+/// What was asked for, and what lies there.
+pub struct Found {
+    pub asking: Asking,
+    pub listing: Listing,
+    pub recent: Vec<Entry>,
+}
+
+impl Found {
+    async fn look(app: &App, folder: FolderPath, asking: Asking) -> Result<Self> {
+        app.run(move |library| Self::read(library, folder, asking))
+            .await
+    }
+
+    fn read(library: &Library, folder: FolderPath, asking: Asking) -> Result<Self> {
         let cursor = asking.cursor.as_deref();
-        let listing = library.list(folder, asking.sort, cursor, PAGE_LENGTH)?;
+        let listing = match library.list(&folder, asking.sort, cursor, PAGE_LENGTH) {
+            Err(error) if error.kind() == Kind::NotFound => Listing {
+                folder,
+                folders: Vec::new(),
+                files: Vec::new(),
+                next: None,
+            },
+            listing => listing?,
+        };
         // Where everything is in sight anyway, the newest files need no list of their own.
         let in_sight = listing.folders.is_empty() && listing.next.is_none();
-        let recent = match (folder.is_root(), cursor, in_sight) {
+        let recent = match (listing.folder.is_root(), cursor, in_sight) {
             (true, None, false) => library.recent(RECENT)?,
             _ => Vec::new(),
+        };
+        Ok(Self {
+            asking,
+            listing,
+            recent,
+        })
+    }
+}
+
+impl LibraryPage {
+    pub fn new(shell: Shell, found: Found) -> Self {
+        let Found {
+            asking,
+            listing,
+            recent,
+        } = found;
+        let url = folder_url(&listing.folder);
+        let shown = match asking.folders {
+            Some(Folders::All) => usize::MAX,
+            None => FOLDERS,
         };
         let outcome = Outcome {
             done: asking.done,
             file: asking.file,
         };
-        let health = match (folder.is_root(), cursor) {
-            (true, None) => Some(Health::from(library.persistence()?.verdict)),
-            _ => None,
-        };
-        let page = Self::new(shell, &listing, &recent, asking.sort, cursor.is_none());
-        Ok(Self {
-            notice: outcome.notice(),
-            health,
-            ..page
-        })
-    }
-
-    pub fn new(
-        shell: Shell,
-        listing: &Listing,
-        recent: &[library::Entry],
-        sort: Sort,
-        is_first: bool,
-    ) -> Self {
-        let url = folder_url(&listing.folder);
+        let order = word(asking.sort);
         Self {
             shell: shell.in_folder(listing.folder.as_str()),
-            notice: None,
+            notice: outcome.notice(),
             problem: None,
             crumbs: Crumbs::to_folder(&listing.folder),
             path: listing.folder.as_str().to_owned(),
-            folders: listing.folders.iter().map(FolderRow::new).collect(),
+            folders: listing
+                .folders
+                .iter()
+                .take(shown)
+                .map(FolderRow::new)
+                .collect(),
+            all_folders: (listing.folders.len() > shown).then(|| AllFolders {
+                url: format!("{url}?sort={order}&folders=all"),
+                count: Counted(listing.folders.len() as u64, "folder"),
+            }),
             files: Rows::new(&listing.files),
-            orders: Order::all(&url, sort),
-            is_first,
+            orders: Order::all(&url, asking.sort),
+            is_first: asking.cursor.is_none(),
             more: listing
                 .next
-                .as_ref()
-                .map(|cursor| format!("{url}?sort={}&cursor={}", word(sort), encode(cursor))),
-            recent: Rows::with_folders(recent),
-            start: url,
+                .map(|cursor| format!("{url}?sort={order}&cursor={}", encode(&cursor))),
+            start: format!("{url}?sort={order}"),
+            recent: Rows::with_folders(&recent),
             health: None,
         }
     }
@@ -169,15 +217,6 @@ impl LibraryPage {
     /// Nothing lies here, and nothing did before this page of the list.
     fn is_empty(&self) -> bool {
         self.folders.is_empty() && self.files.is_empty() && self.is_first
-    }
-}
-
-impl From<Verdict> for Health {
-    fn from(verdict: Verdict) -> Self {
-        Self {
-            mark: Mark::from(verdict.grade),
-            sentence: verdict.sentence,
-        }
     }
 }
 

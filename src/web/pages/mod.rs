@@ -14,17 +14,18 @@ mod request;
 mod rows;
 mod search;
 mod show;
+mod standing;
 mod trash;
 
 #[cfg(test)]
 mod tests;
 
 use askama::Template;
-use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::{Extension, Router};
 
 use crate::error::Error;
 use crate::web::assets::{LINKS, Links};
@@ -54,6 +55,7 @@ pub fn router() -> Router<App> {
             "/files/{id}/versions/{number}/restore",
             post(change::restore_version),
         )
+        .layer(Extension(standing::Standing::default()))
 }
 
 /// What the layout needs of every page.

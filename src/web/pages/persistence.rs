@@ -7,7 +7,7 @@ use axum::response::Response;
 
 use super::show::{Count, Counted, Moment, Size, Span};
 use super::{Shell, respond};
-use crate::library::{self, Grade, Persistence, ProofState, StoreProof, Totals};
+use crate::library::{self, Level, Persistence, ProofState, StoreProof, Totals};
 use crate::store::{Finding, Mount, Severity};
 use crate::web::problem::Failure;
 use crate::web::state::App;
@@ -105,7 +105,7 @@ impl PersistencePage {
         } = persistence;
         Self {
             shell,
-            verdict: Mark::from(verdict.grade),
+            verdict: Mark::from(verdict.level),
             sentence: verdict.sentence,
             stores: stores.into_iter().map(StoreRow::from).collect(),
             findings: findings.into_iter().map(FindingRow::from).collect(),
@@ -117,12 +117,12 @@ impl PersistencePage {
     }
 }
 
-impl From<Grade> for Mark {
-    fn from(grade: Grade) -> Self {
-        match grade {
-            Grade::Good => Self::Good,
-            Grade::Warning => Self::Warning,
-            Grade::Bad => Self::Bad,
+impl From<Level> for Mark {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Good => Self::Good,
+            Level::Warning => Self::Warning,
+            Level::Bad => Self::Bad,
         }
     }
 }

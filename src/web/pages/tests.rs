@@ -4,7 +4,7 @@ use askama::Template;
 use axum::body::to_bytes;
 
 use super::file::{Field, FilePage, Problem};
-use super::library::LibraryPage;
+use super::library::{Asking, Found, LibraryPage};
 use super::persistence::PersistencePage;
 use super::search::SearchPage;
 use super::trash::TrashPage;
@@ -104,23 +104,32 @@ fn listing(files: Vec<Entry>, folder: &str) -> Listing {
     }
 }
 
-fn library(files: Vec<Entry>, folder: &str) -> String {
-    let recent: Vec<_> = files.iter().take(8).cloned().collect();
-    let page = LibraryPage::new(shell(), &listing(files, folder), &recent, Sort::Time, true);
-    page.render().unwrap()
+fn library(listing: Listing) -> String {
+    let recent = listing.files.iter().take(8).cloned().collect();
+    let asking = Asking {
+        sort: Sort::Time,
+        ..Asking::default()
+    };
+    LibraryPage::new(
+        shell(),
+        Found {
+            asking,
+            listing,
+            recent,
+        },
+    )
+    .render()
+    .unwrap()
 }
 
-fn empty_library(folder: &str) -> String {
+fn nothing_in(folder: &str) -> Listing {
     let folder = FolderPath::parse(folder).unwrap();
-    let nothing = Listing {
+    Listing {
         folder,
         folders: Vec::new(),
         files: Vec::new(),
         next: None,
-    };
-    LibraryPage::new(shell(), &nothing, &[], Sort::Name, true)
-        .render()
-        .unwrap()
+    }
 }
 
 fn file(entry: &Entry, facts: Option<Facts>, problem: Option<Problem>) -> String {
@@ -201,10 +210,10 @@ async fn all() -> Vec<(&'static str, String)> {
     };
     let odd = &hostile()[0];
     vec![
-        ("library-empty", empty_library("")),
-        ("folder-empty", empty_library("<i>&\"odd\"/x")),
-        ("library-full", library(ordinary(50), "")),
-        ("folder-hostile", library(hostile(), "<i>&\"odd\"")),
+        ("library-empty", library(nothing_in(""))),
+        ("folder-empty", library(nothing_in("<i>&\"odd\"/x"))),
+        ("library-full", library(listing(ordinary(50), ""))),
+        ("folder-hostile", library(listing(hostile(), "<i>&\"odd\""))),
         (
             "file",
             file(
@@ -328,7 +337,7 @@ async fn a_page_can_be_found_through_without_seeing_it() {
 
 #[tokio::test]
 async fn links_carry_names_encoded() {
-    let html = library(hostile(), "<i>&\"odd\"");
+    let html = library(listing(hostile(), "<i>&\"odd\""));
     assert!(html.contains("/browse/reports/%3Cscript%3Ex"));
     assert!(html.contains("/search?q=tag%3A%22%3Cscript%3E%22"));
     assert!(html.contains("cursor=name%3A%22x%26y%22"));
