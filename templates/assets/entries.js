@@ -2,9 +2,15 @@
 // browser cannot read has no `file`.
 
 export async function* droppedFiles(transfer) {
-  // The list empties as soon as the event is over: take the entries before the first await.
-  const entries = Array.from(transfer.items, (item) => item.webkitGetAsEntry?.()).filter(Boolean);
-  for (const entry of entries) yield* walk(entry);
+  // The list empties as soon as the event is over: take all of it before the first await.
+  const dropped = Array.from(transfer.items)
+    .filter((item) => item.kind === "file")
+    .map((item) => ({ entry: item.webkitGetAsEntry?.(), file: item.getAsFile() }));
+  for (const { entry, file } of dropped) {
+    // What comes from another program has no entry in the file system.
+    if (entry) yield* walk(entry);
+    else if (file) yield { file, path: file.name };
+  }
 }
 
 export function* pickedFiles(input) {

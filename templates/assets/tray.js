@@ -6,6 +6,7 @@ const ROWS = 100;
 const counts = { known: 0, stored: 0, searchable: 0, failed: 0 };
 let tray;
 let heading;
+let spoken;
 let rows;
 let announcing = 0;
 
@@ -73,11 +74,12 @@ function build() {
     tray.setAttribute("aria-label", "Uploads");
     const head = element("header");
     heading = element("p");
-    heading.setAttribute("role", "status");
+    spoken = element("p", "unseen");
+    spoken.setAttribute("role", "status");
     const close = element("button", "copy", "Close");
     close.type = "button";
     close.addEventListener("click", () => { tray.hidden = true; });
-    head.append(heading, close);
+    head.append(heading, spoken, close);
     rows = element("ul");
     rows.tabIndex = 0;
     rows.setAttribute("aria-label", "Files");
@@ -94,13 +96,13 @@ function trim() {
   }
 }
 
-// At most once a second, or a screen reader would never finish a sentence.
+// Seen at once; spoken at most once a second, or a screen reader would never end a sentence.
 function announce() {
-  if (announcing) return;
-  announcing = setTimeout(() => {
+  heading.textContent = summary();
+  announcing ||= setTimeout(() => {
     announcing = 0;
-    heading.textContent = summary();
-  }, heading.textContent ? 1000 : 0);
+    spoken.textContent = summary();
+  }, 1000);
 }
 
 function summary() {
