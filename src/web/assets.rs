@@ -1,0 +1,229 @@
+//! Style sheet, modules and mark: embedded in the binary, served under names that hold their digest.
+//!
+//! A name changes with its content, so a browser may keep it for ever. During a redeploy a page
+//! of one release may ask the other release for its assets: an unknown digest is answered with
+//! this release's content, which nobody may keep.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Path;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use sha2::{Digest as _, Sha256};
+
+use crate::web::state::App;
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const NEVER: &str = "no-store";
+
+/// An embedded file as it lies in `templates/assets`.
+struct Source {
+    stem: &'static str,
+    extension: &'static str,
+    text: &'static str,
+}
+
+macro_rules! source {
+    ($stem:literal . $extension:literal) => {
+        Source {
+            stem: $stem,
+            extension: $extension,
+            text: include_str!(concat!("../../templates/assets/", $stem, ".", $extension)),
+        }
+    };
+}
+
+/// Invariant: a module stands after every module that it imports, because its own digest
+/// covers the hashed names of those.
+const SOURCES: &[Source] = &[
+    source!("app"."css"),
+    source!("mark"."svg"),
+    source!("copy"."js"),
+    source!("search"."js"),
+    source!("entries"."js"),
+    source!("searchable"."js"),
+    source!("tray"."js"),
+    source!("upload"."js"),
+    source!("drop"."js"),
+    source!("app"."js"),
+];
+
+/// A file as it is served.
+pub struct Asset {
+    stem: &'static str,
+    extension: &'static str,
+    hash: String,
+    text: String,
+}
+
+impl Asset {
+    fn content_type(&self) -> &'static str {
+        match self.extension {
+            "css" => "text/css; charset=utf-8",
+            "svg" => "image/svg+xml",
+            _ => "text/javascript; charset=utf-8",
+        }
+    }
+}
+
+/// The URL path, such as `/assets/app.0123456789abcdef.css`.
+impl fmt::Display for Asset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/assets/{}.{}.{}", self.stem, self.hash, self.extension)
+    }
+}
+
+static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
+    SOURCES.iter().fold(Vec::new(), |mut served, source| {
+        let text = with_hashed_imports(source.text, &served);
+        let digest = Sha256::digest(text.as_bytes());
+        let hash = digest[..8]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let Source {
+            stem, extension, ..
+        } = *source;
+        served.push(Asset {
+            stem,
+            extension,
+            hash,
+            text,
+        });
+        served
+    })
+});
+
+/// Modules import each other by their plain names (`"./tray.js"`); what is served names the
+/// hashed ones.
+fn with_hashed_imports(text: &str, earlier: &[Asset]) -> String {
+    earlier
+        .iter()
+        .filter(|asset| asset.extension == "js")
+        .fold(text.to_owned(), |text, asset| {
+            let plain = format!("\"./{}.js\"", asset.stem);
+            text.replace(&plain, &format!("\"./{}.{}.js\"", asset.stem, asset.hash))
+        })
+}
+
+/// What every page's head links to.
+pub struct Links {
+    pub style: &'static Asset,
+    pub mark: &'static Asset,
+    /// The module that a page runs.
+    pub script: &'static Asset,
+    /// Those it imports, named early so that they are fetched side by side.
+    pub modules: Vec<&'static Asset>,
+}
+
+pub static LINKS: LazyLock<Links> = LazyLock::new(|| {
+    let (mut style, mut mark, mut script) = (&ASSETS[0], &ASSETS[0], &ASSETS[0]);
+    let mut modules = Vec::new();
+    for asset in ASSETS.iter() {
+        match (asset.stem, asset.extension) {
+            (_, "css") => style = asset,
+            (_, "svg") => mark = asset,
+            ("app", _) => script = asset,
+            _ => modules.push(asset),
+        }
+    }
+    Links {
+        style,
+        mark,
+        script,
+        modules,
+    }
+});
+
+/// `GET /assets/{name}`; needs no library, so it also serves pages that explain a start.
+pub fn router() -> Router<App> {
+    Router::new().route("/assets/{name}", get(serve))
+}
+
+async fn serve(Path(name): Path<String>) -> Response {
+    let mut parts = name.split('.');
+    let (stem, hash, extension) = (parts.next(), parts.next(), parts.next());
+    let asset = ASSETS
+        .iter()
+        .find(|asset| Some(asset.stem) == stem && Some(asset.extension) == extension);
+    match asset {
+        Some(asset) if parts.next().is_none() => {
+            let keep = if hash == Some(&asset.hash) {
+                FOR_EVER
+            } else {
+                NEVER
+            };
+            answer(asset, keep)
+        }
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn answer(asset: &'static Asset, keep: &'static str) -> Response {
+    let headers: [(HeaderName, &str); 2] =
+        [(CONTENT_TYPE, asset.content_type()), (CACHE_CONTROL, keep)];
+    (headers, asset.text.as_str()).into_response()
+}
+
+/// Bytes of everything that a page loads besides itself.
+#[cfg(test)]
+pub fn weight() -> usize {
+    ASSETS.iter().map(|asset| asset.text.len()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn fetch(name: &str) -> Response {
+        serve(Path(name.to_owned())).await
+    }
+
+    #[tokio::test]
+    async fn a_hashed_name_may_be_kept_for_ever_and_a_strange_hash_never() {
+        let url = LINKS.style.to_string();
+        let name = url.strip_prefix("/assets/").unwrap();
+        let own = fetch(name).await;
+        assert_eq!(own.headers()[CACHE_CONTROL], FOR_EVER);
+        assert_eq!(own.headers()[CONTENT_TYPE], "text/css; charset=utf-8");
+
+        let of_another_release = fetch("app.0000000000000000.css").await;
+        assert_eq!(of_another_release.status(), StatusCode::OK);
+        assert_eq!(of_another_release.headers()[CACHE_CONTROL], NEVER);
+
+        for unknown in ["app.css", "nothing.00.js", "app.00.css.css", ""] {
+            assert_eq!(
+                fetch(unknown).await.status(),
+                StatusCode::NOT_FOUND,
+                "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_import_names_a_module_that_is_served() {
+        for asset in ASSETS.iter().filter(|asset| asset.extension == "js") {
+            for import in asset.text.split("from \"").skip(1) {
+                let target = import
+                    .split('"')
+                    .next()
+                    .unwrap()
+                    .replacen("./", "/assets/", 1);
+                assert!(
+                    ASSETS.iter().any(|served| served.to_string() == target),
+                    "{} imports {target}, which is not served",
+                    asset.stem
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn assets_leave_most_of_a_page_to_its_content() {
+        assert!(weight() <= 32 * 1024, "{} bytes", weight());
+    }
+}

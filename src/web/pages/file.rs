@@ -1,0 +1,201 @@
+//! One file: what it is, its versions, and what can be done with it.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::notice::{Notice, Outcome};
+use super::request::{Asked, At};
+use super::rows::{Crumbs, Link};
+use super::show::{Counted, Moment, Size, kind, name};
+use super::{Shell, respond};
+use crate::error::Result;
+use crate::library::{Entry, Facts, FileId, Library, Version};
+use crate::web::problem::Failure;
+use crate::web::state::App;
+
+#[derive(Template)]
+#[template(path = "file.html")]
+pub struct FilePage {
+    pub shell: Shell,
+    pub notice: Option<Notice>,
+    pub problem: Option<Problem>,
+    pub crumbs: Crumbs,
+    pub id: FileId,
+    pub name: String,
+    pub media_type: String,
+    pub kind: String,
+    pub size: Size,
+    pub sha256: String,
+    pub created: Moment,
+    pub modified: Moment,
+    pub trashed: Option<Moment>,
+    pub is_searchable: bool,
+    pub text: Text,
+    pub tags: Vec<Link>,
+    pub versions: Vec<VersionRow>,
+    /// What the forms hold: the current values, or those that were refused.
+    pub path_field: String,
+    pub tags_field: String,
+}
+
+/// A change that could not be made, beside the field that it came from.
+#[derive(Clone)]
+pub struct Problem {
+    pub field: Field,
+    pub sentence: String,
+    /// What was typed, so that it need not be typed again.
+    pub typed: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Path,
+    Tags,
+    /// A button.
+    None,
+}
+
+/// What search knows of the content.
+pub enum Text {
+    /// It has not been read yet.
+    Waiting,
+    Words {
+        words: Counted,
+        truncated: bool,
+    },
+    /// Found by its name alone, with the reason.
+    NameOnly(String),
+}
+
+pub struct VersionRow {
+    number: u32,
+    kind: String,
+    size: Size,
+    stored: Moment,
+    sha256: String,
+    /// Enough of the digest to tell versions apart.
+    short: String,
+}
+
+pub async fn page(
+    State(app): State<App>,
+    At(id): At<FileId>,
+    Asked(outcome): Asked<Outcome>,
+) -> Result<Response, Failure> {
+    let shell = Shell::new(app.release());
+    let page = app
+        .run(move |library| FilePage::read(library, shell, id))
+        .await?;
+    Ok(respond(
+        StatusCode::OK,
+        &FilePage {
+            notice: outcome.notice(),
+            ..page
+        },
+    ))
+}
+
+/// The file's page, saying why a change could not be made.
+pub async fn refuse(
+    app: &App,
+    status: StatusCode,
+    id: FileId,
+    problem: Problem,
+) -> Result<Response, Failure> {
+    let shell = Shell::new(app.release());
+    let page = app
+        .run(move |library| FilePage::read(library, shell, id))
+        .await?;
+    Ok(respond(status, &page.refusing(problem)))
+}
+
+impl FilePage {
+    fn read(library: &Library, shell: Shell, id: FileId) -> Result<Self> {
+        let entry = library.entry(id)?;
+        let versions = library.versions(id)?;
+        let facts = library.facts(&entry.sha256)?;
+        let is_searchable = entry.sequence <= library.searchable_through();
+        Ok(Self::new(shell, &entry, &versions, facts, is_searchable))
+    }
+
+    pub fn new(
+        shell: Shell,
+        entry: &Entry,
+        versions: &[Version],
+        facts: Option<Facts>,
+        is_searchable: bool,
+    ) -> Self {
+        let folder = entry.path.folder();
+        Self {
+            shell: shell.in_folder(folder.as_str()),
+            notice: None,
+            problem: None,
+            crumbs: Crumbs::inside(&folder, entry.path.name()),
+            id: entry.id,
+            name: name(entry.path.name()),
+            media_type: entry.media_type.clone(),
+            kind: kind(&entry.media_type),
+            size: Size(entry.size),
+            sha256: entry.sha256.to_string(),
+            created: Moment(entry.created_ms),
+            modified: Moment(entry.modified_ms),
+            trashed: entry.trashed_ms.map(Moment),
+            is_searchable,
+            text: Text::new(facts),
+            tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
+            versions: versions.iter().map(VersionRow::new).collect(),
+            path_field: entry.path.to_string(),
+            tags_field: entry.tags.join(", "),
+        }
+    }
+
+    pub fn refusing(mut self, problem: Problem) -> Self {
+        match problem.field {
+            Field::Path => self.path_field.clone_from(&problem.typed),
+            Field::Tags => self.tags_field.clone_from(&problem.typed),
+            Field::None => {}
+        }
+        self.problem = Some(problem);
+        self
+    }
+
+    fn problem_with(&self, field: Field) -> Option<&str> {
+        let problem = self
+            .problem
+            .as_ref()
+            .filter(|problem| problem.field == field);
+        problem.map(|problem| problem.sentence.as_str())
+    }
+}
+
+impl Text {
+    fn new(facts: Option<Facts>) -> Self {
+        match facts {
+            None => Self::Waiting,
+            Some(Facts {
+                name_only: Some(reason),
+                ..
+            }) => Self::NameOnly(reason),
+            Some(facts) => Self::Words {
+                words: Counted(facts.words, "word"),
+                truncated: facts.truncated,
+            },
+        }
+    }
+}
+
+impl VersionRow {
+    fn new(version: &Version) -> Self {
+        let sha256 = version.sha256.to_string();
+        Self {
+            number: version.number,
+            kind: kind(&version.media_type),
+            size: Size(version.size),
+            stored: Moment(version.created_ms),
+            short: sha256.chars().take(12).collect(),
+            sha256,
+        }
+    }
+}

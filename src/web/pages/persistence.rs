@@ -1,0 +1,235 @@
+//! The self-check: what earlier releases wrote, read back by this one, store by store.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use super::show::{Count, Counted, Moment, Size, Span};
+use super::{Shell, respond};
+use crate::library::{self, Level, Persistence, ProofState, StoreProof, Totals};
+use crate::store::{Finding, Mount, Severity};
+use crate::web::problem::Failure;
+use crate::web::state::App;
+
+#[derive(Template)]
+#[template(path = "persistence.html")]
+pub struct PersistencePage {
+    pub shell: Shell,
+    pub verdict: Mark,
+    pub sentence: String,
+    pub stores: Vec<StoreRow>,
+    pub findings: Vec<FindingRow>,
+    pub repairs: Vec<String>,
+    pub mount: Vec<Fact>,
+    pub totals: Vec<Fact>,
+    pub boots: Vec<BootRow>,
+}
+
+/// How something stands, as a shape and a word: never told by colour alone.
+#[derive(Clone, Copy)]
+pub enum Mark {
+    Good,
+    Warning,
+    Bad,
+}
+
+impl Mark {
+    /// For the class that gives it its colour.
+    pub fn class(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Warning => "warning",
+            Self::Bad => "bad",
+        }
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "Good",
+            Self::Warning => "Look at this",
+            Self::Bad => "Act now",
+        }
+    }
+}
+
+pub struct StoreRow {
+    name: String,
+    mark: Mark,
+    state: &'static str,
+    sentence: String,
+}
+
+pub struct FindingRow {
+    mark: Mark,
+    sentence: String,
+    remedy: Option<String>,
+}
+
+/// A line of a definition list.
+pub struct Fact {
+    name: &'static str,
+    value: String,
+}
+
+pub struct BootRow {
+    number: Count,
+    release: String,
+    host: String,
+    started: Moment,
+    /// When it stopped, in words where that is not known.
+    ended: Option<Moment>,
+    is_this: bool,
+    ran: Span,
+    /// It ran beside the boot after it: a deploy without a gap.
+    overlap: Option<Span>,
+}
+
+pub async fn page(State(app): State<App>) -> Result<Response, Failure> {
+    let persistence = app.run(|library| library.persistence()).await?;
+    let page = PersistencePage::new(Shell::new(app.release()), persistence);
+    Ok(respond(StatusCode::OK, &page))
+}
+
+impl PersistencePage {
+    pub fn new(shell: Shell, persistence: Persistence) -> Self {
+        let Persistence {
+            verdict,
+            boot,
+            stores,
+            mount,
+            findings,
+            boots,
+            totals,
+            repairs,
+        } = persistence;
+        Self {
+            shell,
+            verdict: Mark::from(verdict.level),
+            sentence: verdict.sentence,
+            stores: stores.into_iter().map(StoreRow::from).collect(),
+            findings: findings.into_iter().map(FindingRow::from).collect(),
+            repairs,
+            mount: mount_facts(&mount),
+            totals: total_facts(&totals),
+            boots: boot_rows(&boots, boot.number),
+        }
+    }
+}
+
+impl From<Level> for Mark {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Good => Self::Good,
+            Level::Warning => Self::Warning,
+            Level::Bad => Self::Bad,
+        }
+    }
+}
+
+impl From<StoreProof> for StoreRow {
+    fn from(proof: StoreProof) -> Self {
+        let (mark, state) = match proof.state {
+            ProofState::Proven => (Mark::Good, "read back"),
+            ProofState::First => (Mark::Good, "first start"),
+            ProofState::Pending => (Mark::Warning, "being read"),
+            ProofState::Unavailable => (Mark::Warning, "not open"),
+            ProofState::Missing => (Mark::Bad, "missing"),
+        };
+        Self {
+            name: proof.store,
+            mark,
+            state,
+            sentence: proof.sentence,
+        }
+    }
+}
+
+impl From<Finding> for FindingRow {
+    fn from(finding: Finding) -> Self {
+        let mark = match finding.severity {
+            Severity::Error => Mark::Bad,
+            Severity::Warning => Mark::Warning,
+        };
+        Self {
+            mark,
+            sentence: finding.sentence,
+            remedy: finding.remedy,
+        }
+    }
+}
+
+impl Fact {
+    fn new(name: &'static str, value: impl ToString) -> Self {
+        Self {
+            name,
+            value: value.to_string(),
+        }
+    }
+}
+
+fn mount_facts(mount: &Mount) -> Vec<Fact> {
+    let yes_no = |yes: bool| if yes { "yes" } else { "no" };
+    vec![
+        Fact::new("Directory", mount.path.display()),
+        Fact::new("Mount point of its own", yes_no(mount.is_mount_point)),
+        Fact::new("Inside a container", yes_no(mount.in_container)),
+        Fact::new(
+            "Filesystem",
+            format!("{}, from {}", mount.filesystem, mount.source),
+        ),
+        Fact::new(
+            "Free",
+            format!("{} of {}", Size(mount.free_bytes), Size(mount.total_bytes)),
+        ),
+        Fact::new("Free inodes", Count(mount.free_inodes)),
+        Fact::new(
+            "Owner and mode",
+            format!(
+                "{}:{}, {:04o}",
+                mount.owner_uid,
+                mount.owner_gid,
+                mount.mode & 0o7777
+            ),
+        ),
+        Fact::new("Writable, by trying", yes_no(mount.writable)),
+    ]
+}
+
+fn total_facts(totals: &Totals) -> Vec<Fact> {
+    let search = match totals.waiting {
+        0 => "up to date".to_owned(),
+        waiting => format!("{} waiting", Counted(waiting, "change")),
+    };
+    vec![
+        Fact::new("Files", Count(totals.files)),
+        Fact::new("Their size", Size(totals.bytes)),
+        Fact::new("Versions", Count(totals.versions)),
+        Fact::new("On disk, equal contents once", Size(totals.blobs_bytes)),
+        Fact::new("In the trash", Count(totals.trashed)),
+        Fact::new("Search", search),
+    ]
+}
+
+/// `boots` come newest first.
+fn boot_rows(boots: &[library::Boot], current: u64) -> Vec<BootRow> {
+    let row = |(at, boot): (usize, &library::Boot)| {
+        let is_this = boot.number == current;
+        let last_ms = boot.ended_ms.unwrap_or(boot.last_seen_ms);
+        let next = at.checked_sub(1).and_then(|newer| boots.get(newer));
+        BootRow {
+            number: Count(boot.number),
+            release: boot.release.clone(),
+            host: boot.host.clone(),
+            started: Moment(boot.started_ms),
+            ended: boot.ended_ms.map(Moment),
+            is_this,
+            ran: Span(last_ms - boot.started_ms),
+            overlap: next
+                .map(|next| last_ms - next.started_ms)
+                .filter(|ms| *ms > 0)
+                .map(Span),
+        }
+    };
+    boots.iter().enumerate().map(row).collect()
+}

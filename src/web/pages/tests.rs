@@ -1,0 +1,363 @@
+//! Every page, rendered from samples: what must hold of each, whatever people call their files.
+
+use askama::Template;
+use axum::body::to_bytes;
+
+use super::file::{Field, FilePage, Problem};
+use super::library::{Asking, Found, LibraryPage};
+use super::persistence::PersistencePage;
+use super::search::SearchPage;
+use super::trash::TrashPage;
+use super::*;
+use crate::library::search::{Hit, Results};
+use crate::library::{
+    Entry, Facts, FilePath, Folder, FolderPath, Listing, Page, Persistence, Sort, Version,
+};
+use crate::store::Digest;
+use crate::web::assets;
+
+/// The most that a page may weigh with all that it loads.
+const PAGE_BYTES: usize = 60_000;
+
+const DAY: i64 = 86_400_000;
+const NOW: i64 = 1_795_396_841_000;
+
+/// Names that break pages which are careless.
+const HOSTILE: [&str; 6] = [
+    "\"><script>alert(1)</script>.txt",
+    "' onmouseover='alert(1)' x='.md",
+    "{{ name }} & <b>bold</b>?#%2f.html",
+    "invoice\u{202e}fdp.exe",
+    "請求書 2026年度.pdf",
+    "a-name-without-any-place-to-break-it-that-goes-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on-and-on.log",
+];
+
+fn shell() -> Shell {
+    Shell::new("a1b2c3d4e5f6")
+}
+
+fn entry(id: i64, path: &str) -> Entry {
+    Entry {
+        id,
+        path: FilePath::parse(path).unwrap(),
+        version: 1,
+        size: 3_u64.pow(id as u32 % 20) * 57,
+        sha256: Digest::from_bytes([id as u8; 32]),
+        media_type: ["application/pdf", "text/plain; charset=utf-8", "image/png"][id as usize % 3]
+            .into(),
+        created_ms: NOW - id * DAY,
+        modified_ms: NOW - id * DAY / 3,
+        trashed_ms: None,
+        tags: if id % 4 == 0 {
+            vec!["finance".into(), "Q3 2026".into()]
+        } else {
+            Vec::new()
+        },
+        sequence: id as u64,
+    }
+}
+
+fn ordinary(count: i64) -> Vec<Entry> {
+    const NAMES: [&str; 8] = [
+        "Quarterly report",
+        "minutes of the harbour board",
+        "crane maintenance log",
+        "Überblick",
+        "tide tables",
+        "bill of lading",
+        "berth plan, revised",
+        "photo of the new quay",
+    ];
+    let name = |id: i64| {
+        format!(
+            "reports/2026/{} {id:03}.pdf",
+            NAMES[id as usize % NAMES.len()]
+        )
+    };
+    (1..=count).map(|id| entry(id, &name(id))).collect()
+}
+
+fn hostile() -> Vec<Entry> {
+    let numbered = HOSTILE.iter().zip(1..);
+    let mut entries: Vec<_> = numbered
+        .map(|(name, id)| entry(id, &format!("<i>&\"odd\"/{name}")))
+        .collect();
+    entries[0].tags = vec!["<script>".into(), "a\"b".into()];
+    entries[0].media_type = "text/<script>".into();
+    entries
+}
+
+fn listing(files: Vec<Entry>, folder: &str) -> Listing {
+    let folder_named = |name: &str| Folder {
+        path: FolderPath::parse(name).unwrap(),
+        files: 1_234,
+        bytes: 9_876_543_210,
+    };
+    Listing {
+        folder: FolderPath::parse(folder).unwrap(),
+        folders: vec![
+            folder_named("reports/archive"),
+            folder_named("reports/<script>x"),
+        ],
+        files,
+        next: Some("name:\"x&y\"".into()),
+    }
+}
+
+fn library(listing: Listing) -> String {
+    let recent = listing.files.iter().take(8).cloned().collect();
+    let asking = Asking {
+        sort: Sort::Time,
+        ..Asking::default()
+    };
+    LibraryPage::new(
+        shell(),
+        Found {
+            asking,
+            listing,
+            recent,
+        },
+    )
+    .render()
+    .unwrap()
+}
+
+fn nothing_in(folder: &str) -> Listing {
+    let folder = FolderPath::parse(folder).unwrap();
+    Listing {
+        folder,
+        folders: Vec::new(),
+        files: Vec::new(),
+        next: None,
+    }
+}
+
+fn file(entry: &Entry, facts: Option<Facts>, problem: Option<Problem>) -> String {
+    let version = |number| Version {
+        number,
+        size: u64::from(number) * 1_000,
+        sha256: Digest::from_bytes([number as u8; 32]),
+        media_type: entry.media_type.clone(),
+        created_ms: NOW - DAY,
+    };
+    let page = FilePage::new(
+        shell(),
+        entry,
+        &[version(3), version(2), version(1)],
+        facts,
+        true,
+    );
+    match problem {
+        Some(problem) => page.refusing(problem).render().unwrap(),
+        None => page.render().unwrap(),
+    }
+}
+
+fn search(query: &str, entries: Vec<Entry>) -> String {
+    const PASSAGE: &str = "the <mark>crane</mark> on the north quay was serviced &amp; <mark>loaded</mark> to twelve tonnes, which the board noted with relief after the long delays of the spring";
+    let hit = |entry| Hit {
+        entry,
+        score: 1.0,
+        snippets: vec![PASSAGE.into(), PASSAGE.into()],
+    };
+    let results = Results {
+        total: 1_204,
+        hits: entries.into_iter().map(hit).collect(),
+        read_as: query.to_owned(),
+        notes: vec!["The quote was never closed and is taken as a plain character.".into()],
+        next: Some("20&x".into()),
+        milliseconds: 2.34,
+    };
+    SearchPage::new(shell().searching(query), results, true)
+        .render()
+        .unwrap()
+}
+
+fn trash(entries: &[Entry]) -> String {
+    let items = entries.iter().map(|entry| Entry {
+        trashed_ms: Some(NOW - DAY),
+        ..entry.clone()
+    });
+    let trashed = Page {
+        items: items.collect(),
+        next: None,
+    };
+    TrashPage::new(shell(), trashed, 30, true).render().unwrap()
+}
+
+fn persistence() -> String {
+    PersistencePage::new(shell(), Persistence::sample())
+        .render()
+        .unwrap()
+}
+
+async fn error(status: StatusCode, sentence: &str) -> String {
+    let answer = super::error::render(status, "Title", sentence, "9f3c21ab");
+    assert_eq!(answer.status(), status);
+    let body = to_bytes(answer.into_body(), PAGE_BYTES).await.unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+async fn all() -> Vec<(&'static str, String)> {
+    let taken = Problem {
+        field: Field::Path,
+        sentence: "There is already a file called <b>a</b>.".into(),
+        typed: "\"><script>".into(),
+    };
+    let name_only = Facts {
+        name_only: Some("It holds <pictures>.".into()),
+        ..Facts::default()
+    };
+    let odd = &hostile()[0];
+    vec![
+        ("library-empty", library(nothing_in(""))),
+        ("folder-empty", library(nothing_in("<i>&\"odd\"/x"))),
+        ("library-full", library(listing(ordinary(50), ""))),
+        ("folder-hostile", library(listing(hostile(), "<i>&\"odd\""))),
+        (
+            "file",
+            file(
+                &ordinary(4)[3],
+                Some(Facts {
+                    words: 12_345,
+                    ..Facts::default()
+                }),
+                None,
+            ),
+        ),
+        ("file-hostile", file(odd, Some(name_only), Some(taken))),
+        ("file-waiting", file(&ordinary(2)[1], None, None)),
+        ("search", search("crane \"loaded", ordinary(20))),
+        (
+            "search-hostile",
+            search("\"><script>alert(1)</script>", hostile()),
+        ),
+        ("search-blank", SearchPage::blank(shell()).render().unwrap()),
+        ("trash", trash(&ordinary(12))),
+        ("trash-hostile", trash(&hostile())),
+        ("trash-empty", trash(&[])),
+        ("persistence", persistence()),
+        (
+            "error-404",
+            error(StatusCode::NOT_FOUND, "There is no file at this address.").await,
+        ),
+        (
+            "error-413",
+            error(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "The file is larger than 500 MB, the most that is accepted.",
+            )
+            .await,
+        ),
+        (
+            "error-500",
+            error(StatusCode::INTERNAL_SERVER_ERROR, "<script>").await,
+        ),
+        (
+            "error-503",
+            error(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The facts store is locked by another release.",
+            )
+            .await,
+        ),
+    ]
+}
+
+/// Start tags of a page, as written.
+fn tags(html: &str) -> impl Iterator<Item = &str> {
+    html.split('<')
+        .skip(1)
+        .filter_map(|piece| piece.split_once('>'))
+        .map(|(tag, _)| tag)
+}
+
+#[tokio::test]
+async fn a_page_runs_nothing_that_its_policy_forbids() {
+    for (name, html) in all().await {
+        for tag in tags(&html) {
+            if tag.starts_with("script") {
+                assert!(tag.contains("src=\"/assets/"), "{name}: <{tag}>");
+            }
+            assert!(!tag.starts_with("style"), "{name}: <{tag}>");
+            assert!(!tag.contains(" style="), "{name}: <{tag}>");
+            assert!(!tag.contains(" on"), "{name}: <{tag}>");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_are_text_and_never_markup() {
+    for (name, html) in all().await {
+        assert!(!html.contains("alert(1)</script>"), "{name}");
+        assert!(!html.contains("<b>"), "{name}");
+        assert!(!html.contains("<pictures>"), "{name}");
+        let typed = html.matches("value=\"").count();
+        assert!(
+            html.matches('\u{202e}').count() <= typed,
+            "{name}: a name turns its ending round"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_page_and_all_it_loads_stay_light() {
+    for (name, html) in all().await {
+        let weight = html.len() + assets::weight();
+        assert!(weight <= PAGE_BYTES, "{name}: {weight} bytes");
+    }
+}
+
+#[tokio::test]
+async fn a_page_can_be_found_through_without_seeing_it() {
+    for (name, html) in all().await {
+        assert!(html.starts_with("<!DOCTYPE html>"), "{name}");
+        assert!(html.contains("lang=\"en\""), "{name}");
+        for tag in ["<h1", "<main", "<title>"] {
+            assert_eq!(html.matches(tag).count(), 1, "{name}: {tag}");
+        }
+        let mut ids: Vec<_> = html
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        for target in html
+            .split("=\"#")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+        {
+            assert!(ids.contains(&target), "{name}: nothing has the id {target}");
+        }
+        let count = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), count, "{name}: an id stands twice");
+    }
+}
+
+#[tokio::test]
+async fn links_carry_names_encoded() {
+    let html = library(listing(hostile(), "<i>&\"odd\""));
+    assert!(html.contains("/browse/reports/%3Cscript%3Ex"));
+    assert!(html.contains("/search?q=tag%3A%22%3Cscript%3E%22"));
+    assert!(html.contains("cursor=name%3A%22x%26y%22"));
+}
+
+#[tokio::test]
+async fn a_refused_change_is_explained_beside_its_field() {
+    let problem = Problem {
+        field: Field::Path,
+        sentence: "That name is taken.".into(),
+        typed: "b.txt".into(),
+    };
+    let html = file(&ordinary(1)[0], None, Some(problem));
+    assert!(html.contains("aria-describedby=\"path-problem\""));
+    assert!(html.contains("id=\"path-problem\">That name is taken."));
+    assert!(html.contains("value=\"b.txt\""));
+}
+
+#[tokio::test]
+async fn errors_quote_the_request_id() {
+    let html = error(StatusCode::SERVICE_UNAVAILABLE, "Starting.").await;
+    assert!(html.contains("9f3c21ab") && html.contains("Starting."));
+}
