@@ -1,4 +1,5 @@
-//! Names the build: the short git hash where there is a checkout, else the package version.
+//! Names the build: the short git hash where there is a checkout, else the package version; and
+//! the version of redb, which does not tell its own.
 
 use std::process::Command;
 
@@ -16,4 +17,14 @@ fn main() {
         _ => std::env::var("CARGO_PKG_VERSION").unwrap_or_default(),
     };
     println!("cargo:rustc-env=WHARFSIDE_BUILD_REVISION={revision}");
+    println!("cargo:rerun-if-changed=Cargo.lock");
+    let redb = locked_version("redb").unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo:rustc-env=WHARFSIDE_REDB_VERSION={redb}");
+}
+
+/// The version of a package in `Cargo.lock`.
+fn locked_version(package: &str) -> Option<String> {
+    let lock = std::fs::read_to_string("Cargo.lock").ok()?;
+    let entry = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?.1;
+    entry.split_once('"').map(|(version, _)| version.to_owned())
 }

@@ -14,6 +14,8 @@ use crate::error::{Error, Result};
 use crate::library::Settings;
 
 const PREFIX: &str = "WHARFSIDE_";
+/// Known to builds for crash tests only, and never listed.
+const CRASH_POINT: &str = "CRASH_POINT";
 
 /// One environment variable.
 pub struct Variable {
@@ -132,6 +134,10 @@ pub struct Config {
     pub release: String,
     pub log: String,
     pub log_format: LogFormat,
+    /// Where a test makes the process stop dead, and how often it passes there first; from
+    /// `WHARFSIDE_CRASH_POINT`, as `blob.synced` or `blob.synced:2`.
+    #[cfg(feature = "crash-points")]
+    pub crash_point: Option<(String, u32)>,
 }
 
 impl Config {
@@ -250,8 +256,17 @@ impl Config {
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
             log: get("LOG").unwrap_or("info").to_owned(),
             log_format,
+            #[cfg(feature = "crash-points")]
+            crash_point: get(CRASH_POINT).map(crash_point).transpose()?,
         })
     }
+}
+
+#[cfg(feature = "crash-points")]
+fn crash_point(text: &str) -> Result<(String, u32)> {
+    let (name, times) = text.split_once(':').unwrap_or((text, "0"));
+    let times = times.parse().map_err(|_| bad(CRASH_POINT, text, "a name, or name:times"))?;
+    Ok((name.to_owned(), times))
 }
 
 /// The revision that was built: the git hash where there was a checkout, else the version.
@@ -313,7 +328,8 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         let Some(bare) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if VARIABLES.iter().any(|v| v.name == bare) {
+        let for_tests = cfg!(feature = "crash-points") && bare == CRASH_POINT;
+        if for_tests || VARIABLES.iter().any(|v| v.name == bare) {
             continue;
         }
         let names: Vec<&str> = VARIABLES.iter().map(|v| v.name).collect();

@@ -7,6 +7,8 @@ pub mod config;
 pub mod error;
 pub mod extract;
 pub mod library;
+pub mod logging;
+pub mod smoke;
 pub mod store;
 pub mod upkeep;
 pub mod web;

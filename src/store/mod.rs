@@ -69,6 +69,17 @@ use wake::{Changes, Wake};
 
 use crate::error::{Error, Result};
 
+/// Name and version of each engine in this build.
+pub fn engines() -> [(&'static str, &'static str); 3] {
+    let tantivy = index::tantivy::version_string();
+    [
+        ("SQLite", sql::rusqlite::version()),
+        ("redb", env!("WHARFSIDE_REDB_VERSION")),
+        // Its index format tells whether two releases can share an index.
+        ("tantivy", tantivy.strip_prefix("tantivy v").unwrap_or(tantivy)),
+    ]
+}
+
 /// How long a start waits for the facts store before it goes on without.
 const KV_PATIENCE: Duration = Duration::from_millis(1500);
 const HEARTBEAT: Duration = Duration::from_secs(15);

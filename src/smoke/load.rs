@@ -1,0 +1,276 @@
+//! One client of a watch: a mixed load, and a ledger of what was acknowledged to it.
+
+use std::sync::mpsc::Sender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::samples::{Sample, Samples};
+use super::tally::Request;
+use super::verify::{SEARCHABLE_WITHIN, check_search};
+use crate::error::{Error, Kind, Result};
+use crate::library::Receipt;
+
+/// Keeps a few clients from saturating a small server, where every wait would look like a stall.
+const PAUSE: Duration = Duration::from_millis(10);
+/// After a failure, so that a server that is down is not counted by the thousand.
+const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+
+/// A file that was acknowledged and not deleted since.
+struct Held {
+    receipt: Receipt,
+    /// Where it is now. Uncertain while `moving`.
+    path: String,
+    /// Set while a rename has been asked for and not acknowledged: both paths are right.
+    moving: Option<String>,
+    word: String,
+}
+
+pub struct Load {
+    client: Client,
+    samples: Samples,
+    /// Nobody else writes here.
+    folder: String,
+    held: Vec<Held>,
+    /// Paths of files whose deletion was acknowledged.
+    gone: Vec<String>,
+    renames: u64,
+    requests: Sender<Request>,
+}
+
+/// What the ledger said at the end.
+#[derive(Default)]
+pub struct Settled {
+    pub receipts: usize,
+    /// One sentence for each acknowledged change that did not hold.
+    pub lost: Vec<String>,
+}
+
+impl Load {
+    pub fn new(client: Client, seed: u64, folder: String, requests: Sender<Request>) -> Self {
+        Self {
+            client,
+            samples: Samples::new(seed),
+            folder,
+            held: Vec::new(),
+            gone: Vec::new(),
+            renames: 0,
+            requests,
+        }
+    }
+
+    /// One request of the mix, and a pause.
+    pub fn step(&mut self) {
+        let dice = self.samples.below(100);
+        let well = match dice {
+            _ if self.held.is_empty() => self.upload_small(),
+            0..40 => self.upload_small(),
+            40..43 => self.upload_large(),
+            43..65 => self.download(),
+            65..80 => self.search(),
+            80..90 => self.list(),
+            90..96 => self.rename(),
+            _ => self.delete(),
+        };
+        thread::sleep(if well { PAUSE } else { PAUSE_AFTER_FAILURE });
+    }
+
+    fn upload_small(&mut self) -> bool {
+        let sample = self.samples.next_small();
+        self.upload("upload", sample)
+    }
+
+    fn upload_large(&mut self) -> bool {
+        let sample = self.samples.next_large();
+        self.upload("large upload", sample)
+    }
+
+    fn upload(&mut self, doing: &'static str, sample: Sample) -> bool {
+        let path = format!("{}/{}", self.folder, sample.path);
+        let boot = |receipt: &Receipt| Some(receipt.boot);
+        let answer = self.told(doing, boot, |client| client.upload(&path, &sample.bytes));
+        let Some(receipt) = answer else { return false };
+        self.held.push(Held {
+            receipt,
+            path,
+            moving: None,
+            word: sample.word,
+        });
+        true
+    }
+
+    fn download(&mut self) -> bool {
+        let index = self.any();
+        self.told(
+            "download",
+            |_: &()| None,
+            |client| check_bytes(client, &self.held[index]),
+        )
+        .is_some()
+    }
+
+    /// Only whether search answers: that a file is found is checked at the end, with patience.
+    fn search(&mut self) -> bool {
+        let index = self.any();
+        let word = self.held[index].word.clone();
+        self.told("search", |_: &Vec<i64>| None, |client| client.search(&word))
+            .is_some()
+    }
+
+    fn list(&mut self) -> bool {
+        let folder = format!("{}/small", self.folder);
+        self.told(
+            "listing",
+            |_| None,
+            |client| client.list(&folder, 100, None),
+        )
+        .is_some()
+    }
+
+    fn rename(&mut self) -> bool {
+        let index = self.any();
+        if self.held[index].moving.is_some() {
+            return self.download();
+        }
+        self.renames += 1;
+        let to = format!("{}/moved/{}.txt", self.folder, self.renames);
+        self.held[index].moving = Some(to.clone());
+        let id = self.held[index].receipt.id;
+        let renamed = self
+            .told("rename", |_: &()| None, |client| client.rename(id, &to))
+            .is_some();
+        if renamed {
+            self.held[index].path = to;
+            self.held[index].moving = None;
+        }
+        renamed
+    }
+
+    /// A deletion that is not acknowledged may have happened or not: nothing can be asked of
+    /// that file any more.
+    fn delete(&mut self) -> bool {
+        let index = self.any();
+        if self.held[index].moving.is_some() {
+            return self.download();
+        }
+        let held = self.held.swap_remove(index);
+        let deleted = self
+            .told("delete", |_: &()| None, |client| client.delete(&held.path))
+            .is_some();
+        if deleted {
+            self.gone.push(held.path);
+        }
+        deleted
+    }
+
+    /// Holds the installation to the ledger, then moves what is left to the trash.
+    pub fn settle(mut self) -> Settled {
+        let mut settled = Settled::default();
+        let deadline = Instant::now() + SEARCHABLE_WITHIN;
+        for held in std::mem::take(&mut self.held) {
+            settled.receipts += 1;
+            let checked = self.told(
+                "final check",
+                |_: &Option<String>| None,
+                |client| lost(client, &held),
+            );
+            settled.lost.extend(checked.flatten());
+            settled.lost.extend(check_search(
+                &self.client,
+                held.receipt.id,
+                &held.word,
+                deadline,
+            ));
+            if held.moving.is_none() {
+                self.told("delete", |_: &()| None, |client| client.delete(&held.path));
+            }
+        }
+        for path in std::mem::take(&mut self.gone) {
+            settled.receipts += 1;
+            let back = self.told(
+                "final check",
+                |_: &bool| None,
+                |client| exists(client, &path),
+            );
+            if back == Some(true) {
+                settled
+                    .lost
+                    .push(format!("{path} is there again after its deletion."));
+            }
+        }
+        settled
+    }
+
+    /// Makes one request and reports how it went; nothing if it failed.
+    fn told<T>(
+        &self,
+        doing: &'static str,
+        boot: impl FnOnce(&T) -> Option<u64>,
+        ask: impl FnOnce(&Client) -> Result<T>,
+    ) -> Option<T> {
+        let began = Instant::now();
+        let answer = ask(&self.client);
+        let ended = Instant::now();
+        let (answer, failure) = match answer {
+            Ok(answer) => (Some(answer), None),
+            Err(error) => (None, Some(error.sentence().to_owned())),
+        };
+        let boot = answer.as_ref().and_then(boot);
+        // The receiver lives until every load has ended.
+        let _ = self.requests.send(Request {
+            doing,
+            began,
+            ended,
+            failure,
+            boot,
+        });
+        answer
+    }
+
+    fn any(&mut self) -> usize {
+        self.samples.below(self.held.len())
+    }
+}
+
+/// Downloads a held file and compares; a wrong content is an error as much as none.
+fn check_bytes(client: &Client, held: &Held) -> Result<()> {
+    let answer = match (client.download(&held.path), &held.moving) {
+        (Err(error), Some(to)) if error.kind() == Kind::NotFound => client.download(to),
+        (answer, _) => answer,
+    };
+    let (sha256, size) = answer?;
+    if sha256 == held.receipt.sha256 && size == held.receipt.size {
+        return Ok(());
+    }
+    Err(Error::damaged(format!(
+        "{} holds {size} bytes with SHA-256 {sha256}, but {} bytes with {} were acknowledged.",
+        held.path, held.receipt.size, held.receipt.sha256
+    )))
+}
+
+/// Why an acknowledged file counts as lost, if it does; other errors are failures of the request.
+fn lost(client: &Client, held: &Held) -> Result<Option<String>> {
+    let there = client.entry(held.receipt.id).and_then(|entry| {
+        if entry.trashed_ms.is_some() {
+            return Ok(Some(format!(
+                "{} is in the trash, and nobody put it there.",
+                held.path
+            )));
+        }
+        check_bytes(client, held).map(|()| None)
+    });
+    match there {
+        Err(error) if matches!(error.kind(), Kind::NotFound | Kind::Damaged) => {
+            Ok(Some(error.sentence().to_owned()))
+        }
+        other => other,
+    }
+}
+
+fn exists(client: &Client, path: &str) -> Result<bool> {
+    match client.download(path) {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == Kind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}

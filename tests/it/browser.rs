@@ -1,0 +1,201 @@
+//! A real Chromium, driven through ChromeDriver by the W3C WebDriver protocol
+//! (<https://www.w3.org/TR/webdriver2/>): the part of it that these tests need.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::command::{PATIENCE, Process, eventually};
+
+/// The key under which WebDriver names elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// A window on its own profile; closed on drop.
+pub struct Browser {
+    session: String,
+    agent: ureq::Agent,
+    // After the session's fields: the driver must outlive what is asked of it.
+    _driver: Process,
+    _profile: TempDir,
+}
+
+impl Browser {
+    pub fn open() -> Self {
+        let mut command = Command::new("chromedriver");
+        command
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let driver = Process::start(command);
+        let port = driver.wait_line("ChromeDriver's port", |line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(port.trim_end_matches('.').to_owned())
+        });
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .new_agent();
+        let profile = TempDir::new().unwrap();
+        let options = json!({ "capabilities": { "alwaysMatch": { "goog:chromeOptions": { "args": [
+            "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            "--disable-sync", "--window-size=1280,900",
+            format!("--user-data-dir={}", profile.path().display()),
+        ] } } } });
+        let base = format!("http://127.0.0.1:{port}/session");
+        let answer: Value = agent
+            .post(&base)
+            .send_json(options)
+            .unwrap()
+            .body_mut()
+            .read_json()
+            .unwrap();
+        let id = answer["value"]["sessionId"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no browser: {answer}"));
+        Self {
+            session: format!("{base}/{id}"),
+            agent,
+            _driver: driver,
+            _profile: profile,
+        }
+    }
+
+    pub fn go(&self, url: &str) {
+        self.post("url", json!({ "url": url }));
+    }
+
+    pub fn url(&self) -> String {
+        let answer = self.get("url");
+        answer.as_str().unwrap().to_owned()
+    }
+
+    /// What a person reads on the page.
+    pub fn text(&self) -> String {
+        self.run("return document.body.innerText", json!([]))
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    }
+
+    pub fn wait_text(&self, part: &str) {
+        let mut last = String::new();
+        eventually(&format!("{part:?} on the page"), || {
+            last = self.text();
+            last.contains(part).then_some(())
+        });
+    }
+
+    /// Runs JavaScript in the page; `arguments` are what the script calls `arguments`.
+    pub fn run(&self, script: &str, arguments: Value) -> Value {
+        self.post(
+            "execute/sync",
+            json!({ "script": script, "args": arguments }),
+        )
+    }
+
+    pub fn click(&self, css: &str) {
+        let element = self.find(css);
+        self.post(&format!("element/{element}/click"), json!({}));
+    }
+
+    /// Types into a field; a file field takes paths.
+    pub fn type_into(&self, css: &str, text: &str) {
+        let element = self.find(css);
+        self.post(&format!("element/{element}/value"), json!({ "text": text }));
+    }
+
+    pub fn choose_files(&self, css: &str, paths: &[&Path]) {
+        let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        self.type_into(css, &paths.join("\n"));
+    }
+
+    /// Drops files on the middle of the page, as a person does who drags them from a window of
+    /// the desktop; folders may be among them.
+    pub fn drop_files(&self, paths: &[&Path]) {
+        let paths: Vec<&str> = paths.iter().map(|path| path.to_str().unwrap()).collect();
+        for kind in ["dragEnter", "dragOver", "drop"] {
+            self.devtools(
+                "Input.dispatchDragEvent",
+                json!({
+                    "type": kind, "x": 600, "y": 400,
+                    "data": { "items": [], "files": paths, "dragOperationsMask": 1 },
+                }),
+            );
+        }
+    }
+
+    /// From now on pages come without their scripts.
+    pub fn disable_scripts(&self) {
+        self.devtools(
+            "Emulation.setScriptExecutionDisabled",
+            json!({ "value": true }),
+        );
+    }
+
+    fn devtools(&self, command: &str, parameters: Value) {
+        self.post(
+            "goog/cdp/execute",
+            json!({ "cmd": command, "params": parameters }),
+        );
+    }
+
+    /// What the page complained about, scripts and policy violations included.
+    pub fn complaints(&self) -> Vec<String> {
+        let log = self.post("se/log", json!({ "type": "browser" }));
+        let entries = log.as_array().cloned().unwrap_or_default();
+        entries
+            .iter()
+            .filter(|entry| entry["level"] == "SEVERE")
+            .map(|entry| entry["message"].to_string())
+            .collect()
+    }
+
+    fn find(&self, css: &str) -> String {
+        eventually(&format!("an element {css}"), || {
+            let sent = self.agent.post(format!("{}/element", self.session));
+            let answer: Value = sent
+                .send_json(json!({ "using": "css selector", "value": css }))
+                .ok()?
+                .body_mut()
+                .read_json()
+                .ok()?;
+            Some(answer["value"][ELEMENT].as_str()?.to_owned())
+        })
+    }
+
+    fn get(&self, command: &str) -> Value {
+        let mut answer = self
+            .agent
+            .get(format!("{}/{command}", self.session))
+            .call()
+            .unwrap();
+        value(command, answer.body_mut().read_json().unwrap())
+    }
+
+    fn post(&self, command: &str, body: Value) -> Value {
+        let mut answer = self
+            .agent
+            .post(format!("{}/{command}", self.session))
+            .send_json(body)
+            .unwrap();
+        value(command, answer.body_mut().read_json().unwrap())
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Ends Chromium; killing the driver alone would leave it.
+        let _ = self.agent.delete(&self.session).call();
+    }
+}
+
+fn value(command: &str, answer: Value) -> Value {
+    let error = &answer["value"]["error"];
+    assert!(error.is_null(), "{command}: {}", answer["value"]["message"]);
+    answer["value"].clone()
+}

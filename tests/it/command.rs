@@ -1,0 +1,158 @@
+//! The `wharfside` command as a child process, with everything it says kept.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// Nothing here takes this long on a machine that works; it only bounds a test that fails.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// `wharfside` with an environment of its own: nothing of the machine's leaks in.
+pub fn wharfside<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfside"));
+    command
+        .env_clear()
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// How a command ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// Runs a command to its end.
+pub fn run(mut command: Command, input: &str) -> Ended {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_owned();
+    // A command that reads no stdin closes it early, and that is fine.
+    let writer = thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    Ended {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Runs an operator's command on a directory.
+pub fn operate(directory: &Path, arguments: &[&str]) -> Ended {
+    let mut command = wharfside(arguments);
+    command.env("STORAGE_DIR", directory);
+    run(command, "")
+}
+
+/// A running process; dropped, it is killed, and what it said is printed if the test failed.
+pub struct Process {
+    child: Child,
+    said: Arc<Said>,
+}
+
+#[derive(Default)]
+struct Said {
+    text: Mutex<String>,
+    more: Condvar,
+}
+
+impl Process {
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let said = Arc::new(Said::default());
+        listen(child.stdout.take().unwrap(), Arc::clone(&said));
+        listen(child.stderr.take().unwrap(), Arc::clone(&said));
+        Self { child, said }
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything it has said so far, on stdout and stderr.
+    pub fn said(&self) -> String {
+        self.said.text.lock().unwrap().clone()
+    }
+
+    /// Waits for the first line from which `pick` takes something.
+    pub fn wait_line<T>(&self, what: &str, pick: impl Fn(&str) -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        let mut text = self.said.text.lock().unwrap();
+        loop {
+            if let Some(found) = text.lines().find_map(&pick) {
+                return found;
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            assert!(
+                !left.is_zero(),
+                "waited in vain for {what}; it said:\n{text}"
+            );
+            text = self.said.more.wait_timeout(text, left).unwrap().0;
+        }
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    /// Whether it is still there.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub fn wait_exit(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        eventually("the process to end", || child.try_wait().unwrap())
+    }
+
+    pub fn kill9(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended already; then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("--- what process {} said ---\n{}", self.pid(), self.said());
+        }
+    }
+}
+
+fn listen(stream: impl Read + Send + 'static, said: Arc<Said>) {
+    thread::spawn(move || {
+        for line in BufReader::new(stream).split(b'\n').map_while(Result::ok) {
+            let mut text = said.text.lock().unwrap();
+            text.push_str(&String::from_utf8_lossy(&line));
+            text.push('\n');
+            said.more.notify_all();
+        }
+    });
+}

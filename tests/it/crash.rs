@@ -1,0 +1,234 @@
+//! P1, P2, P8: killed between any two steps of the upload and of the index path, the next start
+//! has everything that was acknowledged, shows nothing that was not, and leaves nothing to repair.
+//!
+//! Needs the feature `crash-points`.
+#![cfg(feature = "crash-points")]
+
+use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
+
+use serde_json::json;
+use wharfside::store::crash::POINTS;
+
+use crate::app::{Directory, TestApp, file};
+use crate::command::{Process, wharfside};
+
+/// What a client knows after the process died under it.
+struct Witness {
+    path: String,
+    bytes: Vec<u8>,
+    word: String,
+    receipt: Option<wharfside::library::Receipt>,
+}
+
+#[test]
+fn p1_p2_p8_kill_9_at_every_point_of_the_upload_and_index_path() {
+    let unreached = Mutex::new(Vec::new());
+    // Few at a time: each is two or three processes.
+    let queue = Mutex::new(POINTS.iter());
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(point) = { queue.lock().unwrap().next() } {
+                    let mut reached = false;
+                    for skip in [0, 1, 5] {
+                        reached |= dies_at(point, skip);
+                    }
+                    if !reached {
+                        unreached.lock().unwrap().push(*point);
+                    }
+                }
+            });
+        }
+    });
+    let unreached = unreached.into_inner().unwrap();
+    assert!(
+        unreached.is_empty(),
+        "no kill ever happened at {unreached:?}"
+    );
+}
+
+/// Dies in the middle of a life, and during the very first start; whether it ever died at the
+/// point.
+fn dies_at(point: &str, skip: u32) -> bool {
+    println!("{point}, after passing it {skip} times");
+    let armed = format!("{point}:{skip}");
+    let late = dies_late(&armed);
+    let first = dies_in_a_new_directory(&armed);
+    late || first
+}
+
+fn dies_late(armed: &str) -> bool {
+    let mut app = TestApp::start();
+    let kept = app.put("before.txt", b"before the storm");
+    let purged = app.put("purged.txt", b"nothing names this any more");
+    app.delete("purged.txt");
+    app.call(
+        "POST",
+        &format!("/files/{}/purge", purged.id),
+        &[],
+        Some(b""),
+    );
+    app.wait_indexed();
+    app.kill9();
+
+    let mut process = armed_process(app.directory(), armed);
+    let (witnesses, died) = provoke(&mut process);
+    drop(process);
+
+    app.start_again();
+    app.assert_keeps(&kept, b"before the storm", "storm");
+    assert_recovered(&mut app, &witnesses, armed);
+    died
+}
+
+fn dies_in_a_new_directory(armed: &str) -> bool {
+    let directory = Directory::new();
+    let mut process = armed_process(directory.path(), armed);
+    let (witnesses, died) = provoke(&mut process);
+    drop(process);
+    let mut app = TestApp::on(directory, &[]);
+    assert_recovered(&mut app, &witnesses, armed);
+    died
+}
+
+fn assert_recovered(app: &mut TestApp, witnesses: &[Witness], armed: &str) {
+    for witness in witnesses {
+        match &witness.receipt {
+            Some(receipt) => app.assert_keeps(receipt, &witness.bytes, &witness.word),
+            None => assert_whole_or_absent(app, witness),
+        }
+    }
+    app.wait_indexed();
+    app.assert_sound();
+    app.restart("again");
+    let persistence = app.wait_proven();
+    assert_eq!(
+        persistence["repairs"],
+        json!([]),
+        "{armed}: a second recovery had work to do"
+    );
+    app.assert_sound();
+}
+
+/// Collects contents without a name at once, so that a kill can happen there, too.
+fn armed_process(directory: &Path, armed: &str) -> Process {
+    let mut command = wharfside(["serve"]);
+    command
+        .env("STORAGE_DIR", directory)
+        .env("PORT", "0")
+        .env("LOG_FORMAT", "json")
+        .env("GRACE_MINUTES", "0")
+        .env("WHARFSIDE_CRASH_POINT", armed);
+    Process::start(command)
+}
+
+/// Uploads until the process dies or all is searchable.
+fn provoke(process: &mut Process) -> (Vec<Witness>, bool) {
+    let mut witnesses = Vec::new();
+    let Some(client) = Client::of(process) else {
+        return (witnesses, true);
+    };
+    for n in 0..8 {
+        let word = format!("witness{n}");
+        // Beyond what is collected in memory, and small: two ways through the same points.
+        let filler = if n % 2 == 0 { 0 } else { 100_000 };
+        let bytes = format!("{word} {}", "x ".repeat(filler)).into_bytes();
+        let path = format!("seen/{n}.txt");
+        let receipt = client.put(&path, &bytes);
+        let alive = receipt.is_some();
+        witnesses.push(Witness {
+            path,
+            bytes,
+            word,
+            receipt,
+        });
+        if !alive {
+            break;
+        }
+    }
+    client.wait_indexed();
+    let died = !process.runs();
+    (witnesses, died)
+}
+
+/// An upload that got no answer may have happened or not; a half of it must not exist.
+fn assert_whole_or_absent(app: &TestApp, witness: &Witness) {
+    let answer = app.get(&witness.path);
+    match answer.status {
+        404 => app.assert_absent(&witness.path, &witness.word),
+        200 => {
+            assert!(
+                answer.body == witness.bytes,
+                "{} is half there",
+                witness.path
+            );
+            app.wait_searchable(&witness.path, &witness.word);
+        }
+        other => panic!("{}: {other} {}", witness.path, answer.text()),
+    }
+}
+
+/// Requests to a process that may die at any moment; every one is made once.
+struct Client {
+    agent: ureq::Agent,
+    base: String,
+}
+
+impl Client {
+    /// Nothing if the process died before it was ready.
+    fn of(process: &mut Process) -> Option<Self> {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .new_agent();
+        loop {
+            let said = process.said();
+            let url = said.lines().find_map(|line| {
+                let line: serde_json::Value = serde_json::from_str(line).ok()?;
+                Some(line["url"].as_str()?.trim_end_matches('/').to_owned())
+            });
+            if let Some(base) = url {
+                let ready = agent.get(format!("{base}/health/ready")).call();
+                if ready.is_ok_and(|answer| answer.status() == 200) {
+                    return Some(Self { agent, base });
+                }
+            }
+            if !process.runs() {
+                return None;
+            }
+            thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    fn put(&self, path: &str, bytes: &[u8]) -> Option<wharfside::library::Receipt> {
+        let mut answer = self
+            .agent
+            .put(format!("{}{}", self.base, file(path)))
+            .send(bytes)
+            .ok()?;
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.body_mut().read_json().ok()
+    }
+
+    /// Until nothing waits to be indexed, or nobody answers any more.
+    fn wait_indexed(&self) {
+        loop {
+            let Ok(mut answer) = self
+                .agent
+                .get(format!("{}/api/v1/persistence", self.base))
+                .call()
+            else {
+                return;
+            };
+            let Ok(answer) = answer.body_mut().read_json::<serde_json::Value>() else {
+                return;
+            };
+            if answer["totals"]["waiting"] == 0 {
+                return;
+            }
+            thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Listing, renaming, tags, trash and versions through the JSON API.
+
+use serde_json::json;
+
+use crate::app::TestApp;
+
+#[test]
+fn folders_are_derived_and_pages_are_complete() {
+    let app = TestApp::start();
+    let mut names: Vec<String> = (0..10).map(|n| format!("logs/day {n}.txt")).collect();
+    for name in &names {
+        app.put(name, name.as_bytes());
+    }
+    app.put("logs/old/ancient.txt", b"12345");
+    app.put("logs/older/than/that.txt", b"1234567");
+    names.sort();
+    assert_eq!(app.entries("logs"), names);
+    let first = app.json("/api/v1/entries?folder=logs&limit=3");
+    assert_eq!(first["folders"].as_array().unwrap().len(), 2, "{first}");
+    assert_eq!(first["folders"][0]["path"], "logs/old");
+    assert_eq!(first["folders"][1]["files"], 1);
+    assert_eq!(first["folders"][1]["bytes"], 7);
+    let root = app.json("/api/v1/entries");
+    assert_eq!(root["folders"][0]["files"], 12);
+    let by_size = app.json("/api/v1/entries?folder=logs&sort=time&limit=1");
+    assert_eq!(by_size["files"][0]["path"], "logs/day 9.txt");
+}
+
+#[test]
+fn a_rename_keeps_the_file_and_finds_it_by_its_new_name() {
+    let app = TestApp::start();
+    let receipt = app.put("draft.txt", b"mooring rights");
+    app.put("taken.txt", b"other");
+    app.wait_searchable("draft.txt", "mooring");
+    app.patch(receipt.id, json!({ "path": "taken.txt" }))
+        .problem(409);
+    app.patch(receipt.id, json!({ "path": "a/../b" }))
+        .problem(400);
+    let answer = app.patch(receipt.id, json!({ "path": "treaties/harbourmaster.txt" }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(app.get("draft.txt").status, 404);
+    assert_eq!(
+        app.get("treaties/harbourmaster.txt").body,
+        b"mooring rights"
+    );
+    app.wait_searchable("treaties/harbourmaster.txt", "harbourmaster");
+    app.wait_searchable("treaties/harbourmaster.txt", "mooring folder:treaties");
+    app.assert_sound();
+}
+
+#[test]
+fn tags_are_kept_and_searched() {
+    let app = TestApp::start();
+    let id = app.put("bill.txt", b"freight").id;
+    app.put("other.txt", b"freight");
+    let answer = app.patch(id, json!({ "tags": ["Paid", "2026"] }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    app.wait_searchable("bill.txt", "tag:paid freight");
+    assert_eq!(app.found("tag:paid"), ["bill.txt"]);
+}
+
+#[test]
+fn the_trash_gives_back_what_was_deleted() {
+    let app = TestApp::start();
+    let receipt = app.put("goods/crate.txt", b"nutmeg and mace");
+    app.wait_searchable("goods/crate.txt", "nutmeg");
+    let deleted = app.delete("goods/crate.txt");
+    assert!(matches!(deleted.status, 200 | 204), "{}", deleted.text());
+    app.assert_absent("goods/crate.txt", "nutmeg");
+    assert!(app.entry(receipt.id)["trashed_ms"].is_i64());
+    app.delete("goods/crate.txt").problem(404);
+    let restored = app.patch(receipt.id, json!({ "trashed": false }));
+    assert_eq!(restored.status, 200, "{}", restored.text());
+    app.assert_keeps(&receipt, b"nutmeg and mace", "nutmeg");
+}
+
+#[test]
+fn an_older_version_comes_back_as_a_new_one() {
+    let app = TestApp::start();
+    let first = app.put("plan.txt", b"sail at dawn");
+    app.put("plan.txt", b"sail at dusk");
+    let answer = app.patch(first.id, json!({ "version": 1 }));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let entry = app.entry(first.id);
+    assert_eq!(entry["version"], 3);
+    assert_eq!(app.get("plan.txt").body, b"sail at dawn");
+    app.wait_searchable("plan.txt", "dawn");
+}
+
+#[test]
+fn the_api_describes_itself() {
+    let app = TestApp::start();
+    let document = app.json("/api/v1/openapi.json");
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    let paths = document["paths"].as_object().unwrap();
+    for (path, methods) in [
+        ("/api/v1/files/", &["put", "get", "head", "delete"][..]),
+        ("/api/v1/entries", &["get"]),
+        ("/api/v1/entries/{id}", &["get", "patch"]),
+        ("/api/v1/entries/{id}/versions", &["get"]),
+        ("/api/v1/search", &["get"]),
+        ("/api/v1/persistence", &["get"]),
+    ] {
+        let described = paths
+            .iter()
+            .find(|(described, _)| {
+                *described == path || (path.ends_with('/') && described.starts_with(path))
+            })
+            .unwrap_or_else(|| panic!("{path} is not described"));
+        for method in methods {
+            assert!(described.1[*method].is_object(), "{method} {path}");
+        }
+    }
+}

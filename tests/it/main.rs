@@ -1,0 +1,23 @@
+//! The integration tests: the real binary, real HTTP, real directories.
+//!
+//! Each test starts its own process on a free port with its own directory, so they run in
+//! parallel. They wait for conditions, never for time to pass.
+
+mod app;
+mod bad_input;
+mod browser;
+mod cli;
+mod command;
+mod crash;
+mod downloads;
+mod entries;
+mod needs_mount;
+mod pages;
+mod persistence;
+mod redeploy;
+mod search;
+mod serving;
+mod smoke;
+mod tidy;
+mod two_processes;
+mod uploads;
