@@ -63,7 +63,7 @@ pub use digest::Digest;
 pub use identity::Identity;
 pub use index::{Index, Lease};
 pub use kv::Kv;
-pub use mount::Mount;
+pub use mount::{Finding, Mount, Severity};
 pub use sql::Sql;
 use wake::{Changes, Wake};
 
@@ -133,8 +133,7 @@ impl Store {
     /// [`Kind::Incompatible`](crate::error::Kind::Incompatible) when this release cannot run on this directory; what is there is untouched.
     pub fn open(options: Options<'_>) -> Result<(Self, Report)> {
         let root = options.root;
-        Mount::prepare(root)?;
-        let mount = Mount::inspect(root)?;
+        let mount = Mount::prepare(root)?;
         let identity = Identity::establish(root)?;
         let backups = root.join("backups");
         std::fs::create_dir_all(&backups).map_err(|e| Error::io("creating", &backups, e))?;

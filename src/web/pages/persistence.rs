@@ -171,7 +171,7 @@ impl Fact {
 fn mount_facts(mount: &Mount) -> Vec<Fact> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" };
     vec![
-        Fact::new("Directory", mount.path.display()),
+        Fact::new("Directory", &mount.path),
         Fact::new("Mount point of its own", yes_no(mount.is_mount_point)),
         Fact::new("Inside a container", yes_no(mount.in_container)),
         Fact::new(
