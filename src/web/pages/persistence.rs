@@ -7,8 +7,10 @@ use axum::response::Response;
 
 use super::show::{Count, Counted, Moment, Size, Span};
 use super::{Shell, respond};
-use crate::library::{self, Level, Persistence, ProofState, StoreProof, Totals};
-use crate::store::{Finding, Mount, Severity};
+use crate::library::{Level, Persistence, Totals};
+use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::mount::{Finding, Severity};
+use crate::store::{Identity, Mount};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -54,7 +56,7 @@ impl Mark {
 }
 
 pub struct StoreRow {
-    name: String,
+    name: &'static str,
     mark: Mark,
     state: &'static str,
     sentence: String,
@@ -95,6 +97,7 @@ impl PersistencePage {
     pub fn new(shell: Shell, persistence: Persistence) -> Self {
         let Persistence {
             verdict,
+            storage,
             boot,
             stores,
             mount,
@@ -110,7 +113,7 @@ impl PersistencePage {
             stores: stores.into_iter().map(StoreRow::from).collect(),
             findings: findings.into_iter().map(FindingRow::from).collect(),
             repairs,
-            mount: mount_facts(&mount),
+            mount: mount_facts(&mount, &storage),
             totals: total_facts(&totals),
             boots: boot_rows(&boots, boot.number),
         }
@@ -132,16 +135,28 @@ impl From<StoreProof> for StoreRow {
         let (mark, state) = match proof.state {
             ProofState::Proven => (Mark::Good, "read back"),
             ProofState::First => (Mark::Good, "first start"),
-            ProofState::Pending => (Mark::Warning, "being read"),
+            ProofState::Rebuilt => (Mark::Good, "rebuilt"),
             ProofState::Unavailable => (Mark::Warning, "not open"),
             ProofState::Missing => (Mark::Bad, "missing"),
         };
         Self {
-            name: proof.store,
+            name: store_name(proof.store),
             mark,
             state,
             sentence: proof.sentence,
         }
+    }
+}
+
+/// What a store is called on the page: what it holds, before its engine's name.
+fn store_name(store: &'static str) -> &'static str {
+    match store {
+        "blobs" => "Contents (files)",
+        "catalog" => "Names (SQLite)",
+        "facts" => "Facts (redb)",
+        "index" => "Words (tantivy)",
+        "boots" => "Starts (files)",
+        other => other,
     }
 }
 
@@ -168,7 +183,7 @@ impl Fact {
     }
 }
 
-fn mount_facts(mount: &Mount) -> Vec<Fact> {
+fn mount_facts(mount: &Mount, storage: &Identity) -> Vec<Fact> {
     let yes_no = |yes: bool| if yes { "yes" } else { "no" };
     vec![
         Fact::new("Directory", &mount.path),
@@ -193,6 +208,11 @@ fn mount_facts(mount: &Mount) -> Vec<Fact> {
             ),
         ),
         Fact::new("Writable, by trying", yes_no(mount.writable)),
+        Fact::new("Identity", storage.storage),
+        Fact::new(
+            "Made",
+            format!("{} UTC", Moment(storage.created_ms).human()),
+        ),
     ]
 }
 
@@ -205,15 +225,14 @@ fn total_facts(totals: &Totals) -> Vec<Fact> {
         Fact::new("Files", Count(totals.files)),
         Fact::new("Their size", Size(totals.bytes)),
         Fact::new("Versions", Count(totals.versions)),
-        Fact::new("On disk, equal contents once", Size(totals.blobs_bytes)),
         Fact::new("In the trash", Count(totals.trashed)),
         Fact::new("Search", search),
     ]
 }
 
 /// `boots` come newest first.
-fn boot_rows(boots: &[library::Boot], current: u64) -> Vec<BootRow> {
-    let row = |(at, boot): (usize, &library::Boot)| {
+fn boot_rows(boots: &[Boot], current: u64) -> Vec<BootRow> {
+    let row = |(at, boot): (usize, &Boot)| {
         let is_this = boot.number == current;
         let last_ms = boot.ended_ms.unwrap_or(boot.last_seen_ms);
         let next = at.checked_sub(1).and_then(|newer| boots.get(newer));

@@ -11,9 +11,12 @@ use super::trash::TrashPage;
 use super::*;
 use crate::library::search::{Hit, Results};
 use crate::library::{
-    Entry, Facts, FilePath, Folder, FolderPath, Listing, Page, Persistence, Sort, Version,
+    Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, Sort, Totals,
+    Verdict, Version,
 };
-use crate::store::Digest;
+use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::mount::{Finding, Severity};
+use crate::store::{Digest, Identity, Mount};
 use crate::web::assets;
 
 /// The most that a page may weigh with all that it loads.
@@ -186,9 +189,52 @@ fn trash(entries: &[Entry]) -> String {
 }
 
 fn persistence() -> String {
-    PersistencePage::new(shell(), Persistence::sample())
-        .render()
-        .unwrap()
+    let boot = |number: u64| {
+        let started_ms = NOW - (18 - number as i64) * DAY;
+        let ended_ms = (number < 18).then_some(started_ms + DAY + 42_000);
+        let last_seen_ms = ended_ms.unwrap_or(started_ms + 60_000);
+        let release = format!("{:012x}", number * 82_934_017_711);
+        Boot {
+            number,
+            release,
+            host: "5f2c9e0b71aa".into(),
+            pid: 7,
+            started_ms,
+            last_seen_ms,
+            ended_ms,
+        }
+    };
+    let proof = |store, state, sentence: &str| StoreProof {
+        store,
+        state,
+        written_by: Some(boot(1)),
+        boots_ago: 17,
+        sentence: sentence.into(),
+    };
+    let read_back = "Written by release a1b2c3 41 days and 17 deploys ago, read back by this one.";
+    let nowhere = "Everything here will be gone at the next deploy: the directory is no mount.";
+    let page = Persistence {
+        verdict: Verdict { level: Level::Bad, sentence: nowhere.into() },
+        storage: Identity { storage: uuid::Uuid::from_u128(7), format: 1, created_ms: NOW - 41 * DAY },
+        boot: boot(18),
+        stores: vec![
+            proof("blobs", ProofState::Proven, read_back),
+            proof("boots", ProofState::First, "This is the first boot."),
+            proof("catalog", ProofState::Missing, "The sentinel of boot 12 is gone."),
+            proof("facts", ProofState::Unavailable, "Another release holds facts.redb <locked>."),
+            proof("index", ProofState::Rebuilt, "Built anew by boot 17, and holds what was written since."),
+        ],
+        mount: Mount::inspect(std::path::Path::new(".")).unwrap(),
+        findings: vec![Finding {
+            severity: Severity::Error,
+            sentence: nowhere.into(),
+            remedy: Some("dokku storage:ensure-directory APP\ndokku storage:mount APP /var/lib/dokku/data/storage/APP:/storage\ndokku ps:restart APP".into()),
+        }],
+        boots: (1..=18).rev().map(boot).collect(),
+        totals: Totals { files: 20_431, bytes: 8_123_456_789, versions: 23_001, trashed: 12, last_sequence: 120, searchable_through: 100, waiting: 20 },
+        repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
+    };
+    PersistencePage::new(shell(), page).render().unwrap()
 }
 
 async fn error(status: StatusCode, sentence: &str) -> String {
