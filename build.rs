@@ -25,6 +25,8 @@ fn main() {
 /// The version of a package in `Cargo.lock`.
 fn locked_version(package: &str) -> Option<String> {
     let lock = std::fs::read_to_string("Cargo.lock").ok()?;
-    let entry = lock.split_once(&format!("name = \"{package}\"\nversion = \""))?.1;
+    let entry = lock
+        .split_once(&format!("name = \"{package}\"\nversion = \""))?
+        .1;
     entry.split_once('"').map(|(version, _)| version.to_owned())
 }

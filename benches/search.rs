@@ -35,8 +35,9 @@ impl Dice {
 
 /// Words that look and inflect like English ones.
 fn vocabulary(dice: &mut Dice, count: usize) -> Vec<String> {
-    const ONSETS: [&str; 14] =
-        ["b", "br", "c", "d", "f", "gr", "h", "l", "m", "p", "qu", "s", "st", "w"];
+    const ONSETS: [&str; 14] = [
+        "b", "br", "c", "d", "f", "gr", "h", "l", "m", "p", "qu", "s", "st", "w",
+    ];
     const VOWELS: [&str; 8] = ["a", "e", "i", "o", "u", "ea", "oa", "ou"];
     const ENDS: [&str; 10] = ["", "s", "ed", "ing", "ly", "er", "ness", "t", "nd", "rk"];
     (0..count)
@@ -66,7 +67,9 @@ fn main() {
     let mut dice = Dice(7);
     let mut words = vocabulary(&mut dice, 100_000 + 1);
     words.remove(0);
-    let texts: Vec<String> = (0..DOCUMENTS).map(|_| document(&mut dice, &words)).collect();
+    let texts: Vec<String> = (0..DOCUMENTS)
+        .map(|_| document(&mut dice, &words))
+        .collect();
     let bytes: usize = texts.iter().map(String::len).sum();
     println!("{DOCUMENTS} documents, {} MB", bytes / 1_000_000);
 
@@ -81,9 +84,14 @@ fn main() {
         }
         tokens
     });
-    throughput("count words", bytes, || texts.iter().map(|text| text::count(text)).sum());
+    throughput("count words", bytes, || {
+        texts.iter().map(|text| text::count(text)).sum()
+    });
     throughput("split into passages", bytes, || {
-        texts.iter().map(|text| search::split(text).passages.len() as u64).sum()
+        texts
+            .iter()
+            .map(|text| search::split(text).passages.len() as u64)
+            .sum()
     });
 
     let (searcher, fields) = index(&texts);
@@ -103,8 +111,9 @@ fn index(texts: &[String]) -> (Searcher, Fields) {
     let index = Index::create_in_ram(schema.build());
     Fields::register(index.tokenizers());
     let start = Instant::now();
-    let mut writer: IndexWriter =
-        index.writer_with_num_threads(1, 64 << 20).expect("an index in memory");
+    let mut writer: IndexWriter = index
+        .writer_with_num_threads(1, 64 << 20)
+        .expect("an index in memory");
     for (n, text) in texts.iter().enumerate() {
         let path = FilePath::parse(&format!("folder {}/file {n}.txt", n % 50)).expect("a path");
         let source = Source {
@@ -116,10 +125,15 @@ fn index(texts: &[String]) -> (Searcher, Fields) {
             size: text.len() as u64,
             text,
         };
-        writer.add_document(fields.document(&source)).expect("room for a document");
+        writer
+            .add_document(fields.document(&source))
+            .expect("room for a document");
     }
     writer.commit().expect("a commit in memory");
-    println!("index: {:.0} documents/s", texts.len() as f64 / start.elapsed().as_secs_f64());
+    println!(
+        "index: {:.0} documents/s",
+        texts.len() as f64 / start.elapsed().as_secs_f64()
+    );
     (index.reader().expect("a reader").searcher(), fields)
 }
 
@@ -130,8 +144,11 @@ fn queries(
     words: &[String],
     dice: &mut Dice,
 ) {
-    let splits: HashMap<i64, search::Split> =
-        texts.iter().enumerate().map(|(n, text)| (n as i64, search::split(text))).collect();
+    let splits: HashMap<i64, search::Split> = texts
+        .iter()
+        .enumerate()
+        .map(|(n, text)| (n as i64, search::split(text)))
+        .collect();
     println!("{} segments", searcher.segment_readers().len());
     for (what, make) in kinds() {
         let mut times: Vec<Duration> = (0..200)
@@ -143,7 +160,11 @@ fn queries(
             })
             .collect();
         times.sort_unstable();
-        println!("{what}: p50 {:?}, p99 {:?}", times[times.len() / 2], times[times.len() * 99 / 100]);
+        println!(
+            "{what}: p50 {:?}, p99 {:?}",
+            times[times.len() / 2],
+            times[times.len() * 99 / 100]
+        );
     }
 }
 
@@ -156,22 +177,42 @@ fn kinds() -> Vec<Kind> {
     vec![
         ("one word", |dice, words| pick(dice, words).to_owned()),
         ("the commonest word", |_, words| words[0].clone()),
-        ("two words", |dice, words| format!("{} {}", pick(dice, words), pick(dice, words))),
+        ("two words", |dice, words| {
+            format!("{} {}", pick(dice, words), pick(dice, words))
+        }),
         ("three common words", |_, words| words[..3].join(" ")),
-        ("phrase", |dice, words| format!("\"{} {}\"", pick(dice, words), pick(dice, words))),
-        ("phrase of common words", |_, words| format!("\"{}\"", words[..2].join(" "))),
+        ("phrase", |dice, words| {
+            format!("\"{} {}\"", pick(dice, words), pick(dice, words))
+        }),
+        ("phrase of common words", |_, words| {
+            format!("\"{}\"", words[..2].join(" "))
+        }),
         ("prefix of 3", |dice, words| {
             let word = pick(dice, words);
             format!("{}*", &word[..3.min(word.len())])
         }),
-        ("prefix of 1", |dice, words| format!("{}*", &pick(dice, words)[..1])),
-        ("alternatives", |dice, words| {
-            format!("{} OR {} OR {}", pick(dice, words), pick(dice, words), pick(dice, words))
+        ("prefix of 1", |dice, words| {
+            format!("{}*", &pick(dice, words)[..1])
         }),
-        ("exclusion", |dice, words| format!("{} -{}", pick(dice, words), pick(dice, words))),
-        ("only exclusion", |dice, words| format!("-{}", pick(dice, words))),
+        ("alternatives", |dice, words| {
+            format!(
+                "{} OR {} OR {}",
+                pick(dice, words),
+                pick(dice, words),
+                pick(dice, words)
+            )
+        }),
+        ("exclusion", |dice, words| {
+            format!("{} -{}", pick(dice, words), pick(dice, words))
+        }),
+        ("only exclusion", |dice, words| {
+            format!("-{}", pick(dice, words))
+        }),
         ("filters", |dice, words| {
-            format!("{} folder:\"folder 7\" after:2026-03 larger:1KB", pick(dice, words))
+            format!(
+                "{} folder:\"folder 7\" after:2026-03 larger:1KB",
+                pick(dice, words)
+            )
         }),
         ("name", |dice, _| format!("name:{}", dice.rank(DOCUMENTS))),
     ]

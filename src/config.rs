@@ -265,7 +265,9 @@ impl Config {
 #[cfg(feature = "crash-points")]
 fn crash_point(text: &str) -> Result<(String, u32)> {
     let (name, times) = text.split_once(':').unwrap_or((text, "0"));
-    let times = times.parse().map_err(|_| bad(CRASH_POINT, text, "a name, or name:times"))?;
+    let times = times
+        .parse()
+        .map_err(|_| bad(CRASH_POINT, text, "a name, or name:times"))?;
     Ok((name.to_owned(), times))
 }
 

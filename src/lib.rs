@@ -3,11 +3,14 @@
 
 #![forbid(unsafe_code)]
 
+pub mod check;
 pub mod config;
 pub mod error;
 pub mod extract;
 pub mod library;
 pub mod logging;
+pub mod reindex;
+pub mod serve;
 pub mod smoke;
 pub mod store;
 pub mod upkeep;

@@ -128,7 +128,7 @@ fn remove_if_unnamed(
     Ok(Some(size))
 }
 
-fn is_named(c: &Connection, digest: &Digest) -> Result<bool> {
+pub(super) fn is_named(c: &Connection, digest: &Digest) -> Result<bool> {
     let sql = "SELECT 1 FROM version WHERE sha256 = ?1 LIMIT 1";
     let named: Option<i64> = c
         .prepare_cached(sql)?

@@ -10,7 +10,7 @@ use crate::error::{Error, Kind, Result};
 use crate::store::index::Spec;
 use crate::store::index::tantivy::schema::Schema;
 use crate::store::index::tantivy::tokenizer::TokenizerManager;
-use crate::store::index::tantivy::{DocAddress, Searcher, TantivyDocument};
+use crate::store::index::tantivy::{DocAddress, TantivyDocument};
 use crate::store::now_ms;
 
 /// Snippets shown for one file.
@@ -86,12 +86,6 @@ impl Library {
         })
     }
 
-    /// Live files of the index that are not live in the catalog, and the other way round; for
-    /// `check --deep`. Answers the ids the index holds, in no order.
-    pub(crate) fn indexed_files(&self) -> Result<Vec<FileId>> {
-        self.store.index.read(|searcher| ids_in(searcher))
-    }
-
     /// The index may lag behind: what was deleted meanwhile is left out here.
     fn visible(
         &self,
@@ -126,15 +120,6 @@ impl Library {
         let load = |number| Ok(self.passage(&entry.sha256, number).unwrap_or_default());
         snippets.of(address, &passages, SNIPPETS, load)
     }
-}
-
-fn ids_in(searcher: &Searcher) -> Result<Vec<FileId>> {
-    let mut ids = Vec::new();
-    for segment in searcher.segment_readers() {
-        let column = segment.fast_fields().i64(search::ID)?;
-        ids.extend(segment.doc_ids_alive().filter_map(|doc| column.first(doc)));
-    }
-    Ok(ids)
 }
 
 fn offset_of(cursor: Option<&str>) -> Result<usize> {

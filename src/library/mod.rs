@@ -5,6 +5,7 @@
 //! two are the truth; the others follow through the outbox.
 
 mod arranging;
+mod auditing;
 mod catalog;
 mod collecting;
 mod entry;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use auditing::{Live, Named};
 pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Version,
 };
@@ -35,6 +37,7 @@ pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
 
 use crate::error::Result;
 use crate::extract;
+use crate::store::index::Spec;
 use crate::store::sql::Migration;
 use crate::store::{Options, Report, Store, now_ms};
 use search::Fields;
@@ -58,6 +61,20 @@ pub struct Settings {
     pub facts_cache: usize,
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
+}
+
+impl Settings {
+    fn options(&self, index: Spec) -> Options<'_> {
+        Options {
+            root: &self.root,
+            release: &self.release,
+            migrations: MIGRATIONS,
+            index,
+            index_memory: self.index_memory,
+            kv_cache: self.facts_cache,
+            staging_grace: self.grace,
+        }
+    }
 }
 
 /// A cheap handle on the library; clones share everything.
@@ -84,21 +101,17 @@ impl Library {
     /// Those of [`Store::open`].
     pub fn open(settings: &Settings) -> Result<Self> {
         let (fields, spec) = finding::index();
-        let (store, report) = Store::open(Options {
-            root: &settings.root,
-            release: &settings.release,
-            migrations: MIGRATIONS,
-            index: spec,
-            index_memory: settings.index_memory,
-            kv_cache: settings.facts_cache,
-            staging_grace: settings.grace,
-        })?;
-        Ok(Self {
+        let (store, report) = Store::open(settings.options(spec))?;
+        Ok(Self::of(store, fields, settings, report))
+    }
+
+    fn of(store: Store, fields: Fields, settings: &Settings, report: Report) -> Self {
+        Self {
             store,
             fields,
             root: settings.root.as_path().into(),
             report: Arc::new(report),
-        })
+        }
     }
 
     /// What this start found, repaired and rebuilt.

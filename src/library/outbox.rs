@@ -57,6 +57,13 @@ impl Library {
         self.store.index.payload().applied
     }
 
+    /// Number of files that an index follows, purged ones it must forget included.
+    pub fn changes(&self) -> Result<u64> {
+        self.store
+            .sql
+            .read(|c| Ok(c.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?))
+    }
+
     /// Number of changes the index has yet to apply.
     pub fn waiting(&self) -> Result<u64> {
         let through = self.searchable_through();

@@ -48,7 +48,13 @@ impl Bench {
     }
 
     fn index(&self) {
-        let mut lease = self.library.store.index.lease().unwrap().expect("the lease is free");
+        let mut lease = self
+            .library
+            .store
+            .index
+            .lease()
+            .unwrap()
+            .expect("the lease is free");
         let go_on = AtomicBool::new(false);
         while step(&self.library, &mut lease, &go_on).unwrap() != Step::Empty {}
     }
@@ -60,7 +66,11 @@ impl Bench {
             ..Request::default()
         };
         let results = self.library.search(&request).unwrap();
-        results.hits.into_iter().map(|hit| hit.entry.path.into()).collect()
+        results
+            .hits
+            .into_iter()
+            .map(|hit| hit.entry.path.into())
+            .collect()
     }
 
     fn folder(&self, path: &str) -> Listing {
@@ -106,7 +116,11 @@ fn what_one_release_stored_the_next_one_finds_and_proves() {
 #[test]
 fn snippets_show_the_passage_with_its_matches() {
     let bench = Bench::new();
-    let long = format!("{} <b>needle</b> {}", "hay ".repeat(9000), "stack ".repeat(9000));
+    let long = format!(
+        "{} <b>needle</b> {}",
+        "hay ".repeat(9000),
+        "stack ".repeat(9000)
+    );
     bench.put("long.txt", &long);
     bench.index();
     let request = Request {
@@ -116,7 +130,10 @@ fn snippets_show_the_passage_with_its_matches() {
     };
     let results = bench.library.search(&request).unwrap();
     let snippet = &results.hits[0].snippets[0];
-    assert!(snippet.contains("&lt;b&gt;<mark>needle</mark>"), "{snippet}");
+    assert!(
+        snippet.contains("&lt;b&gt;<mark>needle</mark>"),
+        "{snippet}"
+    );
 }
 
 #[test]
@@ -171,7 +188,10 @@ fn folders_follow_their_files() {
         )
         .unwrap();
     assert_eq!(moved, 1);
-    assert_eq!(bench.library.entry(deep.id).unwrap().path.as_str(), "z/c.txt");
+    assert_eq!(
+        bench.library.entry(deep.id).unwrap().path.as_str(),
+        "z/c.txt"
+    );
     assert!(bench.folder("a").folders.is_empty());
     bench.library.trash(deep.id, "test").unwrap();
     assert_eq!(bench.folder("").folders.len(), 1);
@@ -222,17 +242,32 @@ fn a_killed_uploads_blob_is_found_and_collected_but_no_boots() {
     assert_eq!(bench.library.collect(Duration::ZERO).unwrap().0, 1);
     assert!(!bench.library.store.blobs.contains(&orphan).unwrap());
     let stores = bench.library.store.verify().unwrap();
-    assert!(stores.iter().all(|proof| proof.state != ProofState::Missing), "{stores:?}");
+    assert!(
+        stores
+            .iter()
+            .all(|proof| proof.state != ProofState::Missing),
+        "{stores:?}"
+    );
 }
 
 #[test]
 fn tags_are_checked_kept_and_found() {
     let bench = Bench::new();
     let file = bench.put("a.txt", "x");
-    let tags = ["Tax".to_owned(), " 2026 ".to_owned(), "Tax".to_owned(), String::new()];
+    let tags = [
+        "Tax".to_owned(),
+        " 2026 ".to_owned(),
+        "Tax".to_owned(),
+        String::new(),
+    ];
     let entry = bench.library.set_tags(file.id, &tags, "test").unwrap();
     assert_eq!(entry.tags, ["2026", "Tax"]);
-    assert!(bench.library.set_tags(file.id, &["a,b".into()], "test").is_err());
+    assert!(
+        bench
+            .library
+            .set_tags(file.id, &["a,b".into()], "test")
+            .is_err()
+    );
     bench.index();
     assert_eq!(bench.find("tag:tax"), ["a.txt"]);
 }
@@ -241,13 +276,19 @@ fn tags_are_checked_kept_and_found() {
 fn lists_are_paged_without_loss_in_every_order() {
     let bench = Bench::new();
     for n in 0..25 {
-        bench.put(&format!("f/{}.txt", ["b", "A", "c"][n % 3].repeat(n + 1)), &"x".repeat(n % 7));
+        bench.put(
+            &format!("f/{}.txt", ["b", "A", "c"][n % 3].repeat(n + 1)),
+            &"x".repeat(n % 7),
+        );
     }
     for sort in [Sort::Name, Sort::Time, Sort::Size] {
         let folder = FolderPath::parse("f").unwrap();
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
-            let page = bench.library.list(&folder, sort, cursor.as_deref(), 4).unwrap();
+            let page = bench
+                .library
+                .list(&folder, sort, cursor.as_deref(), 4)
+                .unwrap();
             seen.extend(page.files.into_iter().map(|entry| entry.id));
             cursor = page.next;
             if cursor.is_none() {
@@ -258,7 +299,9 @@ fn lists_are_paged_without_loss_in_every_order() {
         seen.dedup();
         assert_eq!(seen.len(), 25, "{sort:?}");
     }
-    let error = bench.library.list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
+    let error = bench
+        .library
+        .list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
     assert_eq!(error.unwrap_err().kind(), Kind::Invalid);
 }
 
@@ -290,15 +333,27 @@ fn p3_index_and_facts_are_rebuilt_from_the_rest() {
             ..Request::default()
         };
         let hits = bench.library.search(&request).unwrap().hits;
-        assert!(hits[0].snippets[0].contains("<mark>harbour</mark>"), "{damage}: {hits:?}");
+        assert!(
+            hits[0].snippets[0].contains("<mark>harbour</mark>"),
+            "{damage}: {hits:?}"
+        );
         let report = bench.library.persistence().unwrap();
-        assert_ne!(report.verdict.level, Level::Bad, "{damage}: {:?}", report.stores);
+        assert_ne!(
+            report.verdict.level,
+            Level::Bad,
+            "{damage}: {:?}",
+            report.stores
+        );
         if damage != "delete" {
             assert_eq!(report.repairs.len(), 2, "{damage}: {:?}", report.repairs);
         }
         // P8: the next start has nothing to do.
         let bench = bench.reopen("third");
-        assert_eq!(bench.library.report().repairs, Vec::<String>::new(), "{damage}");
+        assert_eq!(
+            bench.library.report().repairs,
+            Vec::<String>::new(),
+            "{damage}"
+        );
         assert_eq!(bench.find("harbour"), ["sea.txt"], "{damage}");
     }
 }

@@ -76,7 +76,10 @@ pub fn engines() -> [(&'static str, &'static str); 3] {
         ("SQLite", sql::rusqlite::version()),
         ("redb", env!("WHARFSIDE_REDB_VERSION")),
         // Its index format tells whether two releases can share an index.
-        ("tantivy", tantivy.strip_prefix("tantivy v").unwrap_or(tantivy)),
+        (
+            "tantivy",
+            tantivy.strip_prefix("tantivy v").unwrap_or(tantivy),
+        ),
     ]
 }
 
@@ -221,6 +224,12 @@ impl Store {
         Ok((store, report))
     }
 
+    /// Closes what was [attached](Self::attach); the ledger is not told.
+    pub fn detach(&self) {
+        self.kv.close();
+        self.sql.close();
+    }
+
     /// Reads back what earlier boots wrote, store by store.
     pub fn verify(&self) -> Result<Vec<boots::StoreProof>> {
         self.boots
@@ -243,8 +252,7 @@ impl Store {
         if let Err(error) = self.boots.end(&self.sql) {
             tracing::warn!(%error, "the end of this boot could not be noted");
         }
-        self.kv.close();
-        self.sql.close();
+        self.detach();
     }
 }
 

@@ -216,6 +216,7 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
     std::fs::rename(&shared.folder, &aside)
         .map_err(|e| Error::io("renaming", &shared.folder, e))?;
     sync_parent(&shared.folder)?;
+    forget_older(&aside, &format!("{name}.bad-"));
     let name = aside
         .file_name()
         .unwrap_or_default()
@@ -226,6 +227,22 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
         "{why} It was set aside as index/{name} and is being rebuilt."
     ));
     Ok(())
+}
+
+/// The latest bad index is evidence; the ones before it only fill the disk.
+fn forget_older(kept: &Path, prefix: &str) {
+    let Some(Ok(entries)) = kept.parent().map(std::fs::read_dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let older = entry.file_name().to_string_lossy().starts_with(prefix);
+        if older
+            && entry.path() != kept
+            && let Err(error) = std::fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, folder = %entry.path().display(), "an old bad index could not be removed");
+        }
+    }
 }
 
 fn is_empty(folder: &Path) -> bool {

@@ -216,6 +216,12 @@ impl Index {
         lease::take(self)
     }
 
+    /// Has the lease holder set this index aside and begin a new one.
+    pub fn replace(&self) -> Result<()> {
+        let mark = &self.shared.mark_path;
+        std::fs::write(mark, "to be replaced").map_err(|e| Error::io("writing", mark, e))
+    }
+
     /// Reads every file of the index and compares it with its checksum; marks and names the bad
     /// ones. Takes as long as reading the folder does.
     pub fn validate(&self) -> Result<Vec<PathBuf>> {
