@@ -1,0 +1,103 @@
+"""Builds the release and fetches peers and text, each once, with the ordinary package clients."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from functools import cache
+
+from place import DEBS, HOME, REPOSITORY, TARGET, TOOLS
+
+CARGO_PEERS = {"miniserve": "0.35.0", "dufs": "0.47.0", "rustus": "0.5.10"}
+COPYPARTY = "1.20.26"
+PEERS_MANIFEST = REPOSITORY / "scripts" / "bench.d" / "peers" / "Cargo.toml"
+
+used = {}
+
+
+def run(*command, **options):
+    """Runs to success; what it says goes to standard error, so that standard output stays the table's."""
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr, **options)
+
+
+def built(*command):
+    """Path of the executable that a cargo build made."""
+    said = subprocess.run([*map(str, command), "--message-format=json"], check=True, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY)
+    made = [json.loads(line).get("executable") for line in said.stdout.splitlines()]
+    return next(path for path in reversed(made) if path)
+
+
+@cache
+def wharfside():
+    return built("cargo", "build", "--release", "--locked", "--bin", "wharfside")
+
+
+@cache
+def own_program(name):
+    return built("cargo", "build", "--release", "--locked", "--manifest-path", PEERS_MANIFEST, "--target-dir", TARGET, "--bin", name)
+
+
+def load_generator():
+    return own_program("load")
+
+
+def bare_tantivy():
+    used["tantivy"] = "0.27.0"
+    return own_program("bare_tantivy")
+
+
+@cache
+def cargo_peer(name):
+    version = CARGO_PEERS[name]
+    receipt = TOOLS / ".crates.toml"
+    if not receipt.exists() or f'"{name} {version} ' not in receipt.read_text():
+        environment = os.environ | {"CARGO_TARGET_DIR": str(TARGET)}
+        run("cargo", "install", "--locked", "--root", TOOLS, f"{name}@{version}", env=environment)
+    used[name] = version
+    return TOOLS / "bin" / name
+
+
+@cache
+def copyparty():
+    """The interpreter that has it."""
+    python = HOME / "copyparty" / "bin" / "python"
+    if not python.exists():
+        run(sys.executable, "-m", "venv", HOME / "copyparty")
+        run(python, "-m", "pip", "install", "--quiet", f"copyparty=={COPYPARTY}")
+    used["copyparty"] = COPYPARTY
+    return python
+
+
+@cache
+def nginx():
+    """Debian's binary, unpacked and not installed; its WebDAV module is built in."""
+    binary = unpacked("nginx", HOME / "nginx") / "usr" / "sbin" / "nginx"
+    said = subprocess.run([binary, "-v"], check=True, stderr=subprocess.PIPE, text=True).stderr
+    used["nginx"] = said.strip().rsplit("/", 1)[1]
+    return binary
+
+
+def unpacked(package, folder):
+    """A Debian package's files in `folder`."""
+    if folder.exists():
+        return folder
+    if not shutil.which("apt-get") or not shutil.which("dpkg-deb"):
+        sys.exit(f"The Debian package {package} is needed: run this where apt-get and dpkg-deb are.")
+    DEBS.mkdir(parents=True, exist_ok=True)
+    if not list(DEBS.glob(f"{package}_*.deb")):
+        run("apt-get", "download", package, cwd=DEBS)
+    half = folder.with_name(folder.name + ".part")
+    shutil.rmtree(half, ignore_errors=True)
+    half.mkdir(parents=True)
+    run("dpkg-deb", "-x", next(DEBS.glob(f"{package}_*.deb")), half)
+    half.rename(folder)
+    return folder
+
+
+def versions(binary):
+    """What this run used, Wharfside first, in its own words: a binary need not be what is checked out."""
+    first = ["Wharfside left out"]
+    if binary:
+        first = subprocess.run([binary, "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()[:1]
+    return first + [f"{name} {version}" for name, version in sorted(used.items())]

@@ -1,0 +1,153 @@
+//! One large body in one exchange, up or down.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Instant;
+
+use crate::answer::{Answer, Framing, Head};
+use crate::arguments::{Arguments, Outcome};
+use crate::tally::Tally;
+
+const CHUNK: usize = 256 * 1024;
+const BOUNDARY: &str = "----------------------5d0c7a14e2f94b6b";
+
+/// Uploads noise. Each seed gives other content in each chunk, so that nothing can be deduplicated.
+pub fn send(arguments: &Arguments) -> Outcome<Tally> {
+    let target = arguments.text("target")?;
+    let bytes: usize = arguments.number("bytes")?;
+    let form: Option<String> = arguments.maybe("form")?;
+    let mut noise = Noise::new(arguments.number("seed")?);
+    let mut connection = TcpStream::connect(arguments.address)?;
+    connection.set_nodelay(true)?;
+
+    let (method, kind, before, after) = match form {
+        None => (
+            "PUT",
+            "application/octet-stream".to_owned(),
+            String::new(),
+            String::new(),
+        ),
+        Some(name) => (
+            "POST",
+            format!("multipart/form-data; boundary={BOUNDARY}"),
+            format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"path\"; filename=\"{name}\"\r\n\
+                 Content-Type: application/octet-stream\r\n\r\n"
+            ),
+            format!("\r\n--{BOUNDARY}--\r\n"),
+        ),
+    };
+    let length = before.len() + bytes + after.len();
+    let mut tally = Tally::start();
+    let began = Instant::now();
+    write!(
+        connection,
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n\r\n{before}"
+    )?;
+    let mut left = bytes;
+    while left > 0 {
+        let chunk = noise.next();
+        let part = &chunk[..left.min(CHUNK)];
+        connection.write_all(part)?;
+        left -= part.len();
+    }
+    connection.write_all(after.as_bytes())?;
+    let answer = read_answer(&mut connection)?;
+    // A form's answer is a redirection back to the page in some servers.
+    if answer.status < 400 {
+        tally.exchange(began, bytes as u64);
+    } else {
+        tally.failure(answer.status, &answer.body);
+    }
+    Ok(tally)
+}
+
+fn read_answer(connection: &mut TcpStream) -> Outcome<Answer> {
+    let mut received = Vec::new();
+    let mut buffer = [0; 16 * 1024];
+    loop {
+        if let Some(answer) = Answer::split(&received)? {
+            return Ok(answer);
+        }
+        match connection.read(&mut buffer)? {
+            0 => return Err("the server closed the connection before it answered".into()),
+            count => received.extend_from_slice(&buffer[..count]),
+        }
+    }
+}
+
+/// Downloads and discards.
+pub fn receive(arguments: &Arguments) -> Outcome<Tally> {
+    let target = arguments.text("target")?;
+    let mut connection = TcpStream::connect(arguments.address)?;
+    connection.set_nodelay(true)?;
+    let mut tally = Tally::start();
+    let began = Instant::now();
+    write!(
+        connection,
+        "GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    )?;
+    let mut buffer = vec![0; CHUNK];
+    let mut filled = 0;
+    let head = loop {
+        if let Some(head) = Head::split(&buffer[..filled])? {
+            break head;
+        }
+        match connection.read(&mut buffer[filled..])? {
+            0 => return Err("the server closed the connection before it answered".into()),
+            count => filled += count,
+        }
+    };
+    let Framing::Sized(size) = head.framing else {
+        return Err("a download of unknown length".into());
+    };
+    let mut got = filled - head.length;
+    while got < size {
+        match connection.read(&mut buffer)? {
+            0 => return Err(format!("the download ended after {got} of {size} octets").into()),
+            count => got += count,
+        }
+    }
+    if head.status == 200 {
+        tally.exchange(began, size as u64);
+    } else {
+        tally.failure(head.status, b"");
+    }
+    Ok(tally)
+}
+
+/// Cheap content that differs from chunk to chunk: random once, then stamped in every 4 KiB page.
+struct Noise {
+    state: u64,
+    chunk: Vec<u8>,
+}
+
+impl Noise {
+    fn new(seed: u64) -> Self {
+        let mut noise = Self {
+            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
+            chunk: Vec::with_capacity(CHUNK),
+        };
+        while noise.chunk.len() < CHUNK {
+            let word = noise.random();
+            noise.chunk.extend_from_slice(&word.to_le_bytes());
+        }
+        noise
+    }
+
+    /// Marsaglia's xorshift64 (Journal of Statistical Software 8:14, 2003).
+    fn random(&mut self) -> u64 {
+        self.state ^= self.state << 13;
+        self.state ^= self.state >> 7;
+        self.state ^= self.state << 17;
+        self.state
+    }
+
+    fn next(&mut self) -> &[u8] {
+        for page in 0..CHUNK / 4096 {
+            let word = self.random();
+            self.chunk[page * 4096..page * 4096 + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        &self.chunk
+    }
+}
