@@ -17,8 +17,9 @@
 //!   drops the lock when the writer dies, so a lock that can be had means an orphan.
 //!
 //! Each seal syncs for itself: threads that do so at once share the filesystem's journal commits.
-//! Gathering them behind one syncfs(2) was measured (see `benches/blobs.rs`) and was no faster
-//! with eight threads; it also waits for all that anyone else on the machine has written.
+//! Gathering them behind one syncfs(2) was measured (`benches/blobs.rs`): the two were apart by
+//! less than either drifted from round to round, and syncfs also waits for all that anyone else
+//! on the filesystem has written: a large copy beside us would hold up every upload.
 
 mod shelves;
 mod stage;
