@@ -22,7 +22,7 @@ mod range;
 mod receive;
 mod request_id;
 mod security;
-pub mod server;
+mod server;
 pub mod state;
 mod upload;
 
@@ -41,6 +41,7 @@ use tracing::Instrument;
 
 use crate::error::Error;
 use problem::{Asked, Failure};
+pub use server::{Running, serve, serve_with};
 use state::App;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -68,17 +68,7 @@ struct Form<'a> {
 
 impl<'a> Form<'a> {
     fn new(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
-        let boundary = headers
-            .get(CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| multer::parse_boundary(value).ok())
-            .ok_or_else(|| {
-                Failure::new(
-                    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                    "Files are uploaded here as multipart/form-data with a boundary; \
-                     to send one file as it is, PUT it to /api/v1/files/<path>.",
-                )
-            })?;
+        let boundary = boundary(headers)?;
         Ok(Self {
             app,
             fields: Multipart::new(Paced::new(body), boundary),
@@ -212,6 +202,23 @@ fn new_file(path: FilePath) -> NewFile {
         precondition: Precondition::None,
         expected: None,
     }
+}
+
+fn boundary(headers: &HeaderMap) -> Result<String, Failure> {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    multer::parse_boundary(kind).map_err(|error| match error {
+        multer::Error::NoBoundary => {
+            Error::invalid("The form's Content-Type names no boundary between its parts.").into()
+        }
+        _ => Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Files are uploaded here as multipart/form-data; \
+             to send one file as it is, PUT it to /api/v1/files/<path>.",
+        ),
+    })
 }
 
 async fn short_text(mut field: Field<'static>) -> Result<String> {
@@ -375,5 +382,9 @@ mod tests {
             .err()
             .unwrap();
         assert_eq!(failure.status(), StatusCode::UNSUPPORTED_MEDIA_TYPE);
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "multipart/form-data".parse().unwrap());
+        let failure = Form::new(&app, &headers, Body::empty()).err().unwrap();
+        assert_eq!(failure.status(), StatusCode::BAD_REQUEST);
     }
 }
