@@ -6,12 +6,13 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::notice::{Notice, Outcome};
-use super::request::{Asked, At};
+use super::request::At;
 use super::rows::{Crumbs, Link};
 use super::show::{Counted, Moment, Size, kind, name};
 use super::{Shell, respond};
 use crate::error::Result;
 use crate::library::{Entry, Facts, FileId, Library, Version};
+use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -82,7 +83,7 @@ pub struct VersionRow {
 pub async fn page(
     State(app): State<App>,
     At(id): At<FileId>,
-    Asked(outcome): Asked<Outcome>,
+    Query(outcome): Query<Outcome>,
 ) -> Result<Response, Failure> {
     let shell = Shell::new(app.release());
     let page = app

@@ -7,13 +7,14 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::notice::{Done, Notice, Outcome};
-use super::request::{Asked, At};
+use super::request::At;
 use super::rows::{Crumbs, Link, Rows};
 use super::show::{Counted, Size, encode, folder_url};
 use super::standing::{Health, Standing};
 use super::{PAGE_LENGTH, Shell, respond};
 use crate::error::{Kind, Result};
 use crate::library::{self, Entry, FileId, FolderPath, Library, Listing, Sort};
+use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -84,7 +85,7 @@ pub struct Order {
 pub async fn root(
     State(app): State<App>,
     Extension(standing): Extension<Standing>,
-    Asked(asking): Asked<Asking>,
+    Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let is_first = asking.cursor.is_none();
     let found = Found::look(&app, FolderPath::default(), asking).await?;
@@ -100,7 +101,7 @@ pub async fn root(
 pub async fn folder(
     State(app): State<App>,
     At(folder): At<String>,
-    Asked(asking): Asked<Asking>,
+    Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let found = Found::look(&app, FolderPath::parse(&folder)?, asking).await?;
     let page = LibraryPage::new(Shell::new(app.release()), found);

@@ -184,29 +184,35 @@ impl Fact {
 }
 
 fn mount_facts(mount: &Mount, storage: &Identity) -> Vec<Fact> {
-    let yes_no = |yes: bool| if yes { "yes" } else { "no" };
+    let mut kinds = vec![mount.filesystem.as_str()];
+    kinds.extend(mount.network.then_some("over a network"));
+    kinds.extend(mount.in_memory.then_some("in memory only"));
+    kinds.extend(mount.read_only.then_some("read-only"));
+    kinds.extend(mount.anonymous_volume.then_some("an anonymous volume"));
+    let Mount {
+        owner_uid,
+        owner_gid,
+        mode,
+        uid,
+        gid,
+        ..
+    } = mount;
     vec![
         Fact::new("Directory", &mount.path),
         Fact::new("Mount point of its own", yes_no(mount.is_mount_point)),
         Fact::new("Inside a container", yes_no(mount.in_container)),
-        Fact::new(
-            "Filesystem",
-            format!("{}, from {}", mount.filesystem, mount.source),
-        ),
+        Fact::new("Filesystem", kinds.join(", ")),
+        Fact::new("From", &mount.source),
         Fact::new(
             "Free",
             format!("{} of {}", Size(mount.free_bytes), Size(mount.total_bytes)),
         ),
-        Fact::new("Free inodes", Count(mount.free_inodes)),
+        Fact::new("Free inodes", free_inodes(mount)),
         Fact::new(
             "Owner and mode",
-            format!(
-                "{}:{}, {:04o}",
-                mount.owner_uid,
-                mount.owner_gid,
-                mount.mode & 0o7777
-            ),
+            format!("{owner_uid}:{owner_gid}, {:04o}", mode & 0o7777),
         ),
+        Fact::new("This process", format!("{uid}:{gid}")),
         Fact::new("Writable, by trying", yes_no(mount.writable)),
         Fact::new("Identity", storage.storage),
         Fact::new(
@@ -214,6 +220,17 @@ fn mount_facts(mount: &Mount, storage: &Identity) -> Vec<Fact> {
             format!("{} UTC", Moment(storage.created_ms).human()),
         ),
     ]
+}
+
+fn yes_no(yes: bool) -> &'static str {
+    if yes { "yes" } else { "no" }
+}
+
+fn free_inodes(mount: &Mount) -> String {
+    match mount.total_inodes {
+        0 => "not counted by this filesystem".to_owned(),
+        _ => Count(mount.free_inodes).to_string(),
+    }
 }
 
 fn total_facts(totals: &Totals) -> Vec<Fact> {

@@ -1,13 +1,14 @@
-//! What a page's address and form say, taken apart; what cannot be read becomes an error page.
+//! Extractors of the pages: an address that cannot exist is one that is not there, and a form
+//! that cannot be read is refused with a sentence.
 
-use axum::extract::{Form, FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{Form, FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Error, Kind};
 use crate::web::problem::Failure;
 
-/// The variable parts of the path. An address that cannot exist is one that is not there.
+/// The variable parts of the path.
 pub struct At<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
@@ -17,24 +18,6 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
         match Path::from_request_parts(parts, state).await {
             Ok(Path(value)) => Ok(Self(value)),
             Err(_) => Err(Error::not_found("There is nothing at this address.").into()),
-        }
-    }
-}
-
-/// The part of the address after the question mark.
-pub struct Asked<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
-        match Query::from_request_parts(parts, state).await {
-            Ok(Query(value)) => Ok(Self(value)),
-            Err(rejection) => Err(Error::invalid(format!(
-                "The part of the address after the question mark is wrong: {}.",
-                rejection.body_text()
-            ))
-            .into()),
         }
     }
 }

@@ -6,11 +6,11 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
-use super::request::Asked;
 use super::rows::Link;
 use super::show::{Counted, Moment, Size, encode, file_url, kind, name, search_url};
 use super::{Shell, respond};
 use crate::library::search::{Hit, Request, Results};
+use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -53,7 +53,7 @@ pub struct HitRow {
 
 pub async fn page(
     State(app): State<App>,
-    Asked(Asking { q, cursor }): Asked<Asking>,
+    Query(Asking { q, cursor }): Query<Asking>,
 ) -> Result<Response, Failure> {
     let shell = Shell::new(app.release()).searching(q.as_str());
     if q.trim().is_empty() {

@@ -7,10 +7,10 @@ use axum::response::Response;
 use serde::Deserialize;
 
 use super::notice::{Done, Notice, Outcome};
-use super::request::Asked;
 use super::show::{Counted, Moment, Size, encode, file_url, name};
 use super::{PAGE_LENGTH, Shell, respond};
 use crate::library::{Entry, FileId, Page};
+use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -41,7 +41,7 @@ pub struct Row {
 
 pub async fn page(
     State(app): State<App>,
-    Asked(asking): Asked<Asking>,
+    Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let outcome = Outcome {
         done: asking.done,
