@@ -14,6 +14,7 @@ mod entries;
 mod needs_mount;
 mod pages;
 mod persistence;
+mod readme;
 mod redeploy;
 mod search;
 mod serving;

@@ -1,11 +1,18 @@
-//! The README's table of variables is the one in the code.
+//! What the README says of the code is so.
 
 use wharfside::config::VARIABLES;
 
+const README: &str = include_str!("../../README.md");
+
+#[test]
+fn the_readme_asks_for_the_rust_that_the_manifest_asks_for() {
+    let sentence = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
+    assert!(README.contains(&sentence), "the README does not say: {sentence}");
+}
+
 #[test]
 fn the_readme_lists_every_variable_as_the_code_has_it() {
-    let readme = include_str!("../../README.md");
-    let rows = readme
+    let rows = README
         .lines()
         .skip_while(|line| *line != "| variable | default | meaning |")
         .skip(2)
