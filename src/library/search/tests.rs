@@ -72,7 +72,11 @@ impl Shelf {
             writer.commit().unwrap();
         }
         let searcher = index.reader().unwrap().searcher();
-        Self { fields, searcher, texts }
+        Self {
+            fields,
+            searcher,
+            texts,
+        }
     }
 
     fn new(files: &[Sample]) -> Self {
@@ -80,11 +84,24 @@ impl Shelf {
     }
 
     fn of(texts: &[(&str, &str)]) -> Self {
-        Self::new(&texts.iter().map(|(path, text)| file(path, text)).collect::<Vec<_>>())
+        Self::new(
+            &texts
+                .iter()
+                .map(|(path, text)| file(path, text))
+                .collect::<Vec<_>>(),
+        )
     }
 
     fn propose(&self, query: &str) -> Proposed {
-        execute(&self.searcher, &self.fields, &parse(query, NOW), None, 0, 100).unwrap()
+        execute(
+            &self.searcher,
+            &self.fields,
+            &parse(query, NOW),
+            None,
+            0,
+            100,
+        )
+        .unwrap()
     }
 
     /// Ids, best first.
@@ -104,14 +121,19 @@ impl Shelf {
     /// Snippets of the best hit, and the passages that were read for them.
     fn snippets(&self, query: &str) -> (Vec<String>, Vec<u32>) {
         let parsed = parse(query, NOW);
-        let hit = execute(&self.searcher, &self.fields, &parsed, None, 0, 1).unwrap().hits[0];
+        let hit = execute(&self.searcher, &self.fields, &parsed, None, 0, 1)
+            .unwrap()
+            .hits[0];
         let text = &self.texts[&hit.0];
         let split = split(text);
         let mut read = Vec::new();
         let snippets = Snippets::new(&self.searcher, &self.fields, &parsed)
             .of(hit.2, &split.passages, 2, |number| {
                 read.push(number);
-                Ok(split.ranges.get(number as usize).map(|range| text[range.clone()].to_owned()))
+                Ok(split
+                    .ranges
+                    .get(number as usize)
+                    .map(|range| text[range.clone()].to_owned()))
             })
             .unwrap();
         (snippets, read)
@@ -258,14 +280,34 @@ fn filters_narrow_without_scoring() {
     // Nothing scores here, so the newest are first, and of those the lowest id.
     assert_eq!(shelf.ids("-nothing"), [1, 3, 4, 2]);
     assert_eq!(shelf.ids("larger:0"), [1, 3, 4, 2]);
-    assert!(shelf.propose("larger:0").hits.iter().all(|hit| hit.1 == 0.0));
+    assert!(
+        shelf
+            .propose("larger:0")
+            .hits
+            .iter()
+            .all(|hit| hit.1 == 0.0)
+    );
 
     let folder = FolderPath::parse("Reports").unwrap();
-    let inside = execute(&shelf.searcher, &shelf.fields, &parse("figures", NOW), Some(&folder), 0, 9);
+    let inside = execute(
+        &shelf.searcher,
+        &shelf.fields,
+        &parse("figures", NOW),
+        Some(&folder),
+        0,
+        9,
+    );
     let ids: Vec<i64> = inside.unwrap().hits.iter().map(|hit| hit.0).collect();
     assert_eq!(ids, [1]);
     let root = FolderPath::default();
-    let all = execute(&shelf.searcher, &shelf.fields, &parse("figures", NOW), Some(&root), 0, 9);
+    let all = execute(
+        &shelf.searcher,
+        &shelf.fields,
+        &parse("figures", NOW),
+        Some(&root),
+        0,
+        9,
+    );
     assert_eq!(all.unwrap().total, 3);
 }
 
@@ -282,13 +324,18 @@ fn a_name_counts_more_than_a_text_and_closeness_adds() {
     ]);
     assert_eq!(shelf.ids("harbour"), [2, 1]);
     let ids = shelf.ids("crane lantern type:text");
-    assert!(ids.iter().position(|&id| id == 4) < ids.iter().position(|&id| id == 3), "{ids:?}");
+    assert!(
+        ids.iter().position(|&id| id == 4) < ids.iter().position(|&id| id == 3),
+        "{ids:?}"
+    );
     assert_eq!(ids.len(), 3);
 }
 
 #[test]
 fn pages_follow_each_other_without_gaps() {
-    let files: Vec<Sample> = (0..50).map(|n| file(&format!("{n}.txt"), "same words")).collect();
+    let files: Vec<Sample> = (0..50)
+        .map(|n| file(&format!("{n}.txt"), "same words"))
+        .collect();
     let shelf = Shelf::with_batches(&files, 7);
     let parsed = parse("words", NOW);
     let mut seen = Vec::new();
@@ -302,7 +349,12 @@ fn pages_follow_each_other_without_gaps() {
     assert_eq!(seen, again.hits.iter().map(|hit| hit.0).collect::<Vec<_>>());
     let none = execute(&shelf.searcher, &shelf.fields, &parsed, None, 0, 0).unwrap();
     assert_eq!((none.total, none.hits.len()), (50, 0));
-    assert!(execute(&shelf.searcher, &shelf.fields, &parsed, None, usize::MAX, 9).unwrap().hits.is_empty());
+    assert!(
+        execute(&shelf.searcher, &shelf.fields, &parsed, None, usize::MAX, 9)
+            .unwrap()
+            .hits
+            .is_empty()
+    );
 }
 
 #[test]
@@ -311,7 +363,11 @@ fn an_expansion_that_is_too_wide_says_so() {
     let shelf = Shelf::of(&[("a.txt", &text), ("b.txt", "w")]);
     let proposed = shelf.propose("w*");
     assert_eq!(proposed.total, 2);
-    assert!(proposed.notes[0].contains("Too many words begin with \"w\""), "{:?}", proposed.notes);
+    assert!(
+        proposed.notes[0].contains("Too many words begin with \"w\""),
+        "{:?}",
+        proposed.notes
+    );
     assert_eq!(shelf.snippets("w149*").0.len(), 1);
 }
 
@@ -339,22 +395,33 @@ fn absurd_queries_are_answered() {
 #[test]
 fn snippets_are_escaped_and_mark_what_was_found() {
     let shelf = Shelf::of(&[
-        ("a.txt", "if a < b && c > \"d\" then <script>harbour</script> & running\n\n\u{202E} out"),
+        (
+            "a.txt",
+            "if a < b && c > \"d\" then <script>harbour</script> & running\n\n\u{202E} out",
+        ),
         ("only the name.txt", "  \n the text says something else"),
         ("empty.txt", ""),
     ]);
     assert_eq!(
         shelf.snippets("harbour run").0,
-        ["if a &lt; b &amp;&amp; c &gt; &quot;d&quot; then &lt;script&gt;<mark>harbour</mark>&lt;/script&gt; &amp; <mark>running</mark> out"]
+        [
+            "if a &lt; b &amp;&amp; c &gt; &quot;d&quot; then &lt;script&gt;<mark>harbour</mark>&lt;/script&gt; &amp; <mark>running</mark> out"
+        ]
     );
     assert_eq!(shelf.snippets("name").0, ["the text says something else"]);
     assert_eq!(shelf.snippets("empty").0, [""; 0]);
-    assert_eq!(shelf.snippets("name:harbour OR something").0, ["the text says <mark>something</mark> else"]);
+    assert_eq!(
+        shelf.snippets("name:harbour OR something").0,
+        ["the text says <mark>something</mark> else"]
+    );
     assert_eq!(
         highlight(&parse("run \"q3 report\"", NOW), "Q3_Report & Runs.pdf"),
         "<mark>Q3_Report</mark> &amp; <mark>Runs</mark>.pdf"
     );
-    assert_eq!(highlight(&parse("-report", NOW), "report.txt"), "report.txt");
+    assert_eq!(
+        highlight(&parse("-report", NOW), "report.txt"),
+        "report.txt"
+    );
 }
 
 #[test]
@@ -366,13 +433,22 @@ fn the_best_passage_of_a_long_text_is_found_without_reading_the_rest() {
     let last = split(&text).passages.len() as u32 - 1;
 
     let (snippets, read) = shelf.snippets("lighthouse harbour");
-    assert!(snippets[0].contains("<mark>lighthouse</mark> near the <mark>harbour</mark>"), "{snippets:?}");
-    assert!(snippets[0].starts_with("… ") && snippets[0].ends_with("lit again."), "{snippets:?}");
+    assert!(
+        snippets[0].contains("<mark>lighthouse</mark> near the <mark>harbour</mark>"),
+        "{snippets:?}"
+    );
+    assert!(
+        snippets[0].starts_with("… ") && snippets[0].ends_with("lit again."),
+        "{snippets:?}"
+    );
     assert_eq!(read[0], last);
     assert!(read.len() <= 2);
 
     let (snippets, read) = shelf.snippets("\"lighthouse near\"");
-    assert!(snippets[0].contains("<mark>lighthouse near</mark>"), "{snippets:?}");
+    assert!(
+        snippets[0].contains("<mark>lighthouse near</mark>"),
+        "{snippets:?}"
+    );
     assert_eq!(read, [last]);
     assert!(snippets[0].chars().count() < 260, "{snippets:?}");
 }
@@ -384,9 +460,23 @@ fn a_passage_that_is_gone_gives_no_snippet() {
     let hit = shelf.propose("quiet").hits[0];
     let passages = split("quiet water").passages;
     let mut snippets = Snippets::new(&shelf.searcher, &shelf.fields, &parsed);
-    assert!(snippets.of(hit.2, &passages, 2, |_| Ok(None)).unwrap().is_empty());
-    assert!(snippets.of(hit.2, &Passages::default(), 2, |_| Ok(None)).unwrap().is_empty());
-    let other = snippets.of(hit.2, &passages, 2, |_| Ok(Some("rewritten <since>".into()))).unwrap();
+    assert!(
+        snippets
+            .of(hit.2, &passages, 2, |_| Ok(None))
+            .unwrap()
+            .is_empty()
+    );
+    assert!(
+        snippets
+            .of(hit.2, &Passages::default(), 2, |_| Ok(None))
+            .unwrap()
+            .is_empty()
+    );
+    let other = snippets
+        .of(hit.2, &passages, 2, |_| {
+            Ok(Some("rewritten <since>".into()))
+        })
+        .unwrap();
     assert_eq!(other, ["rewritten &lt;since&gt;"]);
     let failed = snippets.of(hit.2, &passages, 2, |_| Err(Error::internal("unreadable")));
     assert_eq!(failed.unwrap_err().sentence(), "unreadable");
@@ -404,7 +494,13 @@ fn unmarked(html: &str) -> Option<String> {
             rest = after;
             continue;
         }
-        let entities = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\'')];
+        let entities = [
+            ("&amp;", '&'),
+            ("&lt;", '<'),
+            ("&gt;", '>'),
+            ("&quot;", '"'),
+            ("&#39;", '\''),
+        ];
         let (c, after) = match entities.iter().find(|(entity, _)| rest.starts_with(entity)) {
             Some((entity, c)) => (*c, &rest[entity.len()..]),
             None => {

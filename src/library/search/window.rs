@@ -12,10 +12,17 @@ const MAX_OCCURRENCES: usize = 10_000;
 /// occurrences are kept, and those near the rarest needle, because the best window is likely there.
 /// Each list holds one needle's positions in order.
 pub fn thin_out(starts: &mut [Vec<u32>]) {
-    let rarest = starts.iter().filter(|starts| !starts.is_empty()).min_by_key(|starts| starts.len());
-    let anchors: Vec<u32> =
-        rarest.map_or_else(Vec::new, |starts| starts.iter().copied().take(MAX_OCCURRENCES).collect());
-    for starts in starts.iter_mut().filter(|starts| starts.len() > MAX_OCCURRENCES) {
+    let rarest = starts
+        .iter()
+        .filter(|starts| !starts.is_empty())
+        .min_by_key(|starts| starts.len());
+    let anchors: Vec<u32> = rarest.map_or_else(Vec::new, |starts| {
+        starts.iter().copied().take(MAX_OCCURRENCES).collect()
+    });
+    for starts in starts
+        .iter_mut()
+        .filter(|starts| starts.len() > MAX_OCCURRENCES)
+    {
         let mut kept = 0;
         starts.retain(|&at| {
             kept += 1;
