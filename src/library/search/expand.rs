@@ -10,7 +10,7 @@ use tantivy::{Searcher, SegmentReader};
 use crate::library::text::MAX_WORD_BYTES;
 
 /// Words looked at in each segment.
-const MAX_SCANNED: usize = 50_000;
+const MAX_SCANNED: usize = 10_000;
 
 /// Words that begin with a prefix.
 pub struct Expansion {

@@ -27,7 +27,7 @@ const STEMMED: f32 = 0.4;
 /// A file found by a prefix, per field; a plain word scores about ten times this.
 const PREFIXED: f32 = 0.5;
 /// Words that a prefix may stand for.
-const MAX_EXPANSION: usize = 1024;
+const MAX_EXPANSION: usize = 512;
 const MAX_PHRASE_EXPANSION: u32 = 256;
 
 /// Words that may stand between those of a query for closeness to count.
@@ -35,7 +35,7 @@ const CLOSE: u32 = 6;
 /// Queries of more words are so specific that closeness decides nothing.
 const MAX_CLOSE_WORDS: usize = 5;
 /// If even the rarest word is in more files, comparing positions costs more than it is worth.
-const MAX_CLOSE_FILES: u64 = 20_000;
+const MAX_CLOSE_FILES: u64 = 2_000;
 
 type Clause = (Occur, Box<dyn Query>);
 

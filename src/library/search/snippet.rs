@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tantivy::index::InvertedIndexReader;
@@ -11,7 +12,7 @@ use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, Term};
 
 use crate::error::Result;
-use crate::library::text::WordTokenizer;
+use crate::library::text::{WordTokenizer, positions, splits_word};
 
 use super::expand::expand_segment;
 use super::mark::{render, surroundings};
@@ -21,9 +22,11 @@ use super::query::Scope;
 use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};
 
+/// Bytes on either side of a match that are looked at: more than a snippet can show.
+const NEIGHBOURHOOD: usize = 900;
 /// Words that a prefix stands for: so many are always looked up in a file, and so many if none
 /// of the former is in it.
-const USUAL_EXPANSION: usize = 32;
+const USUAL_EXPANSION: usize = 16;
 const MAX_EXPANSION: usize = 1024;
 
 /// Makes the snippets of one page of hits; keeps what it has looked up between them.
@@ -95,8 +98,9 @@ impl<'a> Snippets<'a> {
     }
 
     /// The snippet for the words from `first` to `last`, counted from the passage's beginning.
-    /// A passage that begins within a long word has one word more than the index counted, and
-    /// one whose text has changed since may have anything: then the nearest match is shown.
+    /// Only their neighbourhood is looked at closely. A passage that begins within a long word
+    /// has one word more than the index counted, and one whose text has changed since may have
+    /// anything: then the nearest match is shown.
     fn around(
         &mut self,
         text: &str,
@@ -105,18 +109,35 @@ impl<'a> Snippets<'a> {
         number: u32,
         passages: &Passages,
     ) -> Option<String> {
-        let found = find(text, &self.needles, &mut self.tokenizer);
-        let nearest = found
-            .iter()
-            .min_by_key(|found| found.position.abs_diff(first))?;
-        let near = |found: &&Found| (first..=last + 1).contains(&found.position);
+        let mut words = positions(text);
+        let from = words.nth(first as usize).unwrap_or(text.len());
+        let to = match last - first {
+            0 => from,
+            more => words.nth(more as usize - 1).unwrap_or(text.len()),
+        };
+        let near = between_words(text, from.saturating_sub(NEIGHBOURHOOD))
+            ..between_words(text, (to + NEIGHBOURHOOD).min(text.len()));
+        let mut found = self.find(text, near);
+        if found.is_empty() {
+            found = self.find(text, 0..text.len());
+        }
+        let nearest = found.iter().min_by_key(|found| found.from.abs_diff(from))?;
         let core = found
             .iter()
-            .filter(near)
+            .filter(|found| (from..=to).contains(&found.from))
             .map(|found| found.from..found.to)
             .reduce(|a, b| a.start.min(b.start)..a.end.max(b.end))
             .unwrap_or(nearest.from..nearest.to);
         Some(shown(text, core, &found, number, passages))
+    }
+
+    fn find(&mut self, text: &str, part: Range<usize>) -> Vec<Found> {
+        let mut found = find(&text[part.clone()], &self.needles, &mut self.tokenizer);
+        for place in &mut found {
+            place.from += part.start;
+            place.to += part.start;
+        }
+        found
     }
 
     fn beginning(&mut self, text: &str, passages: &Passages) -> Option<String> {
@@ -124,7 +145,8 @@ impl<'a> Snippets<'a> {
         if start == text.len() {
             return None;
         }
-        let found = find(text, &self.needles, &mut self.tokenizer);
+        let near = start..between_words(text, (start + NEIGHBOURHOOD).min(text.len()));
+        let found = self.find(text, near);
         Some(shown(text, start..start, &found, 0, passages))
     }
 
@@ -230,9 +252,18 @@ impl Segment {
     }
 }
 
+/// The first place from `at` on that is not within a word.
+fn between_words(text: &str, at: usize) -> usize {
+    let mut at = text.floor_char_boundary(at);
+    while splits_word(text, at) {
+        at = text.ceil_char_boundary(at + 1);
+    }
+    at
+}
+
 fn shown(
     text: &str,
-    core: std::ops::Range<usize>,
+    core: Range<usize>,
     found: &[Found],
     number: u32,
     passages: &Passages,
