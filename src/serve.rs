@@ -7,15 +7,15 @@ use crate::error::Result;
 use crate::library::Library;
 use crate::store::Severity;
 use crate::upkeep::Upkeep;
-use crate::web::server::{self, Running};
+use crate::web::{self, Running};
 use crate::worker::Worker;
 
-/// Serves until told to stop; see [`server::serve`].
+/// Serves until told to stop; see [`web::serve`].
 ///
 /// # Errors
-/// Those of [`server::serve`].
+/// Those of [`web::serve`].
 pub fn run(config: Config) -> Result<()> {
-    server::serve(config, open)
+    web::serve(config, open)
 }
 
 fn open(config: &Config) -> Result<Running> {

@@ -41,7 +41,7 @@ use tracing::Instrument;
 
 use crate::error::Error;
 use problem::{Asked, Failure};
-pub use server::{Running, serve, serve_with};
+pub use server::{Running, serve};
 use state::App;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

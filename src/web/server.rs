@@ -6,7 +6,6 @@
 
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -19,8 +18,6 @@ use super::{connection, router};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::library::Library;
-use crate::upkeep::Upkeep;
-use crate::worker::Worker;
 
 /// Threads for blocking work; more requests than this wait for one.
 const BLOCKING_THREADS: usize = 64;
@@ -49,38 +46,13 @@ pub struct Running {
     pub close: Box<dyn FnOnce() + Send>,
 }
 
-/// Serves the library of `config`, with the indexer and the chores behind it.
-///
-/// # Errors
-/// As [`serve_with`].
-pub fn serve(config: Config) -> Result<()> {
-    serve_with(config, open)
-}
-
-fn open(config: &Config) -> Result<Running> {
-    let library = Library::open(&config.library())?;
-    let worker = Arc::new(Worker::start(library.clone())?);
-    let upkeep = Upkeep::start(library.clone(), config.trash, config.grace)?;
-    let indexer = Arc::clone(&worker);
-    let closing = library.clone();
-    Ok(Running {
-        library,
-        release_lease: Box::new(move || indexer.release_lease()),
-        close: Box::new(move || {
-            worker.stop();
-            upkeep.stop();
-            closing.close();
-        }),
-    })
-}
-
 /// Serves until the process is told to stop. `open` opens the library; it is called on a
 /// thread of its own, and again as long as it answers that the directory cannot be used *yet*.
 ///
 /// # Errors
 /// [`Kind::Invalid`] if the port cannot be bound, and whatever `open` answers that waiting
 /// does not mend.
-pub fn serve_with(
+pub fn serve(
     config: Config,
     open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
 ) -> Result<()> {
