@@ -1,3 +1,161 @@
-//! The `wharfside` command.
+//! The `wharfside` command: each subcommand is one call into the library.
+//!
+//! Results go to stdout, everything said about them to stderr. Exit status: 0 fine, 1 the
+//! check failed, 2 usage or environment.
 
-fn main() {}
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use wharfside::config::{self, Config};
+use wharfside::error::{Error, Result};
+use wharfside::logging::{self, Role};
+use wharfside::{check, reindex, serve, smoke, store};
+
+/// A file library in one directory that outlives every release: drop files in, find them by
+/// the words inside them.
+#[derive(Parser)]
+#[command(
+    name = "wharfside",
+    after_help = "Without a command, it serves. Configuration comes from the environment: \
+                  `wharfside serve --help` lists every variable.\n\n\
+                  Exit status: 0 fine, 1 the check failed, 2 usage or environment.",
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Name this release and the engines in it
+    #[arg(short = 'V', long)]
+    version: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the library over HTTP until told to stop
+    #[command(after_help = config::help())]
+    Serve,
+    /// Check the directory, the four stores and the boots; prints one line per finding
+    Check {
+        /// Also read every stored byte again, and compare catalog, contents, facts and index
+        #[arg(long)]
+        deep: bool,
+        /// Print the result as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prove over HTTP that an installation keeps what it acknowledged
+    #[command(subcommand)]
+    Smoke(Smoke),
+    /// Build the search index anew from the stored files; the running app answers meanwhile
+    Reindex,
+}
+
+#[derive(Subcommand)]
+enum Smoke {
+    /// Upload varied files and print one receipt per line
+    #[command(after_help = "Keep the receipts, redeploy, then check them:\n  \
+        wharfside smoke put https://files.example.org > receipts.jsonl\n  \
+        git push dokku main\n  \
+        wharfside smoke verify https://files.example.org < receipts.jsonl")]
+    Put(PutArgs),
+    /// Check the receipts on stdin: each file is there byte for byte, listed and searchable
+    Verify {
+        /// Where the installation answers, such as https://files.example.org
+        url: String,
+        /// Accept that the boot which took the files answers; without it, a newer one must
+        #[arg(long)]
+        same_boot: bool,
+    },
+    /// Keep a mixed load going, as while redeploying, and report what failed or was lost
+    #[command(
+        after_help = "Every request is made once and never retried: one that is refused, \
+        broken off or answered with an error counts as a failure."
+    )]
+    Watch {
+        /// Where the installation answers, such as https://files.example.org
+        url: String,
+        /// Stop after this many seconds; without it, Ctrl-C stops
+        #[arg(long = "for", value_name = "SECONDS")]
+        seconds: Option<u64>,
+        /// How many clients work at once
+        #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+        clients: u8,
+    },
+}
+
+#[derive(Args)]
+struct PutArgs {
+    /// Where the installation answers, such as https://files.example.org
+    url: String,
+    /// How many files
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    files: u32,
+    /// Make the same sizes and contents as another run with this seed
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = if cli.version {
+        print_version().map(|()| true)
+    } else {
+        run(cli.command.unwrap_or(Command::Serve))
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            // Nobody is left to tell if stderr is gone.
+            let _ = writeln!(io::stderr(), "wharfside: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// `false`: it ran, and what it checked is not well.
+fn run(command: Command) -> Result<bool> {
+    match command {
+        Command::Serve => serve::run(configure(Role::Server)?).map(|()| true),
+        Command::Check { deep, json } => check::run(&configure(Role::Command)?, deep, json),
+        Command::Reindex => {
+            let changes = reindex::run(&configure(Role::Command)?)?;
+            print(&format!(
+                "The search index was built anew: {changes} changes applied.\n"
+            ))?;
+            Ok(true)
+        }
+        Command::Smoke(Smoke::Put(args)) => smoke::put(&args.url, args.files, args.seed),
+        Command::Smoke(Smoke::Verify { url, same_boot }) => smoke::verify(&url, same_boot),
+        Command::Smoke(Smoke::Watch {
+            url,
+            seconds,
+            clients,
+        }) => smoke::watch(&url, seconds, clients),
+    }
+}
+
+fn configure(role: Role) -> Result<Config> {
+    let config = Config::from_env()?;
+    logging::start(&config, role)?;
+    #[cfg(feature = "crash-points")]
+    if let Some((point, skip)) = config.crash_point.clone() {
+        store::crash::arm(Some(point), skip)?;
+    }
+    Ok(config)
+}
+
+fn print_version() -> Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut text = format!("wharfside {version} ({})\n", config::BUILD_REVISION);
+    for (engine, version) in store::engines() {
+        text.push_str(&format!("{engine} {version}\n"));
+    }
+    print(&text)
+}
+
+fn print(text: &str) -> Result<()> {
+    let printed = io::stdout().write_all(text.as_bytes());
+    printed.map_err(|error| Error::internal(format!("stdout cannot be written: {error}.")))
+}

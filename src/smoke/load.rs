@@ -117,14 +117,16 @@ impl Load {
             .is_some()
     }
 
+    /// Of a folder that must be there, because a file of ours is in it.
     fn list(&mut self) -> bool {
-        let folder = format!("{}/small", self.folder);
-        self.told(
-            "listing",
-            |_| None,
-            |client| client.list(&folder, 100, None),
-        )
-        .is_some()
+        let index = self.any();
+        let held = &self.held[index];
+        let folder = match held.path.rsplit_once('/') {
+            Some((folder, _)) if held.moving.is_none() => folder,
+            _ => &self.folder,
+        };
+        let listing = |client: &Client| client.list(folder, 100, None);
+        self.told("listing", |_| None, listing).is_some()
     }
 
     fn rename(&mut self) -> bool {
@@ -133,7 +135,9 @@ impl Load {
             return self.download();
         }
         self.renames += 1;
-        let to = format!("{}/moved/{}.txt", self.folder, self.renames);
+        // Noise is found by the word in its name, so the word goes along.
+        let word = &self.held[index].word;
+        let to = format!("{}/moved/{} {word}", self.folder, self.renames);
         self.held[index].moving = Some(to.clone());
         let id = self.held[index].receipt.id;
         let renamed = self

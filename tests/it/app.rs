@@ -365,13 +365,18 @@ impl TestApp {
         })
     }
 
-    /// Paths of the files in a folder, over all pages.
+    /// Paths of the files in a folder, over all pages; none in a folder that nothing is in.
     pub fn entries(&self, folder: &str) -> Vec<String> {
         let mut paths = Vec::new();
         let mut cursor = String::new();
         loop {
             let target = format!("/api/v1/entries?folder={}&limit=3{cursor}", encode(folder));
-            let page = self.json(&target);
+            let page = self.fetch(&target);
+            if page.status == 404 {
+                return paths;
+            }
+            assert_eq!(page.status, 200, "{target}: {}", page.text());
+            let page = page.json();
             for file in page["files"].as_array().unwrap() {
                 paths.push(file["path"].as_str().unwrap().to_owned());
             }

@@ -40,7 +40,7 @@ fn the_version_names_release_and_engines() {
         assert_eq!(names, ["wharfside", "SQLite", "redb", "tantivy"]);
         assert!(lines[0].contains(env!("CARGO_PKG_VERSION")), "{}", lines[0]);
         for line in &lines[1..] {
-            let version = line.split(' ').nth(1).unwrap();
+            let version = line.split([' ', ',']).nth(1).unwrap();
             assert!(
                 version
                     .split('.')

@@ -76,7 +76,7 @@ fn needs_mount_a_full_disk_in_the_middle_of_a_commit() {
     app.wait_indexed();
     // Somebody else fills the disk to the last byte: contents that are known still need no
     // space, so only the catalog's own commit can fail.
-    let ballast = disk.path().join("ballast");
+    let ballast = disk.path().join(".ballast");
     fill(&ballast);
     let mut refused = 0;
     for n in 0..200 {
@@ -110,7 +110,7 @@ fn needs_mount_p7_no_space_at_the_start_is_told() {
     let Some(disk) = SmallDisk::mount(1) else {
         return;
     };
-    fill(&disk.path().join("ballast"));
+    fill(&disk.path().join(".ballast"));
     let app = TestApp::begin(Directory::given(disk.path()), &[]);
     let reason = eventually("the reason", || {
         let answer = app.fetch("/health/ready");
@@ -119,7 +119,7 @@ fn needs_mount_p7_no_space_at_the_start_is_told() {
         (reason.contains("space") || reason.contains("full")).then_some(reason)
     });
     assert!(reason.ends_with('.'), "{reason}");
-    fs::remove_file(disk.path().join("ballast")).unwrap();
+    fs::remove_file(disk.path().join(".ballast")).unwrap();
 }
 
 /// Writes until nothing more fits.

@@ -150,7 +150,7 @@ fn ten_thousand_parentheses_are_answered() {
     for query in [
         "(".repeat(10_000),
         "((((goods".repeat(1000),
-        "\"".repeat(9_999),
+        "%22".repeat(9_999),
         "-".repeat(10_000),
     ] {
         let answer = app.fetch(&format!("/api/v1/search?q={query}"));

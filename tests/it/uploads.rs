@@ -87,12 +87,14 @@ fn every_kind_of_name_and_size_comes_back() {
 fn equal_contents_are_stored_once() {
     let app = TestApp::start();
     let bytes = vec![7; 200_000];
+    // A boot writes a content of its own.
+    let before = blobs(app.directory());
     app.put("a.bin", &bytes);
     app.put("b.bin", &bytes);
     let totals = &app.persistence()["totals"];
     assert_eq!(totals["files"], 2);
     assert_eq!(totals["bytes"], 400_000);
-    assert_eq!(blobs(app.directory()), 1);
+    assert_eq!(blobs(app.directory()), before + 1);
     app.assert_sound();
 }
 
@@ -152,7 +154,8 @@ fn a_digest_that_was_sent_is_verified() {
     let right = "sha-256=:uU0nuZNNPgilLlLX2n2r+sSE7+N6U4DukIj3rOLvzek=:"; // of "hello world"
     for header in ["repr-digest", "content-digest"] {
         let wrong = app.put_with("digest.txt", &[(header, right)], b"hello w0rld");
-        assert!(wrong.problem(400).to_lowercase().contains("digest"));
+        let sentence = wrong.problem(400);
+        assert!(sentence.contains("SHA-256"), "{sentence}");
         assert_eq!(app.get("digest.txt").status, 404);
         let malformed = app.put_with("digest.txt", &[(header, "sha-256=abc")], b"hello world");
         malformed.problem(400);
@@ -173,8 +176,8 @@ fn a_digest_that_was_sent_is_verified() {
 fn p2_a_body_that_breaks_off_stores_nothing() {
     let app = TestApp::start();
     for head in [
-        "PUT /api/v1/files/torn.txt HTTP/1.1\r\nhost: a\r\ncontent-length: 5000000\r\n\r\n",
-        "PUT /api/v1/files/torn.txt HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nfffff\r\n",
+        "PUT /api/v1/files/torn.txt HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000000\r\n\r\n",
+        "PUT /api/v1/files/torn.txt HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nfffff\r\n",
     ] {
         let mut stream = app.connect();
         stream.write_all(head.as_bytes()).unwrap();
@@ -194,7 +197,7 @@ fn p2_an_upload_in_flight_is_invisible() {
     let app = TestApp::start();
     let mut stream = app.connect();
     stream
-        .write_all(b"PUT /api/v1/files/slow/lighter.txt HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 300007\r\n\r\nbollard")
+        .write_all(b"PUT /api/v1/files/slow/lighter.txt HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 300007\r\n\r\nbollard")
         .unwrap();
     stream.write_all(&vec![b' '; 200_000]).unwrap();
     eventually("the upload to be under way", || {
@@ -216,7 +219,7 @@ fn a_client_that_stalls_is_ended_and_one_that_is_slow_is_not() {
     let mut stream = app.connect();
     stream
         .write_all(
-            b"PUT /api/v1/files/stalled.txt HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\nx",
+            b"PUT /api/v1/files/stalled.txt HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100000\r\n\r\nx",
         )
         .unwrap();
     let mut answer = String::new();
@@ -227,7 +230,7 @@ fn a_client_that_stalls_is_ended_and_one_that_is_slow_is_not() {
 
     let mut stream = app.connect();
     stream
-        .write_all(b"PUT /api/v1/files/slow.txt HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
+        .write_all(b"PUT /api/v1/files/slow.txt HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 8\r\n\r\n")
         .unwrap();
     // Together longer than the limit; the point is progress, so here time has to pass.
     for byte in b"unhurted" {
@@ -246,11 +249,11 @@ fn the_size_limit_is_enforced_before_and_while_reading() {
     assert_eq!(app.put_with("fits.bin", &[], &[1; 100_000]).status, 201);
     // Nothing of the body is sent: the answer must not wait for it.
     let answer = app.raw(
-        b"PUT /api/v1/files/huge.bin HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 100001\r\n\r\n",
+        b"PUT /api/v1/files/huge.bin HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 100001\r\n\r\n",
     );
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     let mut chunked =
-        b"PUT /api/v1/files/huge.bin HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
+        b"PUT /api/v1/files/huge.bin HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
             .to_vec();
     for _ in 0..3 {
         chunked.extend_from_slice(b"c350\r\n");
@@ -270,7 +273,7 @@ fn expect_continue_keeps_a_refused_body_at_home() {
     let ask = |length: usize| {
         let mut stream = app.connect();
         let head = format!(
-            "PUT /api/v1/files/a.bin HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+            "PUT /api/v1/files/a.bin HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         let mut start = [0; 12];
