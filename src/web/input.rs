@@ -1,5 +1,6 @@
 //! Extractors whose refusals are sentences: path, query and JSON of a request.
 
+use axum::extract::path::ErrorKind;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::CONTENT_TYPE;
@@ -30,16 +31,27 @@ impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T>
         match axum::extract::Path::<T>::from_request_parts(parts, state).await {
             Ok(axum::extract::Path(value)) => Ok(Self(value)),
             Err(PathRejection::FailedToDeserializePathParams(reason)) => {
-                Err(Failure::from(Error::invalid(format!(
-                    "The address is not understood: {}.",
-                    reason.body_text()
-                ))))
+                Err(misread(reason.into_kind()).into())
             }
             Err(other) => Err(Failure::from(
                 Error::internal("A route without parameters asks for some.").because(other),
             )),
         }
     }
+}
+
+fn misread(kind: ErrorKind) -> Error {
+    Error::invalid(match kind {
+        ErrorKind::ParseErrorAtKey { value, .. }
+        | ErrorKind::ParseErrorAtIndex { value, .. }
+        | ErrorKind::ParseError { value, .. } => {
+            format!("\"{value}\" in the address is no id; an id is a whole number.")
+        }
+        ErrorKind::InvalidUtf8InPathParam { .. } => {
+            "The address is not valid UTF-8 once its percent signs are decoded.".to_owned()
+        }
+        other => format!("The address is not understood: {other}."),
+    })
 }
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {

@@ -15,7 +15,6 @@ mod health;
 pub mod input;
 mod metrics;
 pub mod pages;
-mod paths;
 mod patience;
 pub mod problem;
 mod range;

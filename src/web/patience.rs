@@ -76,11 +76,27 @@ pub fn body_error(error: axum::Error) -> Error {
 }
 
 fn broken_off(error: Box<dyn std::error::Error + Send + Sync>) -> Error {
-    Error::new(
-        Kind::Stalled,
-        "The body ended before it was complete; nothing of it was stored.",
-    )
-    .because(error)
+    let first: &(dyn std::error::Error + 'static) = error.as_ref();
+    let malformed = std::iter::successors(Some(first), |cause| cause.source())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| {
+            matches!(
+                cause.kind(),
+                io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+            )
+        });
+    let (kind, sentence) = if malformed {
+        (
+            Kind::Invalid,
+            "The body's chunks are malformed; nothing of it was stored.",
+        )
+    } else {
+        (
+            Kind::Stalled,
+            "The body ended before it was complete; nothing of it was stored.",
+        )
+    };
+    Error::new(kind, sentence).because(error)
 }
 
 impl HttpBody for PatientBody {
@@ -254,6 +270,16 @@ mod tests {
             .await
             .unwrap_err();
         assert_eq!(error.kind(), Kind::Stalled);
+        let torn = futures_util::stream::iter([Err::<Bytes, _>(io::Error::from(
+            io::ErrorKind::InvalidInput,
+        ))]);
+        let error = collect(
+            patient(Body::from_stream(torn), Duration::from_secs(5)),
+            100,
+        )
+        .await
+        .unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
         let error = collect(Body::from("too long"), 3).await.unwrap_err();
         assert_eq!(error.kind(), Kind::TooLarge);
     }

@@ -5,7 +5,6 @@
 
 use axum::body::Bytes;
 use futures_util::{Stream, StreamExt};
-use tokio::task::JoinHandle;
 
 use super::state::{App, blocking};
 use crate::error::{Error, Kind, Result};
@@ -107,13 +106,13 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
 {
     let store = library.clone();
-    let mut writing = write(move || append(store.upload()?, &first));
+    let mut writing = blocking(move || append(store.upload()?, &first));
     while !incoming.ended {
         let next = incoming.fill(BUFFER).await?;
-        let upload = written(writing).await?;
-        writing = write(move || append(upload, &next));
+        let upload = writing.await?;
+        writing = blocking(move || append(upload, &next));
     }
-    let upload = written(writing).await?;
+    let upload = writing.await?;
     blocking(move || library.add(upload, file)).await
 }
 
@@ -122,17 +121,6 @@ fn append(mut upload: Upload, chunks: &[Bytes]) -> Result<Upload> {
         upload.append(chunk)?;
     }
     Ok(upload)
-}
-
-fn write(work: impl FnOnce() -> Result<Upload> + Send + 'static) -> JoinHandle<Result<Upload>> {
-    tokio::task::spawn_blocking(work)
-}
-
-async fn written(writing: JoinHandle<Result<Upload>>) -> Result<Upload> {
-    match writing.await {
-        Ok(upload) => upload,
-        Err(failed) => Err(Error::internal("Writing an upload ended in a panic.").because(failed)),
-    }
 }
 
 #[cfg(test)]

@@ -290,3 +290,51 @@ impl Signals {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(port: u16) -> Config {
+        Config::from_vars([("PORT".to_owned(), port.to_string())]).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named() {
+        let first = bind(&config(0)).await.unwrap();
+        let port = first.local_addr().unwrap().port();
+        let error = bind(&config(port)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid);
+        assert!(error.sentence().contains(&port.to_string()), "{error}");
+    }
+
+    #[test]
+    fn opening_goes_on_while_waiting_may_help() {
+        let app = App::new(config(0));
+        let seen = app.clone();
+        let mut attempts = 0;
+        let error = open_patiently(&app, &mut |_: &Config| {
+            attempts += 1;
+            match attempts {
+                1 => Err(Error::unavailable("Another release still holds it.")),
+                _ => {
+                    assert_eq!(seen.waiting_for(), "Another release still holds it.");
+                    Err(Error::damaged("It is broken."))
+                }
+            }
+        });
+        assert_eq!(error.err().unwrap().kind(), Kind::Damaged);
+        assert_eq!(attempts, 2);
+    }
+
+    #[tokio::test]
+    async fn connections_that_end_are_not_waited_for_long() {
+        let (stage, watched) = watch::channel(Stage::Serving);
+        let connection = tokio::spawn(async move {
+            let mut watched = watched;
+            let _ = watched.wait_for(|stage| *stage == Stage::Stopping).await;
+        });
+        stop_connections(stage).await;
+        connection.await.unwrap();
+    }
+}

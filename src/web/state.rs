@@ -1,8 +1,12 @@
 //! The application as handlers see it: the library once it is open, and what this process is doing.
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Instant;
+
+use tokio::task::JoinHandle;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -122,13 +126,25 @@ impl App {
     }
 }
 
-/// Runs `work` on the blocking pool.
-pub async fn blocking<T: Send + 'static>(
+/// Work on the blocking pool: begun already, and finished even if nobody waits for it.
+pub struct Crossing<T>(JoinHandle<Result<T>>);
+
+/// Begins `work` on the blocking pool; what it logs belongs to the current request.
+pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
+) -> Crossing<T> {
     let span = tracing::Span::current();
-    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
-        Ok(answer) => answer,
-        Err(failed) => Err(Error::internal("A piece of work ended in a panic.").because(failed)),
+    Crossing(tokio::task::spawn_blocking(move || span.in_scope(work)))
+}
+
+impl<T> Future for Crossing<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        Pin::new(&mut self.0).poll(cx).map(|joined| {
+            joined.unwrap_or_else(|failed| {
+                Err(Error::internal("A piece of work ended in a panic.").because(failed))
+            })
+        })
     }
 }

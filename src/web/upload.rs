@@ -13,9 +13,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::{Stream, StreamExt};
 use multer::{Field, Multipart};
 use serde::Serialize;
-use utoipa::ToSchema;
 
-use super::paths::encode;
+use super::pages::folder_url;
 use super::patience::body_error;
 use super::problem::{self, Failure, prefers_html};
 use super::receive::{self, Incoming};
@@ -24,7 +23,7 @@ use crate::error::{Error, Kind, Result};
 use crate::library::{FilePath, FolderPath, MAX_PATH_BYTES, NewFile, Precondition, Receipt};
 
 /// What became of a form's files.
-#[derive(Debug, Default, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize)]
 pub struct Outcome {
     /// One for each file that was stored.
     pub receipts: Vec<Receipt>,
@@ -33,13 +32,12 @@ pub struct Outcome {
 }
 
 /// A file that was not stored.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Refused {
     pub path: String,
     /// One sentence: why.
     pub detail: String,
     #[serde(skip)]
-    #[schema(ignore)]
     status: StatusCode,
 }
 
@@ -188,11 +186,7 @@ fn no_file() -> Failure {
 }
 
 fn back_to(folder: &FolderPath) -> Response {
-    if folder.is_root() {
-        Redirect::to("/").into_response()
-    } else {
-        Redirect::to(&format!("/browse/{}", encode(folder.as_str()))).into_response()
-    }
+    Redirect::to(&folder_url(folder)).into_response()
 }
 
 fn new_file(path: FilePath) -> NewFile {
@@ -325,7 +319,7 @@ mod tests {
         let folder = FolderPath::parse("año/a&b").unwrap();
         assert_eq!(
             back_to(&folder).headers()["location"],
-            "/browse/a%C3%B1o/a&b"
+            "/browse/a%C3%B1o/a%26b"
         );
         assert_eq!(back_to(&FolderPath::default()).headers()["location"], "/");
     }

@@ -14,7 +14,7 @@ use crate::web::conditions::{Conditions, Validators, Verdict};
 use crate::web::digest_fields::announced;
 use crate::web::download::{self, Asked};
 use crate::web::input::Path;
-use crate::web::paths::encode;
+use crate::web::pages::encode;
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure, Problem};
 use crate::web::receive::{self, Incoming, refuse_larger};

@@ -27,6 +27,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
 
+pub use show::{encode, folder_url};
+
 use crate::error::Error;
 use crate::web::assets::{LINKS, Links};
 use crate::web::problem::Failure;

@@ -1,52 +1,8 @@
-//! The whole router, without a library behind it.
+//! What holds for every route, without a library behind it.
 
-use axum::body::Body;
-use axum::http::Method;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER};
-use http_body_util::BodyExt;
-use tower::ServiceExt;
 
 use super::*;
-use crate::config::Config;
-
-struct Answered {
-    status: StatusCode,
-    headers: axum::http::HeaderMap,
-    text: String,
-}
-
-impl Answered {
-    fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
-    }
-}
-
-fn app() -> App {
-    App::new(Config::from_vars([]).unwrap())
-}
-
-async fn ask(app: &App, request: Request) -> Answered {
-    let response = router(app.clone()).oneshot(request).await.unwrap();
-    let (parts, body) = response.into_parts();
-    let bytes = body.collect().await.unwrap().to_bytes();
-    Answered {
-        status: parts.status,
-        headers: parts.headers,
-        text: String::from_utf8(bytes.to_vec()).unwrap(),
-    }
-}
-
-fn request(method: Method, uri: &str, headers: &[(&str, &str)]) -> Request {
-    let mut request = axum::http::Request::builder().method(method).uri(uri);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    request.body(Body::empty()).unwrap()
-}
-
-fn get(uri: &str) -> Request {
-    request(Method::GET, uri, &[])
-}
 
 #[tokio::test]
 async fn before_the_stores_are_open_only_health_answers() {
