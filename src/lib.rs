@@ -1,5 +1,78 @@
 //! Wharfside keeps files, their names, facts about them and a search index in one directory
 //! that outlives every release and that two releases may use at the same time.
+//!
+//! > What a file *contains* lives on the filesystem. What it *is* lives in redb. What it is
+//! > *called* lives in SQLite. What it *says* lives in tantivy.
+//!
+//! This page is the map: the layers, a walk along each path through them, and the promises.
+//!
+//! # Layers
+//!
+//! Each imports only from those below it; a test reads the sources and enforces that.
+//!
+//! | layer | what it is |
+//! |---|---|
+//! | `main.rs` | the commands, each one call into the library |
+//! | [`serve`], [`check`], [`reindex`], [`smoke`] | what an operator runs |
+//! | [`web`] | pages, JSON API, uploads, downloads, health; the only place that knows HTTP |
+//! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
+//! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
+//! | [`extract`] | bytes and a name become text and facts |
+//! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
+//! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
+//!
+//! Architecture invariant: `store` and `library` are plain synchronous code on a bounded pool of
+//! threads; `web` crosses to it once per request ([`web::state::App::run`]).
+//!
+//! Architecture invariant: truth is `blobs/` and `catalog.sqlite`. Everything else can be made
+//! again from those two, or may be lost (sessions, unfinished uploads).
+//!
+//! # Walks
+//!
+//! **Upload.** `web` streams the body into a [`library::Upload`];
+//! [`Library::add`](library::Library::add) has [`Blobs::seal`](store::Blobs::seal) make the bytes
+//! durable under their digest, then [`Sql::write`](store::Sql::write) commits the file row, its
+//! event and its place in the outbox in one transaction. That is the promise; only then is a
+//! [`Receipt`](library::Receipt) sent. Nobody is told before the commit.
+//!
+//! **Index.** [`worker::step`] takes the next changes from the outbox
+//! ([`changed_after`](library::Library::changed_after)), reads their contents through
+//! [`extract::extract`], commits the facts, then [`Lease::apply`](store::Lease::apply) commits
+//! documents and the highest sequence together. Killed anywhere, the next holder of the lease
+//! repeats the batch, which changes nothing that was done.
+//!
+//! **Search.** [`Library::search`](library::Library::search): the index proposes ids and
+//! scores, the catalog decides which of them are there, the facts show the passage.
+//!
+//! **Start.** [`Config`](config::Config) → [`Mount::prepare`](store::Mount::prepare) →
+//! [`Store::open`](store::Store::open), which migrates and takes a boot number → ready. Walking,
+//! validating and rebuilding go on in the background: a start takes no longer because there are
+//! more files.
+//!
+//! **Stop.** The first SIGTERM gives up the index lease and turns readiness to 503, while
+//! everything is still served; after `DRAIN_SECONDS`, or at the second signal, what is in
+//! flight is finished and the process ends with 0.
+//!
+//! # Promises
+//!
+//! Each is named by at least one test that fails when it breaks.
+//!
+//! - **P1** An upload that was answered 2xx survives `kill -9` and power loss at the very next
+//!   instruction: bytes, name and digest.
+//! - **P2** Nothing half-written is ever visible: not in a listing, a search or a download.
+//! - **P3** `index/` and `facts.redb` may be deleted or corrupted at any time: the next start
+//!   sets the bad one aside and rebuilds it; nothing is lost.
+//! - **P4** Two processes on one directory see each other's acknowledged writes at once, and
+//!   each finds the other's uploads by search within a second.
+//! - **P5** A redeploy under load fails no request and loses no receipt.
+//! - **P6** At most one process writes an index at a time; if it dies or is told to go, another
+//!   takes over within two seconds.
+//! - **P7** A release that cannot run here says so in one plain sentence with the remedy, fails
+//!   its health check, and leaves the data and the running release untouched.
+//! - **P8** Recovery is idempotent: a second run finds nothing to do.
+//!
+//! Assumed: one host and a local filesystem, whose fsync does what it says, because flock and
+//! SQLite's WAL need shared memory. On a network filesystem, the start warns.
 
 #![forbid(unsafe_code)]
 
