@@ -135,7 +135,7 @@ fn in_words(report: &Report) -> String {
         ));
     }
     for proof in &report.stores {
-        lines.push(format!("{:<9} {}", proof.store, proof_in_words(proof)));
+        lines.push(format!("{:<9} {}", proof.store, proof.sentence));
     }
     if let Some(deep) = &report.deep {
         lines.push(format!(
@@ -158,14 +158,4 @@ fn in_words(report: &Report) -> String {
         "Something is wrong; see above.".into()
     });
     lines.join("\n")
-}
-
-fn proof_in_words(proof: &StoreProof) -> String {
-    match &proof.written_by {
-        Some(boot) => format!(
-            "{} Written by release {} (boot {}), {} boots ago.",
-            proof.sentence, boot.release, boot.number, proof.boots_ago
-        ),
-        None => proof.sentence.clone(),
-    }
 }

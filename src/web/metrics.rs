@@ -181,21 +181,11 @@ fn sample(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
 pub async fn metrics(State(app): State<App>) -> Response {
     let mut text = app.metrics().render();
     let ready = u64::from(app.is_open() && !app.is_draining());
-    sample(
-        &mut text,
-        "ready",
-        "gauge",
-        "1 when this process is ready.",
-        ready,
-    );
+    let help = "1 when this process is ready.";
+    sample(&mut text, "ready", "gauge", help, ready);
     let up = app.started().elapsed().as_secs();
-    sample(
-        &mut text,
-        "uptime_seconds",
-        "gauge",
-        "Age of this process.",
-        up,
-    );
+    let help = "Age of this process.";
+    sample(&mut text, "uptime_seconds", "gauge", help, up);
     if let Ok(stores) = super::health::stores(&app).await {
         stores_text(&mut text, &app, &stores);
     }

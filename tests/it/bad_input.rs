@@ -4,12 +4,14 @@ use std::fs;
 use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
 
 use serde_json::json;
 use tempfile::TempDir;
 
 use crate::app::{TestApp, encode};
-use crate::command::{Ended, run, wharfside};
+use crate::command::{Ended, Process, run, wharfside};
 use crate::uploads::{MULTIPART, multipart};
 
 /// `serve` with an environment in which it must not start.
@@ -76,18 +78,33 @@ fn p7_a_storage_directory_that_cannot_be_used_is_refused_with_the_remedy() {
 
 #[test]
 fn p7_a_file_where_a_folder_should_be_is_told_and_left() {
-    let directory = TempDir::new().unwrap();
-    fs::write(directory.path().join("blobs"), b"precious").unwrap();
-    let mut command = wharfside(["check"]);
-    command.env("STORAGE_DIR", directory.path());
-    let ended = run(command, "");
-    assert_ne!(ended.code, Some(0), "{ended:?}");
-    let said = format!("{}{}", ended.stdout, ended.stderr);
-    assert!(said.contains("blobs"), "{said}");
-    assert_eq!(
-        fs::read(directory.path().join("blobs")).unwrap(),
-        b"precious"
-    );
+    let mut app = TestApp::start();
+    let receipt = app.put("kept.txt", b"dunnage");
+    assert_eq!(app.stop(), Some(0));
+    for folder in ["blobs", "staging"] {
+        let path = app.directory().join(folder);
+        let aside = app.directory().join(format!("{folder}.aside"));
+        fs::rename(&path, &aside).unwrap();
+        fs::write(&path, b"precious").unwrap();
+        let mut refused = Process::start(serve(app.directory()));
+        let line = refused.wait_line("the refusal", |line| {
+            let told = line.contains(folder) && !line.contains("listening");
+            told.then(|| line.to_owned())
+        });
+        assert!(line.contains(path.to_str().unwrap()), "{line}");
+        refused.kill9();
+        assert_eq!(fs::read(&path).unwrap(), b"precious");
+        fs::remove_file(&path).unwrap();
+        fs::rename(&aside, &path).unwrap();
+    }
+    app.start_again();
+    app.assert_keeps(&receipt, b"dunnage", "dunnage");
+}
+
+fn serve(directory: &Path) -> Command {
+    let mut command = wharfside(["serve"]);
+    command.env("STORAGE_DIR", directory).env("PORT", "0");
+    command
 }
 
 #[test]
@@ -97,14 +114,16 @@ fn p7_a_directory_that_is_not_writable_is_told_with_the_remedy() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o555)).unwrap();
     let binary = env!("CARGO_BIN_EXE_wharfside");
     let mut command = if rustix::process::geteuid().is_root() {
-        let mut command = std::process::Command::new("setpriv");
+        let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", binary]);
         command
     } else {
-        std::process::Command::new(binary)
+        Command::new(binary)
     };
     command
         .arg("check")
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
         .env("STORAGE_DIR", directory.path())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped());
@@ -191,7 +210,7 @@ fn malformed_multipart_is_told() {
         )
     };
     let whole = multipart(&[("file", Some("a.txt"), b"flotsam")]);
-    post("multipart/form-data", &whole).problem(415);
+    post("multipart/form-data", &whole).problem(400);
     post(MULTIPART.1, b"no boundary in here").problem(400);
     post(MULTIPART.1, b"--quay\r\nrubbish\r\n\r\nx\r\n--quay--\r\n").problem(400);
     post("application/json", b"{}").problem(415);

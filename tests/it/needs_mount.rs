@@ -112,13 +112,12 @@ fn needs_mount_p7_no_space_at_the_start_is_told() {
     };
     fill(&disk.path().join(".ballast"));
     let app = TestApp::begin(Directory::given(disk.path()), &[]);
-    let reason = eventually("the reason", || {
+    eventually("the reason", || {
         let answer = app.fetch("/health/ready");
         assert_eq!(answer.status, 503);
         let reason = answer.json()["reason"].as_str()?.to_owned();
-        (reason.contains("space") || reason.contains("full")).then_some(reason)
+        reason.contains("full").then_some(())
     });
-    assert!(reason.ends_with('.'), "{reason}");
     fs::remove_file(disk.path().join(".ballast")).unwrap();
 }
 

@@ -133,13 +133,18 @@ fn chromium_sees_after_a_restart_what_the_release_before_wrote() {
     browser.go(&app.url("/persistence"));
     browser.wait_text("a1b2c3");
     browser.wait_text("d4e5f6");
-    for store in ["blobs", "catalog", "facts", "index"] {
-        assert!(
-            browser.text().to_lowercase().contains(store),
-            "{store} is not named:\n{}",
-            browser.text()
-        );
+    let proofs = browser.run(
+        "return document.querySelector('.proofs').innerText",
+        json!([]),
+    );
+    let proofs = proofs.as_str().unwrap();
+    for engine in ["Contents", "SQLite", "redb", "tantivy"] {
+        assert!(proofs.contains(engine), "{engine} is not named:\n{proofs}");
     }
+    assert!(
+        proofs.matches("a1b2c3").count() >= 4,
+        "not every store names the release:\n{proofs}"
+    );
     browser.go(&app.url("/search?q=scrimshaw"));
     browser.wait_text("kept.txt");
     assert_eq!(browser.complaints(), [""; 0]);

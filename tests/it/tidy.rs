@@ -16,10 +16,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["error", "store", "extract", "library"]),
     ("upkeep", &["error", "store", "library"]),
     ("check", &["error", "config", "store", "extract", "library"]),
-    ("smoke", &["error", "store", "library"]),
     (
-        "web",
-        &["error", "config", "store", "library", "worker", "upkeep"],
+        "reindex",
+        &["error", "config", "store", "library", "worker"],
+    ),
+    ("smoke", &["error", "store", "library"]),
+    ("web", &["error", "config", "store", "library"]),
+    // Puts the parts of one running release together.
+    (
+        "serve",
+        &[
+            "error", "config", "store", "library", "worker", "upkeep", "web",
+        ],
     ),
 ];
 
@@ -27,8 +35,9 @@ const LAYERS: &[(&str, &[&str])] = &[
 const ENGINES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
     ("redb", &["store/kv"]),
-    ("rusqlite", &["store/sql", "library"]),
-    ("tantivy", &["store/index", "library"]),
+    // A boot's sentinel is written to each engine in the engine's own terms.
+    ("rusqlite", &["store/sql", "store/boots", "library"]),
+    ("tantivy", &["store/index", "store/boots", "library"]),
     ("std::env", &["config"]),
 ];
 
