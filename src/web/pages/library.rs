@@ -215,6 +215,15 @@ impl LibraryPage {
         }
     }
 
+    /// What must be seen before anything is stored.
+    fn alarm(&self) -> Option<&Health> {
+        self.health.as_ref().filter(|health| !health.mark.is_good())
+    }
+
+    fn all_clear(&self) -> Option<&Health> {
+        self.health.as_ref().filter(|health| health.mark.is_good())
+    }
+
     /// Nothing lies here, and nothing did before this page of the list.
     fn is_empty(&self) -> bool {
         self.folders.is_empty() && self.files.is_empty() && self.is_first

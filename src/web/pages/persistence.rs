@@ -7,10 +7,10 @@ use axum::response::Response;
 
 use super::show::{Count, Counted, Moment, Size, Span};
 use super::{Shell, respond};
-use crate::library::{Level, Persistence, Totals};
+use crate::library::{Level, Millis, Persistence, Totals};
 use crate::store::boots::{Boot, ProofState, StoreProof};
 use crate::store::mount::{Finding, Severity};
-use crate::store::{Identity, Mount};
+use crate::store::{Identity, Mount, now_ms};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -46,6 +46,10 @@ impl Mark {
         }
     }
 
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Good)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Good => "Good",
@@ -64,7 +68,8 @@ pub struct StoreRow {
 
 pub struct FindingRow {
     mark: Mark,
-    sentence: String,
+    /// Absent where the verdict above says just that.
+    sentence: Option<String>,
     remedy: Option<String>,
 }
 
@@ -89,12 +94,12 @@ pub struct BootRow {
 
 pub async fn page(State(app): State<App>) -> Result<Response, Failure> {
     let persistence = app.run(|library| library.persistence()).await?;
-    let page = PersistencePage::new(Shell::new(app.release()), persistence);
+    let page = PersistencePage::new(Shell::new(app.release()), persistence, now_ms());
     Ok(respond(StatusCode::OK, &page))
 }
 
 impl PersistencePage {
-    pub fn new(shell: Shell, persistence: Persistence) -> Self {
+    pub fn new(shell: Shell, persistence: Persistence, now_ms: Millis) -> Self {
         let Persistence {
             verdict,
             storage,
@@ -109,10 +114,16 @@ impl PersistencePage {
         Self {
             shell,
             verdict: Mark::from(verdict.level),
-            sentence: verdict.sentence,
-            stores: stores.into_iter().map(StoreRow::from).collect(),
-            findings: findings.into_iter().map(FindingRow::from).collect(),
+            stores: stores
+                .into_iter()
+                .map(|proof| StoreRow::new(proof, now_ms))
+                .collect(),
+            findings: findings
+                .into_iter()
+                .map(|finding| FindingRow::new(finding, &verdict.sentence))
+                .collect(),
             repairs,
+            sentence: verdict.sentence,
             mount: mount_facts(&mount, &storage),
             totals: total_facts(&totals),
             boots: boot_rows(&boots, boot.number),
@@ -130,8 +141,8 @@ impl From<Level> for Mark {
     }
 }
 
-impl From<StoreProof> for StoreRow {
-    fn from(proof: StoreProof) -> Self {
+impl StoreRow {
+    fn new(proof: StoreProof, now_ms: Millis) -> Self {
         let (mark, state) = match proof.state {
             ProofState::Proven => (Mark::Good, "read back"),
             ProofState::First => (Mark::Good, "first start"),
@@ -143,8 +154,21 @@ impl From<StoreProof> for StoreRow {
             name: store_name(proof.store),
             mark,
             state,
-            sentence: proof.sentence,
+            sentence: proof_sentence(&proof, now_ms),
         }
+    }
+}
+
+/// How old the oldest thing is that was read back, where something was; else what is wrong.
+fn proof_sentence(proof: &StoreProof, now_ms: Millis) -> String {
+    match (&proof.written_by, proof.state) {
+        (Some(boot), ProofState::Proven) => format!(
+            "Written by release {} {} and {} ago, read back by this one.",
+            boot.release,
+            Span(now_ms - boot.started_ms),
+            Counted(proof.boots_ago, "start"),
+        ),
+        _ => proof.sentence.clone(),
     }
 }
 
@@ -160,15 +184,15 @@ fn store_name(store: &'static str) -> &'static str {
     }
 }
 
-impl From<Finding> for FindingRow {
-    fn from(finding: Finding) -> Self {
+impl FindingRow {
+    fn new(finding: Finding, verdict: &str) -> Self {
         let mark = match finding.severity {
             Severity::Error => Mark::Bad,
             Severity::Warning => Mark::Warning,
         };
         Self {
             mark,
-            sentence: finding.sentence,
+            sentence: Some(finding.sentence).filter(|sentence| sentence != verdict),
             remedy: finding.remedy,
         }
     }

@@ -5,8 +5,9 @@ use axum::body::to_bytes;
 
 use super::file::{Field, FilePage, Problem};
 use super::library::{Asking, Found, LibraryPage};
-use super::persistence::PersistencePage;
+use super::persistence::{Mark, PersistencePage};
 use super::search::SearchPage;
+use super::standing::Health;
 use super::trash::TrashPage;
 use super::*;
 use crate::library::search::{Hit, Results};
@@ -234,7 +235,7 @@ fn persistence() -> String {
         totals: Totals { files: 20_431, bytes: 8_123_456_789, versions: 23_001, trashed: 12, last_sequence: 120, searchable_through: 100, waiting: 20 },
         repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
     };
-    PersistencePage::new(shell(), page).render().unwrap()
+    PersistencePage::new(shell(), page, NOW).render().unwrap()
 }
 
 async fn error(status: StatusCode, sentence: &str) -> String {
@@ -400,6 +401,39 @@ async fn a_refused_change_is_explained_beside_its_field() {
     assert!(html.contains("aria-describedby=\"path-problem\""));
     assert!(html.contains("id=\"path-problem\">That name is taken."));
     assert!(html.contains("value=\"b.txt\""));
+}
+
+#[test]
+fn a_proof_says_how_old_it_is() {
+    let html = persistence().replace('\u{a0}', " ");
+    let proof = "Written by release 00134f40aeaf 17 days and 17 starts ago, read back by this one.";
+    assert!(html.contains(proof));
+}
+
+#[test]
+fn a_directory_that_will_not_last_is_named_before_the_upload_form() {
+    let page = |mark| {
+        let asking = Asking::default();
+        let found = Found {
+            asking,
+            listing: nothing_in(""),
+            recent: Vec::new(),
+        };
+        let health = Some(Health {
+            mark,
+            sentence: "How the stores stand.".into(),
+        });
+        LibraryPage {
+            health,
+            ..LibraryPage::new(shell(), found)
+        }
+        .render()
+        .unwrap()
+    };
+    let place = |html: &str, what| html.find(what).unwrap();
+    let (bad, good) = (page(Mark::Bad), page(Mark::Good));
+    assert!(place(&bad, "How the stores stand.") < place(&bad, "id=\"upload\""));
+    assert!(place(&good, "How the stores stand.") > place(&good, "id=\"listing\""));
 }
 
 #[tokio::test]
