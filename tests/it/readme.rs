@@ -7,7 +7,10 @@ const README: &str = include_str!("../../README.md");
 #[test]
 fn the_readme_asks_for_the_rust_that_the_manifest_asks_for() {
     let sentence = format!("Rust {} or newer", env!("CARGO_PKG_RUST_VERSION"));
-    assert!(README.contains(&sentence), "the README does not say: {sentence}");
+    assert!(
+        README.contains(&sentence),
+        "the README does not say: {sentence}"
+    );
 }
 
 #[test]
@@ -22,5 +25,9 @@ fn the_readme_lists_every_variable_as_the_code_has_it() {
         .iter()
         .map(|v| format!("| `{}` | {} | {} |", v.name, v.default, v.help))
         .collect();
-    assert_eq!(listed, expected);
+    assert!(
+        listed == expected,
+        "the README's table should read:\n{}",
+        expected.join("\n")
+    );
 }
