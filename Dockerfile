@@ -11,7 +11,7 @@ ARG RUNTIME_IMAGE=debian:bookworm-slim
 # The benchmarks that the manifest declares are not part of an image.
 FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /app
-COPY Cargo.toml Cargo.lock build.rs ./
+COPY Cargo.toml Cargo.lock ./
 RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
  && mkdir src \
  && echo '//! Stands in for the library while its dependencies are built.' > src/lib.rs \
@@ -21,6 +21,7 @@ RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
 # A checkout may be older than the stage above, so the sources are touched: otherwise cargo would
 # take the empty crate for the newer one and ship it.
 FROM dependencies AS build
+COPY build.rs ./
 COPY src src
 COPY templates templates
 RUN touch build.rs src/lib.rs src/main.rs && cargo build --release --locked

@@ -25,5 +25,9 @@ fn the_readme_lists_every_variable_as_the_code_has_it() {
         .iter()
         .map(|v| format!("| `{}` | {} | {} |", v.name, v.default, v.help))
         .collect();
-    assert_eq!(listed, expected);
+    assert!(
+        listed == expected,
+        "the README's table should read:\n{}",
+        expected.join("\n")
+    );
 }
