@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::Library;
 use crate::error::Result;
 use crate::store::blobs::{BlobEntry, Blobs, Found};
-use crate::store::{Digest, boots, crash};
+use crate::store::{Digest, crash, sql};
 
 /// Blobs looked at between two pauses of a full walk.
 const STRIDE: usize = 256;
@@ -134,7 +134,7 @@ pub(super) fn is_named(c: &Connection, digest: &Digest) -> Result<bool> {
         .prepare_cached(sql)?
         .query_row([digest.as_bytes()], |row| row.get(0))
         .optional()?;
-    Ok(named.is_some() || boots::names_blob(c, digest)?)
+    Ok(named.is_some() || sql::names_blob(c, digest)?)
 }
 
 /// A clock that was set back makes blobs look young, never old.

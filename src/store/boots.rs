@@ -15,14 +15,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
-use tantivy::Term;
-use tantivy::collector::Count;
-use tantivy::query::TermQuery;
-use tantivy::schema::IndexRecordOption;
 
 use super::kv::{Json, Table};
+use super::sql::ledger::{self, Earlier};
 use super::{Blobs, Digest, Index, Kv, Sql, now_ms};
 use crate::error::{Error, Kind, Result};
 
@@ -133,7 +129,7 @@ impl Boots {
         let mut current = Boot::here(release);
         current.number = sql.write({
             let (boot, token) = (current.clone(), token.clone());
-            move |c| insert(c, &boot, &token)
+            move |c| ledger::insert(c, &boot, &token)
         })?;
         super::crash::point("boot.numbered");
         let sentinel = Sentinel {
@@ -146,11 +142,7 @@ impl Boots {
         stage.append(sentinel.content().as_bytes())?;
         let blob = blobs.seal(stage, None)?.digest;
         let number = current.number;
-        sql.write(move |c| {
-            let sql = "UPDATE kit_boot SET blob = ?2 WHERE number = ?1";
-            c.execute(sql, (number, blob.as_bytes()))?;
-            Ok(())
-        })?;
+        sql.write(move |c| ledger::note_blob(c, number, &blob))?;
         super::crash::point("boot.sealed");
         Ok(Self::of(folder, current, sentinel))
     }
@@ -159,7 +151,7 @@ impl Boots {
     /// that the next start would get, and nothing is left anywhere.
     pub fn observe(root: &Path, release: &str, sql: &Sql) -> Result<Self> {
         let mut current = Boot::here(release);
-        current.number = latest(sql)? + 1;
+        current.number = sql.read(ledger::latest)? + 1;
         let sentinel = Sentinel {
             number: current.number,
             token: String::new(),
@@ -195,10 +187,7 @@ impl Boots {
             &Json(sentinel.clone()),
         )?;
         let number = sentinel.number;
-        sql.write(move |c| {
-            c.execute("UPDATE kit_boot SET in_kv = 1 WHERE number = ?1", [number])?;
-            Ok(())
-        })?;
+        sql.write(move |c| ledger::note_in_kv(c, number))?;
         self.shared.in_kv.store(true, Ordering::Relaxed);
         Ok(())
     }
@@ -207,17 +196,10 @@ impl Boots {
     pub fn pending(&self, sql: &Sql, index: &Index) -> Result<Vec<Sentinel>> {
         let through = self.shared.indexed_through.load(Ordering::Relaxed);
         let born_ms = index.payload().born_ms;
-        let recent = sql.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT number, token FROM kit_boot
-                 WHERE number > ?1 AND last_seen_ms >= ?2 ORDER BY number DESC LIMIT 20",
-            )?;
-            let rows = statement.query_map((through, born_ms), sentinel_of)?;
-            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
-        })?;
+        let recent = sql.read(|c| ledger::sentinels(c, through, born_ms))?;
         let mut missing = Vec::new();
         for sentinel in &recent {
-            if !is_indexed(index, sentinel)? {
+            if !index.holds(sentinel)? {
                 missing.push(sentinel.clone());
             }
         }
@@ -234,14 +216,7 @@ impl Boots {
     /// Notes which sentinels the index now holds durably, so that their absence means loss.
     pub fn indexed(&self, sql: &Sql, sentinels: &[Sentinel]) -> Result<()> {
         let numbers: Vec<u64> = sentinels.iter().map(|sentinel| sentinel.number).collect();
-        sql.write(move |c| {
-            let mut note =
-                c.prepare_cached("UPDATE kit_boot SET in_index = 1 WHERE number = ?1")?;
-            for number in numbers {
-                note.execute([number])?;
-            }
-            Ok(())
-        })
+        sql.write(move |c| ledger::note_in_index(c, &numbers))
     }
 
     /// The index was replaced: its sentinels have to be looked for again.
@@ -252,33 +227,18 @@ impl Boots {
     /// A sign of life.
     pub fn beat(&self, sql: &Sql) -> Result<()> {
         let number = self.shared.current.number;
-        sql.write(move |c| {
-            let sql = "UPDATE kit_boot SET last_seen_ms = ?2 WHERE number = ?1";
-            c.execute(sql, (number, now_ms()))?;
-            Ok(())
-        })
+        sql.write(move |c| ledger::beat(c, number))
     }
 
     /// The orderly end.
     pub fn end(&self, sql: &Sql) -> Result<()> {
         let number = self.shared.current.number;
-        sql.write(move |c| {
-            let sql = "UPDATE kit_boot SET last_seen_ms = ?2, ended_ms = ?2 WHERE number = ?1";
-            c.execute(sql, (number, now_ms()))?;
-            Ok(())
-        })
+        sql.write(move |c| ledger::end(c, number))
     }
 
     /// The latest boots, newest first.
     pub fn list(&self, sql: &Sql, limit: u32) -> Result<Vec<Boot>> {
-        sql.read(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms
-                 FROM kit_boot ORDER BY number DESC LIMIT ?1",
-            )?;
-            let rows = statement.query_map([limit], boot_of)?;
-            Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?)
-        })
+        sql.read(|c| ledger::list(c, limit))
     }
 
     /// Reads back what earlier boots left in every store.
@@ -300,33 +260,6 @@ impl Boots {
     }
 }
 
-/// Whether a blob is a boot's sentinel.
-pub fn names_blob(c: &Connection, digest: &Digest) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM kit_boot WHERE blob = ?1)";
-    Ok(c.prepare_cached(sql)?
-        .query_row([digest.as_bytes()], |row| row.get(0))?)
-}
-
-/// Creates the ledger's table; part of every catalog on this kit.
-pub(super) fn create_table(c: &Connection) -> Result<()> {
-    c.execute_batch(
-        "CREATE TABLE IF NOT EXISTS kit_boot (
-             number       INTEGER PRIMARY KEY AUTOINCREMENT,
-             token        TEXT NOT NULL,
-             release      TEXT NOT NULL,
-             host         TEXT NOT NULL,
-             pid          INTEGER NOT NULL,
-             started_ms   INTEGER NOT NULL,
-             last_seen_ms INTEGER NOT NULL,
-             ended_ms     INTEGER,
-             blob         BLOB,
-             in_kv        INTEGER NOT NULL DEFAULT 0,
-             in_index     INTEGER NOT NULL DEFAULT 0
-         ) STRICT",
-    )?;
-    Ok(())
-}
-
 fn verify_before(
     folder: &Path,
     before: u64,
@@ -335,7 +268,7 @@ fn verify_before(
     index: &Index,
     blobs: &Blobs,
 ) -> Result<Vec<StoreProof>> {
-    let earlier = earlier_boots(sql, before)?;
+    let earlier = sql.read(|c| ledger::earlier(c, before, CHECKED))?;
     let index_born_ms = index.payload().born_ms;
     Ok(vec![
         prove("blobs", before, &earlier, |one| match &one.blob {
@@ -357,7 +290,7 @@ fn verify_before(
             }
         }),
         prove("index", before, &earlier, |one| {
-            if is_indexed(index, &one.sentinel)? {
+            if index.holds(&one.sentinel)? {
                 Ok(Found::Same)
             } else if !one.in_index {
                 Ok(Found::NotExpected)
@@ -368,16 +301,6 @@ fn verify_before(
             }
         }),
     ])
-}
-
-/// An earlier boot with what it noted about its sentinels.
-struct Earlier {
-    boot: Boot,
-    sentinel: Sentinel,
-    /// Set after the blob and the file in `boots/` were durable.
-    blob: Option<Digest>,
-    in_kv: bool,
-    in_index: bool,
 }
 
 enum Found {
@@ -391,37 +314,6 @@ enum Found {
 
 fn same(equal: bool) -> Result<Found> {
     Ok(if equal { Found::Same } else { Found::Lost })
-}
-
-/// The first boot and the latest before `before`, oldest first.
-fn earlier_boots(sql: &Sql, before: u64) -> Result<Vec<Earlier>> {
-    sql.read(|c| {
-        let mut statement = c.prepare_cached(
-            "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms,
-                    token, blob, in_kv, in_index
-             FROM kit_boot
-             WHERE number < ?1 AND (number >= ?1 - ?2
-                OR number = (SELECT min(number) FROM kit_boot))
-             ORDER BY number",
-        )?;
-        let mut rows = statement.query((before, CHECKED))?;
-        let mut earlier = Vec::new();
-        while let Some(row) = rows.next()? {
-            let boot = boot_of(row)?;
-            let blob: Option<Vec<u8>> = row.get(8)?;
-            earlier.push(Earlier {
-                sentinel: Sentinel {
-                    number: boot.number,
-                    token: row.get(7)?,
-                },
-                boot,
-                blob: blob.map(|bytes| Digest::from_slice(&bytes)).transpose()?,
-                in_kv: row.get(9)?,
-                in_index: row.get(10)?,
-            });
-        }
-        Ok(earlier)
-    })
 }
 
 /// Asks one store for each earlier sentinel, oldest first; the first loss ends it.
@@ -492,43 +384,6 @@ fn since(age_ms: i64, boots: u64) -> String {
     }
 }
 
-fn insert(c: &Connection, boot: &Boot, token: &str) -> Result<u64> {
-    c.execute(
-        "INSERT INTO kit_boot (token, release, host, pid, started_ms, last_seen_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-        (token, &boot.release, &boot.host, boot.pid, boot.started_ms),
-    )?;
-    Ok(c.last_insert_rowid() as u64)
-}
-
-fn boot_of(row: &Row<'_>) -> rusqlite::Result<Boot> {
-    Ok(Boot {
-        number: row.get(0)?,
-        release: row.get(1)?,
-        host: row.get(2)?,
-        pid: row.get(3)?,
-        started_ms: row.get(4)?,
-        last_seen_ms: row.get(5)?,
-        ended_ms: row.get(6)?,
-    })
-}
-
-fn sentinel_of(row: &Row<'_>) -> rusqlite::Result<Sentinel> {
-    Ok(Sentinel {
-        number: row.get(0)?,
-        token: row.get(1)?,
-    })
-}
-
-/// Highest boot number given so far.
-fn latest(sql: &Sql) -> Result<u64> {
-    sql.read(|c| {
-        let sql = "SELECT max(number) FROM kit_boot";
-        let latest: Option<Option<u64>> = c.query_row(sql, [], |row| row.get(0)).optional()?;
-        Ok(latest.flatten().unwrap_or(0))
-    })
-}
-
 #[derive(Serialize, Deserialize)]
 struct BootFile {
     #[serde(flatten)]
@@ -563,12 +418,4 @@ fn read_blob(blobs: &Blobs, digest: &Digest) -> Result<String> {
     std::io::Read::read_to_string(&mut file, &mut text)
         .map_err(|e| Error::damaged("A boot's blob cannot be read.").because(e))?;
     Ok(text)
-}
-
-fn is_indexed(index: &Index, sentinel: &Sentinel) -> Result<bool> {
-    let term = Term::from_field_text(index.boot(), &sentinel.word());
-    index.read(|searcher| {
-        let query = TermQuery::new(term, IndexRecordOption::Basic);
-        Ok(searcher.search(&query, &Count)? > 0)
-    })
 }

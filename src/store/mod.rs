@@ -146,7 +146,7 @@ impl Store {
         let swept = blobs.sweep_staging(grace)?;
         let catalog = root.join("catalog.sqlite");
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
-        sql.write(boots::create_table)?;
+        sql.write(sql::ledger::create_table)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
         let index = Index::open(root, options.index, options.index_memory)?;
         let boots = Boots::record(root, options.release, &sql, &blobs)?;

@@ -19,14 +19,17 @@ use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use tantivy::collector::Count;
 use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
-use tantivy::schema::{FAST, Field, INDEXED, STRING, Schema, SchemaBuilder};
+use tantivy::query::TermQuery;
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, SchemaBuilder};
 use tantivy::tokenizer::TokenizerManager;
-use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyError};
+use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyError, Term};
 
 pub use lease::{Change, Lease};
 pub use tantivy;
 
+use super::boots::Sentinel;
 use super::sync::lock;
 use crate::error::{Error, Kind, Result};
 
@@ -141,16 +144,6 @@ impl Index {
         &self.shared.schema
     }
 
-    /// The field that holds each document's key.
-    pub fn key(&self) -> Field {
-        self.shared.key
-    }
-
-    /// The field that holds boot sentinels.
-    pub fn boot(&self) -> Field {
-        self.shared.boot
-    }
-
     /// Where the index lives on disk.
     pub fn folder(&self) -> &Path {
         &self.shared.folder
@@ -209,6 +202,15 @@ impl Index {
             self.shared.mark_damaged(error);
         }
         outcome
+    }
+
+    /// Whether a boot's sentinel is found, by searching for its word.
+    pub fn holds(&self, sentinel: &Sentinel) -> Result<bool> {
+        let term = Term::from_field_text(self.shared.boot, &sentinel.word());
+        self.read(|searcher| {
+            let query = TermQuery::new(term, IndexRecordOption::Basic);
+            Ok(searcher.search(&query, &Count)? > 0)
+        })
     }
 
     /// Takes the writer's role, if nobody has it.

@@ -12,6 +12,7 @@
 //! read(f)  ──▶ a pooled read-only connection, one snapshot per call
 //! ```
 
+pub(in crate::store) mod ledger;
 mod migrate;
 mod writer;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+pub use ledger::names_blob;
 pub use migrate::{Found, Migration};
 pub use rusqlite;
 
