@@ -3,11 +3,17 @@
 use std::convert::Infallible;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Request, Response};
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request, Response};
+use bytes::Bytes;
+use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -74,8 +80,52 @@ pub async fn serve(
 
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
 
+/// A connection whose request was answered before its body was read cannot carry another one,
+/// and the answer has to say so: else the client sends its next request into the close.
 fn answer(mut router: Router, request: Request<Incoming>) -> Answer {
-    Box::pin(async move { router.call(request.map(Body::new)).await })
+    let ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+    let watched = request.map(|body| {
+        let ended = Arc::clone(&ended);
+        Body::new(Watched { body, ended })
+    });
+    Box::pin(async move {
+        let mut answer = router.call(watched).await?;
+        if !ended.load(Ordering::Relaxed) {
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        Ok(answer)
+    })
+}
+
+/// A request's body that tells whether it was read to its end.
+struct Watched {
+    body: Incoming,
+    ended: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 /// A socket closed while its client still sends is reset, and the reset can overtake the

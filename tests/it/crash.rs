@@ -4,22 +4,25 @@
 //! Needs the feature `crash-points`.
 #![cfg(feature = "crash-points")]
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
+use wharfside::library::Receipt;
 use wharfside::store::crash::POINTS;
 
 use crate::app::{Directory, TestApp, file};
-use crate::command::{Process, wharfside};
+use crate::command::{Process, eventually, wharfside};
 
 /// What a client knows after the process died under it.
 struct Witness {
     path: String,
     bytes: Vec<u8>,
     word: String,
-    receipt: Option<wharfside::library::Receipt>,
+    receipt: Option<Receipt>,
 }
 
 #[test]
@@ -73,8 +76,16 @@ fn dies_late(armed: &str) -> bool {
     app.wait_indexed();
     app.kill9();
 
+    let hex = purged.sha256.to_string();
+    let blob = app
+        .directory()
+        .join("blobs")
+        .join(&hex[..2])
+        .join(&hex[2..4])
+        .join(&hex);
+    assert!(blob.exists());
     let mut process = armed_process(app.directory(), armed);
-    let (witnesses, died) = provoke(&mut process);
+    let (witnesses, died) = provoke(&mut process, &blob);
     drop(process);
 
     app.start_again();
@@ -86,7 +97,7 @@ fn dies_late(armed: &str) -> bool {
 fn dies_in_a_new_directory(armed: &str) -> bool {
     let directory = Directory::new();
     let mut process = armed_process(directory.path(), armed);
-    let (witnesses, died) = provoke(&mut process);
+    let (witnesses, died) = provoke(&mut process, Path::new("/nowhere"));
     drop(process);
     let mut app = TestApp::on(directory, &[]);
     assert_recovered(&mut app, &witnesses, armed);
@@ -124,33 +135,37 @@ fn armed_process(directory: &Path, armed: &str) -> Process {
     Process::start(command)
 }
 
-/// Uploads until the process dies or all is searchable.
-fn provoke(process: &mut Process) -> (Vec<Witness>, bool) {
+/// Uploads until the process dies, or all is searchable and `collected` is gone; whether it died.
+fn provoke(process: &mut Process, collected: &Path) -> (Vec<Witness>, bool) {
     let mut witnesses = Vec::new();
     let Some(client) = Client::of(process) else {
         return (witnesses, true);
     };
     for n in 0..8 {
-        let word = format!("witness{n}");
-        // Beyond what is collected in memory, and small: two ways through the same points.
+        // Small, and beyond what is collected in memory: two ways through the same points.
         let filler = if n % 2 == 0 { 0 } else { 100_000 };
-        let bytes = format!("{word} {}", "x ".repeat(filler)).into_bytes();
-        let path = format!("seen/{n}.txt");
-        let receipt = client.put(&path, &bytes);
-        let alive = receipt.is_some();
-        witnesses.push(Witness {
-            path,
-            bytes,
-            word,
-            receipt,
-        });
-        if !alive {
-            break;
+        witnesses.push(client.upload(n, filler));
+        if witnesses[n].receipt.is_none() {
+            return (witnesses, was_killed(process));
         }
     }
-    client.wait_indexed();
-    let died = !process.runs();
+    if client.wait_indexed().is_none() {
+        return (witnesses, was_killed(process));
+    }
+    eventually("the collection", || {
+        (!collected.exists() || !process.runs()).then_some(())
+    });
+    // Commits one after the other: answered, the collection's own has been made.
+    witnesses.push(client.upload(8, 0));
+    let died = witnesses[8].receipt.is_none() && was_killed(process);
     (witnesses, died)
+}
+
+/// Nobody answers any more, so it is dying; it must be of the kill and of nothing else.
+fn was_killed(process: &mut Process) -> bool {
+    let status = process.wait_exit();
+    assert_eq!(status.signal(), Some(9), "{status}");
+    true
 }
 
 /// An upload that got no answer may have happened or not; a half of it must not exist.
@@ -198,37 +213,45 @@ impl Client {
             if !process.runs() {
                 return None;
             }
-            thread::sleep(std::time::Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 
-    fn put(&self, path: &str, bytes: &[u8]) -> Option<wharfside::library::Receipt> {
-        let mut answer = self
+    fn upload(&self, n: usize, filler: usize) -> Witness {
+        let word = format!("witness{n}");
+        let bytes = format!("{word} {}", "x ".repeat(filler)).into_bytes();
+        let path = format!("seen/{n}.txt");
+        let receipt = self.put(&path, &bytes);
+        Witness {
+            path,
+            bytes,
+            word,
+            receipt,
+        }
+    }
+
+    fn put(&self, path: &str, bytes: &[u8]) -> Option<Receipt> {
+        let sent = self
             .agent
             .put(format!("{}{}", self.base, file(path)))
-            .send(bytes)
-            .ok()?;
+            .send(bytes);
+        let mut answer = sent.ok()?;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.body_mut().read_json().ok()
     }
 
-    /// Until nothing waits to be indexed, or nobody answers any more.
-    fn wait_indexed(&self) {
+    /// Waits until nothing waits to be indexed; nothing if nobody answers any more.
+    fn wait_indexed(&self) -> Option<()> {
         loop {
-            let Ok(mut answer) = self
+            let asked = self
                 .agent
                 .get(format!("{}/api/v1/persistence", self.base))
-                .call()
-            else {
-                return;
-            };
-            let Ok(answer) = answer.body_mut().read_json::<serde_json::Value>() else {
-                return;
-            };
+                .call();
+            let answer: serde_json::Value = asked.ok()?.body_mut().read_json().ok()?;
             if answer["totals"]["waiting"] == 0 {
-                return;
+                return Some(());
             }
-            thread::sleep(std::time::Duration::from_millis(10));
+            thread::sleep(Duration::from_millis(10));
         }
     }
 }

@@ -55,7 +55,8 @@ struct Source {
 impl Source {
     /// Unit tests in a file of their own.
     fn is_tests(&self) -> bool {
-        self.path.ends_with("tests.rs")
+        self.path.starts_with("src/")
+            && (self.path.ends_with("tests.rs") || self.path.contains("/tests/"))
     }
 
     /// Everything before the unit tests, and nothing that is only a comment.
