@@ -11,6 +11,7 @@ mod command;
 mod crash;
 mod downloads;
 mod entries;
+mod guestbook;
 mod needs_mount;
 mod pages;
 mod persistence;

@@ -120,8 +120,10 @@ fn index_meta(directory: &Path) -> PathBuf {
     folder.join("meta.json")
 }
 
+type Ruin = fn(&Path);
+
 /// What can become of a file.
-const RUINS: [(&str, fn(&Path)); 4] = [
+const RUINS: [(&str, Ruin); 4] = [
     ("removed", |path| {
         if path.is_dir() {
             fs::remove_dir_all(path).unwrap();

@@ -35,9 +35,8 @@ const LAYERS: &[(&str, &[&str])] = &[
 const ENGINES: &[(&str, &[&str])] = &[
     ("axum", &["web"]),
     ("redb", &["store/kv"]),
-    // A boot's sentinel is written to each engine in the engine's own terms.
-    ("rusqlite", &["store/sql", "store/boots", "library"]),
-    ("tantivy", &["store/index", "store/boots", "library"]),
+    ("rusqlite", &["store/sql", "library"]),
+    ("tantivy", &["store/index", "library"]),
     ("std::env", &["config"]),
 ];
 
