@@ -274,19 +274,27 @@ fn crash_point(text: &str) -> Result<(String, u32)> {
 /// The revision that was built: the git hash where there was a checkout, else the version.
 pub const BUILD_REVISION: &str = env!("WHARFSIDE_BUILD_REVISION");
 
-/// The variables as they appear at the end of `wharfside serve --help`.
+/// The variables as they appear at the end of `wharfside serve --help`: two columns, broken
+/// here, because whoever prints them would not indent the second line.
 pub fn help() -> String {
-    let width = VARIABLES.iter().map(|v| v.name.len()).max().unwrap_or(0);
-    let mut text = String::from("Environment:\n");
+    const COLUMNS: usize = 80;
+    let indent = VARIABLES.iter().map(|v| v.name.len()).max().unwrap_or(0) + 4;
+    let mut text = String::from("Environment:");
     for v in VARIABLES {
-        text.push_str(&format!(
-            "  {:width$}  {} [default: {}]\n",
-            v.name, v.help, v.default
-        ));
+        text.push_str(&format!("\n  {:width$}", v.name, width = indent - 2));
+        let mut column = indent;
+        for word in format!("{} [default: {}]", v.help, v.default).split(' ') {
+            if column + word.len() > COLUMNS {
+                text.push_str(&format!("\n{:indent$}", ""));
+                column = indent;
+            } else if column > indent {
+                text.push(' ');
+            }
+            text.push_str(word);
+            column += word.len() + 1;
+        }
     }
-    text.push_str(
-        "\nEach may also be written with the prefix WHARFSIDE_, which wins over the bare name.",
-    );
+    text.push_str("\n\nEach may also carry the prefix WHARFSIDE_, which wins over the bare name.");
     text
 }
 

@@ -1,8 +1,10 @@
 //! Listing, renaming, tags, trash and versions through the JSON API.
 
 use serde_json::json;
+use wharfside::library::Receipt;
 
 use crate::app::TestApp;
+use crate::command::eventually;
 
 #[test]
 fn folders_are_derived_and_pages_are_complete() {
@@ -85,6 +87,40 @@ fn an_older_version_comes_back_as_a_new_one() {
     assert_eq!(entry["version"], 3);
     assert_eq!(app.get("plan.txt").body, b"sail at dawn");
     app.wait_searchable("plan.txt", "dawn");
+}
+
+#[test]
+fn a_content_goes_only_when_nothing_names_it() {
+    let mut app = TestApp::with(&[("GRACE_MINUTES", "0")]);
+    let one = app.put("one.txt", b"shared ballast");
+    let two = app.put("two.txt", b"shared ballast");
+    let hex = one.sha256.to_string();
+    let blob = app
+        .directory()
+        .join("blobs")
+        .join(&hex[..2])
+        .join(&hex[2..4])
+        .join(&hex);
+    let purge = |app: &TestApp, receipt: &Receipt| {
+        assert!(app.delete(receipt.path.as_str()).status < 300);
+        let target = format!("/files/{}/purge", receipt.id);
+        assert_eq!(app.call("POST", &target, &[], Some(b"")).status, 303);
+        assert_eq!(
+            app.fetch(&format!("/api/v1/entries/{}", receipt.id)).status,
+            404
+        );
+    };
+    purge(&app, &one);
+    // A start collects what may go.
+    app.restart("next");
+    app.assert_keeps(&two, b"shared ballast", "ballast");
+    purge(&app, &two);
+    app.restart("after-that");
+    eventually("the content to go", || (!blob.exists()).then_some(()));
+    // Nothing remembers it: the same content can come again.
+    let again = app.put("again.txt", b"shared ballast");
+    app.assert_keeps(&again, b"shared ballast", "ballast");
+    app.assert_sound();
 }
 
 #[test]

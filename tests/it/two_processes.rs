@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use crate::app::{Directory, TestApp};
+use rusqlite::Connection;
+
+use crate::app::{Directory, TestApp, errors};
 use crate::command::eventually;
 
 #[test]
@@ -67,6 +69,44 @@ fn p7_a_newer_storage_format_is_refused_and_left_untouched() {
     assert_eq!(app.stop(), Some(0));
     app.start_again();
     app.assert_keeps(&receipt, b"mizzen", "mizzen");
+    app.assert_sound();
+}
+
+#[test]
+fn p7_a_newer_schema_is_refused_and_left_untouched() {
+    let mut app = TestApp::start();
+    let receipt = app.put("kept.txt", b"mainsail");
+    app.wait_indexed();
+    assert_eq!(app.stop(), Some(0));
+    // What a release from the future leaves behind that this one must not run beside.
+    let catalog = Connection::open(app.directory().join("catalog.sqlite")).unwrap();
+    let version: u32 = catalog
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .unwrap();
+    catalog
+        .execute_batch(
+            "INSERT INTO kit_schema (version, compatible_back_to) VALUES (900, 900);
+             PRAGMA user_version = 900;",
+        )
+        .unwrap();
+    let refused = TestApp::begin(app.share_directory(), &[]);
+    let reason = eventually("the refusal", || {
+        let answer = refused.fetch("/health/ready");
+        assert_eq!(answer.status, 503);
+        let reason = answer.json()["reason"].as_str()?.to_owned();
+        reason.contains("900").then_some(reason)
+    });
+    assert!(reason.contains("release"), "{reason}");
+    assert!(!errors(&app.operate(&["check", "--json"])).is_empty());
+    drop(refused);
+    catalog
+        .execute_batch(&format!(
+            "DELETE FROM kit_schema WHERE version = 900; PRAGMA user_version = {version};"
+        ))
+        .unwrap();
+    drop(catalog);
+    app.start_again();
+    app.assert_keeps(&receipt, b"mainsail", "mainsail");
     app.assert_sound();
 }
 
