@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rustix::fs::{CWD, RenameFlags};
+
 use super::{failed, sync_dir};
 use crate::error::Result;
 use crate::store::{Digest, crash};
@@ -42,19 +44,55 @@ impl Shelves {
         path
     }
 
-    /// Renames a synced file to its place and makes the name durable.
+    /// Renames a file to its place, which may be taken only by a file that is synced.
     pub fn place(&self, staged: &Path, digest: &Digest) -> Result<()> {
         let path = self.path(digest);
-        match fs::rename(staged, &path) {
+        self.on_shelf(digest, || fs::rename(staged, &path))?
+            .map_err(|e| failed("naming", &path, e))?;
+        crash::point("blob.renamed");
+        Ok(())
+    }
+
+    /// Renames a file to its place unless there is one already; answers whether it did. Where
+    /// the filesystem cannot do that in one step, it does not.
+    pub fn place_new(&self, staged: &Path, digest: &Digest) -> Result<bool> {
+        let path = self.path(digest);
+        let renamed = self.on_shelf(digest, || {
+            let flags = RenameFlags::NOREPLACE;
+            rustix::fs::renameat_with(CWD, staged, CWD, &path, flags).map_err(io::Error::from)
+        })?;
+        match renamed {
+            Ok(()) => {
+                crash::point("blob.renamed");
+                Ok(true)
+            }
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::AlreadyExists
+                        | io::ErrorKind::InvalidInput
+                        | io::ErrorKind::Unsupported
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(failed("naming", &path, error)),
+        }
+    }
+
+    /// Builds the shelf if that is what was missing.
+    fn on_shelf(
+        &self,
+        digest: &Digest,
+        rename: impl Fn() -> io::Result<()>,
+    ) -> Result<io::Result<()>> {
+        match rename() {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.build_shelf(digest)?;
-                fs::rename(staged, &path)
+                Ok(rename())
             }
-            renamed => renamed,
+            renamed => Ok(renamed),
         }
-        .map_err(|e| failed("naming", &path, e))?;
-        crash::point("blob.renamed");
-        self.sync(digest)
     }
 
     /// Makes the name of a content durable, and those of the directories above it unless they
