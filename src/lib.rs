@@ -35,7 +35,7 @@
 //! event and its place in the outbox in one transaction. That is the promise; only then is a
 //! [`Receipt`](library::Receipt) sent. Nobody is told before the commit.
 //!
-//! **Index.** [`worker::step`] takes the next changes from the outbox
+//! **Index.** [`Steps::step`](worker::Steps::step) takes the next changes from the outbox
 //! ([`changed_after`](library::Library::changed_after)), reads their contents through
 //! [`extract::extract`], commits the facts, then [`Lease::apply`](store::Lease::apply) commits
 //! documents and the highest sequence together. Killed anywhere, the next holder of the lease

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::store::Lease;
-use crate::worker::{self, Step};
+use crate::worker::{Step, Steps};
 
 /// How often another process's progress is looked at.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,6 +35,7 @@ fn rebuild(library: &Library) -> Result<u64> {
     let replaced = index.payload().born_ms;
     index.replace()?;
     let bar = bar();
+    let mut steps = Steps::default();
     let mut lease: Option<Lease> = None;
     let mut moved = (Instant::now(), u64::MAX);
     loop {
@@ -42,7 +43,7 @@ fn rebuild(library: &Library) -> Result<u64> {
             lease = index.lease()?;
         }
         let step = match &mut lease {
-            Some(lease) => worker::step(library, lease, &AtomicBool::new(false))?,
+            Some(lease) => steps.step(library, lease, &AtomicBool::new(false))?,
             None => {
                 std::thread::sleep(LOOK);
                 index.refresh()?;

@@ -15,15 +15,16 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extraction};
-use crate::library::{Changed, Entry, Library, note_progress, put_facts};
+use crate::library::{Changed, Entry, FactsBatch, Library};
+use crate::store::boots::Sentinel;
 use crate::store::index::{Change, Lease};
-use crate::store::kv::{Batch, State};
+use crate::store::kv::State;
 use crate::store::{Digest, crash};
 
 /// Most files in one commit of the index.
 const BATCH_FILES: usize = 1_000;
 /// Contents that are read for one commit, in bytes; one large file may exceed it.
-const BATCH_BYTES: u64 = 16 << 20;
+const BATCH_BYTES: u64 = 8 << 20;
 /// A commit costs some fsyncs, so a trickle of uploads shares one every so often.
 const PACE: Duration = Duration::from_millis(100);
 /// Batches below this many files wait for [`PACE`].
@@ -31,6 +32,7 @@ const SMALL_BATCH: usize = 64;
 /// How often the lease is tried for, and the outbox looked at without being woken.
 const POLL: Duration = Duration::from_millis(50);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
+const NICENESS: i32 = 5;
 const PROGRESS: Duration = Duration::from_secs(5);
 
 /// The indexer's thread in this process.
@@ -92,37 +94,115 @@ pub enum Step {
     Refilled,
 }
 
-/// Applies the next batch of changes, or fills in missing facts; what [`Worker`] loops.
-pub fn step(library: &Library, lease: &mut Lease, stop: &AtomicBool) -> Result<Step> {
-    let changed = library.changed_after(lease.applied(), BATCH_FILES, BATCH_BYTES)?;
-    let store = library.store();
-    let sentinels = store.boots.pending(&store.sql, &store.index)?;
-    if changed.is_empty() && sentinels.is_empty() {
-        return refill(library, lease.applied(), stop);
+/// Works through the outbox for one lease, a batch at a time; what [`Worker`] loops.
+#[derive(Default)]
+pub struct Steps {
+    /// Read while the batch before it was being applied: reading and indexing keep two cores
+    /// busy, and are strictly in order for each batch.
+    ahead: Option<Prepared>,
+}
+
+impl Steps {
+    /// Applies the next batch of changes, or fills in missing facts.
+    ///
+    /// # Errors
+    /// After an error the lease is spent: drop it.
+    pub fn step(
+        &mut self,
+        library: &Library,
+        lease: &mut Lease,
+        stop: &AtomicBool,
+    ) -> Result<Step> {
+        let after = lease.applied();
+        let ahead = self.ahead.take().filter(|ahead| ahead.after == after);
+        let Some(batch) = ahead.map_or_else(|| prepare(library, after, stop), |b| Ok(Some(b)))?
+        else {
+            return Ok(Step::Empty);
+        };
+        let store = library.store();
+        let sentinels = store.boots.pending(&store.sql, &store.index)?;
+        if batch.changed.is_empty() && sentinels.is_empty() {
+            return refill(library, after, stop);
+        }
+        let (files, through, more) = (batch.changed.len(), batch.through, batch.more);
+        let (applied, ahead) = std::thread::scope(|scope| {
+            let applying = scope.spawn(|| apply(library, lease, batch, sentinels));
+            let ahead = if more {
+                prepare(library, through, stop)
+            } else {
+                Ok(None)
+            };
+            let failed = |_| Err(Error::internal("Indexing a batch failed unexpectedly."));
+            (applying.join().unwrap_or_else(failed), ahead)
+        });
+        applied?;
+        self.ahead = ahead?;
+        Ok(Step::Applied(files))
     }
+}
+
+/// A batch whose texts are read and whose facts are kept.
+struct Prepared {
+    /// The sequence it continues from, and the one it reaches.
+    after: u64,
+    through: u64,
+    /// Whether there is more to do behind it.
+    more: bool,
+    changed: Vec<Changed>,
+    read: Vec<Option<Read>>,
+}
+
+/// Reads the next batch; answers nothing when told to stop.
+fn prepare(library: &Library, after: u64, stop: &AtomicBool) -> Result<Option<Prepared>> {
+    let changed = library.changed_after(after, BATCH_FILES, BATCH_BYTES)?;
     let Some(read) = read_all(library, &changed, stop)? else {
-        return Ok(Step::Empty);
+        return Ok(None);
     };
     crash::point("index.extracted");
-    let through = changed.last().map_or(lease.applied(), |last| last.sequence);
-    keep_facts(library, &read, lease.applied(), through)?;
+    let through = changed.last().map_or(after, |last| last.sequence);
+    if !changed.is_empty() {
+        keep_facts(library, &read, after, through)?;
+    }
     crash::point("index.facts_written");
-    let documents = changed.iter().zip(&read).map(|(changed, read)| match read {
-        Some(read) => Change::Put {
-            key: changed.file as u64,
-            document: library.document(&read.entry, &read.text),
-        },
-        None => Change::Delete {
-            key: changed.file as u64,
-        },
-    });
-    let sentinel_changes = sentinels.iter().cloned().map(Change::Sentinel);
-    lease.apply(documents.chain(sentinel_changes), through)?;
+    let entries = changed.iter().filter_map(|changed| changed.entry.as_ref());
+    let bytes: u64 = entries.map(|entry| entry.size).sum();
+    Ok(Some(Prepared {
+        after,
+        through,
+        more: changed.len() == BATCH_FILES || bytes >= BATCH_BYTES,
+        changed,
+        read,
+    }))
+}
+
+fn apply(
+    library: &Library,
+    lease: &mut Lease,
+    batch: Prepared,
+    sentinels: Vec<Sentinel>,
+) -> Result<()> {
+    // Each text is dropped as soon as its document is made.
+    let documents = batch
+        .changed
+        .into_iter()
+        .zip(batch.read)
+        .map(|(changed, read)| match read {
+            Some(read) => Change::Put {
+                key: changed.file as u64,
+                document: library.document(&read.entry, &read.text),
+            },
+            None => Change::Delete {
+                key: changed.file as u64,
+            },
+        });
+    let left = sentinels.iter().cloned().map(Change::Sentinel);
+    lease.apply(documents.chain(left), batch.through)?;
+    let store = library.store();
     if !sentinels.is_empty() {
         store.boots.indexed(&store.sql, &sentinels)?;
     }
     store.announce();
-    Ok(Step::Applied(changed.len()))
+    Ok(())
 }
 
 /// A live file with its text, and what was newly found out about its content.
@@ -224,20 +304,14 @@ fn keep_facts(library: &Library, read: &[Option<Read>], after: u64, through: u64
     if kv.state() != State::Open {
         return Ok(());
     }
-    let mut batch = Batch::default();
+    let mut facts = FactsBatch::new()?;
     for read in read.iter().flatten() {
         if let Some(found) = &read.found {
-            put_facts(
-                &mut batch,
-                &read.entry.sha256,
-                read.entry.size,
-                found,
-                &read.text,
-            )?;
+            facts.put(&read.entry.sha256, read.entry.size, found, &read.text)?;
         }
     }
-    note_progress(&mut batch, after, through);
-    tolerate_absence(kv.write(batch))
+    facts.note_progress(after, through);
+    tolerate_absence(kv.write(facts.into()))
 }
 
 /// After the facts were rebuilt: reads again, a few at a time, what the index already holds.
@@ -250,7 +324,7 @@ fn refill(library: &Library, applied: u64, stop: &AtomicBool) -> Result<Step> {
     let mut changed = library.changed_after(noted, BATCH_FILES, BATCH_BYTES)?;
     changed.retain(|changed| changed.sequence <= applied);
     let through = changed.last().map_or(applied, |last| last.sequence);
-    let mut batch = Batch::default();
+    let mut facts = FactsBatch::new()?;
     let mut seen: Vec<Digest> = Vec::new();
     for entry in changed.iter().filter_map(|changed| changed.entry.as_ref()) {
         if stop.load(Ordering::Relaxed) {
@@ -258,12 +332,12 @@ fn refill(library: &Library, applied: u64, stop: &AtomicBool) -> Result<Step> {
         }
         if library.current_facts(&entry.sha256)?.is_none() && !seen.contains(&entry.sha256) {
             let found = extract_blob(library, entry)?;
-            put_facts(&mut batch, &entry.sha256, entry.size, &found, &found.text)?;
+            facts.put(&entry.sha256, entry.size, &found, &found.text)?;
             seen.push(entry.sha256);
         }
     }
-    note_progress(&mut batch, noted, through);
-    kv.write(batch)?;
+    facts.note_progress(noted, through);
+    kv.write(facts.into())?;
     Ok(Step::Refilled)
 }
 
@@ -277,6 +351,7 @@ fn tolerate_absence(outcome: Result<()>) -> Result<()> {
 struct Indexer {
     library: Library,
     stop: Arc<AtomicBool>,
+    steps: Steps,
     lease: Option<Lease>,
     told: Instant,
 }
@@ -286,12 +361,16 @@ impl Indexer {
         Self {
             library,
             stop,
+            steps: Steps::default(),
             lease: None,
             told: Instant::now(),
         }
     }
 
     fn run(mut self) {
+        // On Linux this is the thread's own niceness, which the threads it starts inherit: whoever
+        // waits for an answer goes first. Not being allowed to is no reason to stop.
+        let _ = rustix::process::setpriority_process(None, NICENESS);
         let changes = self.library.store().changes();
         while !self.stop.load(Ordering::Relaxed) {
             // Taken before looking, so that no change between looking and waiting is missed.
@@ -330,7 +409,7 @@ impl Indexer {
         let Some(lease) = &mut self.lease else {
             return Ok(Step::Empty);
         };
-        let step = step(&self.library, lease, &self.stop)?;
+        let step = self.steps.step(&self.library, lease, &self.stop)?;
         self.tell(step);
         Ok(step)
     }

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use zstd::bulk::Compressor;
 
 use super::Library;
 use super::search::{self, Passages};
@@ -103,45 +104,69 @@ impl Library {
     }
 }
 
-/// Adds a content's facts and its text, which may have been taken out of `read`, to a batch.
-pub(crate) fn put(
-    batch: &mut Batch,
-    digest: &Digest,
-    size: u64,
-    read: &Extraction,
-    text: &str,
-) -> Result<()> {
-    let split = search::split(text);
-    for (number, range) in split.ranges.into_iter().enumerate() {
-        let compressed = zstd::bulk::compress(&text.as_bytes()[range], COMPRESSION)
-            .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
-        batch.put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
-    }
-    let facts = Facts {
-        extractor: extract::VERSION,
-        size,
-        media_type: read.media_type.clone(),
-        encoding: read.encoding.clone(),
-        words: split.words,
-        passages: split.passages.len() as u32,
-        truncated: read.truncated,
-        name_only: read.name_only.clone(),
-    };
-    batch.put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
-    batch.put(&FACTS, digest.as_bytes(), &Json(facts))
+/// Facts and texts on their way into the store, in one commit.
+pub(crate) struct FactsBatch {
+    batch: Batch,
+    compressor: Compressor<'static>,
 }
 
-/// Notes that all contents from `after` to `through` have their facts, if that continues what
-/// was noted before; a gap stays open until it is filled.
-pub(crate) fn note_progress(batch: &mut Batch, after: u64, through: u64) {
-    batch.update(&PROGRESS, THROUGH, move |noted| {
-        let Json(noted) = noted.unwrap_or(Json(0));
-        Some(Json(if noted >= after {
-            noted.max(through)
-        } else {
-            noted
-        }))
-    });
+impl FactsBatch {
+    pub(crate) fn new() -> Result<Self> {
+        let compressor = Compressor::new(COMPRESSION)
+            .map_err(|e| Error::internal("The compressor could not be started.").because(e))?;
+        Ok(Self {
+            batch: Batch::default(),
+            compressor,
+        })
+    }
+
+    /// Adds a content's facts and its text, which may have been taken out of `read`.
+    pub(crate) fn put(
+        &mut self,
+        digest: &Digest,
+        size: u64,
+        read: &Extraction,
+        text: &str,
+    ) -> Result<()> {
+        let split = search::split(text);
+        for (number, range) in split.ranges.into_iter().enumerate() {
+            let compressed = self
+                .compressor
+                .compress(&text.as_bytes()[range])
+                .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
+            self.batch
+                .put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
+        }
+        let facts = Facts {
+            extractor: extract::VERSION,
+            size,
+            media_type: read.media_type.clone(),
+            encoding: read.encoding.clone(),
+            words: split.words,
+            passages: split.passages.len() as u32,
+            truncated: read.truncated,
+            name_only: read.name_only.clone(),
+        };
+        self.batch
+            .put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
+        self.batch.put(&FACTS, digest.as_bytes(), &Json(facts))
+    }
+
+    /// Notes that all contents from `after` to `through` have their facts, if that continues
+    /// what was noted before; a gap stays open until it is filled.
+    pub(crate) fn note_progress(&mut self, after: u64, through: u64) {
+        self.batch.update(&PROGRESS, THROUGH, move |noted| {
+            let Json(noted) = noted.unwrap_or(Json(0));
+            let continued = noted >= after;
+            Some(Json(if continued { noted.max(through) } else { noted }))
+        });
+    }
+}
+
+impl From<FactsBatch> for Batch {
+    fn from(facts: FactsBatch) -> Batch {
+        facts.batch
+    }
 }
 
 fn passage_key(digest: &Digest, number: u32) -> [u8; 36] {

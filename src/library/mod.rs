@@ -28,7 +28,7 @@ pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Version,
 };
 pub use facts::Facts;
-pub(crate) use facts::{note_progress, put as put_facts};
+pub(crate) use facts::FactsBatch;
 pub use files::{Content, Upload};
 pub use listing::MAX_PAGE;
 pub use outbox::Changed;

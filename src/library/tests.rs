@@ -7,7 +7,7 @@ use super::search::Request;
 use super::*;
 use crate::error::Kind;
 use crate::store::boots::ProofState;
-use crate::worker::{Step, step};
+use crate::worker::{Step, Steps};
 
 struct Bench {
     dir: tempfile::TempDir,
@@ -56,7 +56,8 @@ impl Bench {
             .unwrap()
             .expect("the lease is free");
         let go_on = AtomicBool::new(false);
-        while step(&self.library, &mut lease, &go_on).unwrap() != Step::Empty {}
+        let mut steps = Steps::default();
+        while steps.step(&self.library, &mut lease, &go_on).unwrap() != Step::Empty {}
     }
 
     fn find(&self, query: &str) -> Vec<String> {

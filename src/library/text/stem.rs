@@ -4,7 +4,7 @@ use rust_stemmers::{Algorithm, Stemmer};
 
 /// Longest word that is remembered, and the bytes that a remembered word takes.
 const REMEMBERED_BYTES: usize = 16;
-const SLOTS: usize = 8192;
+const SLOTS: usize = 16_384;
 /// Longer than any English word worth stemming.
 const MAX_STEMMED_BYTES: usize = 40;
 

@@ -66,12 +66,20 @@ impl Stored for Vec<u8> {
     }
 }
 
-type Change = Box<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>> + Send>;
+/// What becomes of a key. It is applied again if a commit is retried.
+pub(super) enum Change {
+    /// The bytes to store, sealed.
+    Put(Vec<u8>),
+    Remove,
+    /// From the payload that is there to the one that will be.
+    Update(Update),
+}
+
+type Update = Box<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>> + Send>;
 
 pub(super) struct Operation {
     pub(super) table: TableDefinition<'static, &'static [u8], &'static [u8]>,
     pub(super) key: Vec<u8>,
-    /// From the payload that is there to the one that will be; run again if a commit is retried.
     pub(super) change: Change,
 }
 
@@ -87,13 +95,12 @@ impl Batch {
     }
 
     pub fn put<V: Stored>(&mut self, table: &Table<V>, key: &[u8], value: &V) -> Result<()> {
-        let payload = value.to_bytes()?;
-        self.push(table, key, Box::new(move |_| Ok(Some(payload.clone()))));
+        self.push(table, key, Change::Put(seal(&value.to_bytes()?)));
         Ok(())
     }
 
     pub fn remove<V>(&mut self, table: &Table<V>, key: &[u8]) {
-        self.push(table, key, Box::new(|_| Ok(None)));
+        self.push(table, key, Change::Remove);
     }
 
     /// Reads and replaces a value under the write lock, so that no update of another process is
@@ -108,7 +115,7 @@ impl Batch {
             let old = old.map(V::from_bytes).transpose()?;
             f(old).map(|new| new.to_bytes()).transpose()
         };
-        self.push(table, key, Box::new(change));
+        self.push(table, key, Change::Update(Box::new(change)));
     }
 
     fn push<V>(&mut self, table: &Table<V>, key: &[u8], change: Change) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use redb::{Database, ReadableTable};
 
 use super::keeper::Keeper;
-use super::table::{Batch, Json, Stored, seal, storage, unseal};
+use super::table::{Batch, Change, Json, Stored, seal, storage, unseal};
 use crate::error::{Error, Result};
 use crate::store::sync::lock;
 use crate::store::{crash, now_ms};
@@ -86,20 +86,26 @@ fn commit<'a>(keeper: &Keeper, batches: impl Iterator<Item = &'a Batch>) -> Resu
         for operation in batches.flat_map(|batch| &batch.operations) {
             let mut table = transaction.open_table(operation.table).map_err(storage)?;
             let key = operation.key.as_slice();
-            let new = {
-                let old = table.get(key).map_err(storage)?;
-                let payload = old
-                    .as_ref()
-                    .map(|guard| unseal(guard.value()))
-                    .transpose()?;
-                (operation.change)(payload)?
+            let updated = match &operation.change {
+                Change::Put(sealed) => {
+                    table.insert(key, sealed.as_slice()).map_err(storage)?;
+                    continue;
+                }
+                Change::Remove => None,
+                Change::Update(update) => {
+                    let old = table.get(key).map_err(storage)?;
+                    let payload = old
+                        .as_ref()
+                        .map(|guard| unseal(guard.value()))
+                        .transpose()?;
+                    update(payload)?
+                }
             };
-            match new {
-                Some(payload) => table
-                    .insert(key, seal(&payload).as_slice())
-                    .map_err(storage)?,
-                None => table.remove(key).map_err(storage)?,
-            };
+            match updated {
+                Some(payload) => table.insert(key, seal(&payload).as_slice()),
+                None => table.remove(key),
+            }
+            .map_err(storage)?;
         }
         crash::point("kv.written");
         transaction.commit().map_err(storage)
