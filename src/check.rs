@@ -1,7 +1,8 @@
 //! `wharfside check`: what is there, whether it is what was written, and what to do if not.
 //!
 //! It only looks: nothing is migrated, repaired or swept, and no boot is counted, so it is safe
-//! beside any number of running releases.
+//! beside any number of running releases. An index whose checksums fail is marked, for the
+//! release that holds the lease to rebuild.
 
 mod deep;
 

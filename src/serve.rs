@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::Result;
 use crate::library::Library;
 use crate::store::Severity;
+use crate::store::boots::ProofState;
 use crate::upkeep::Upkeep;
 use crate::web::{self, Running};
 use crate::worker::Worker;
@@ -62,6 +63,12 @@ fn tell(library: &Library) {
             to = report.schema.version + report.schema.applied,
             "catalog migrated"
         );
+    }
+    for proof in &report.proofs {
+        match proof.state {
+            ProofState::Missing => tracing::error!(store = proof.store, "{}", proof.sentence),
+            _ => tracing::info!(store = proof.store, "{}", proof.sentence),
+        }
     }
     for repair in &report.repairs {
         tracing::warn!("{repair}");

@@ -14,6 +14,10 @@ use crate::error::Result;
 use crate::store::blobs::{BlobEntry, Blobs, Found};
 use crate::store::{Digest, crash, sql};
 
+/// A content that was once named is collected after the grace period; one that is found without
+/// a name waits this many times longer, because a catalog restored from an older copy names
+/// fewer, and the newer copy may yet be found.
+const FOUND_WAITS: u32 = 168;
 /// Blobs looked at between two pauses of a full walk.
 const STRIDE: usize = 256;
 
@@ -63,17 +67,17 @@ impl Library {
                 stride.push(digest);
             }
             if stride.len() == STRIDE {
-                self.note_unnamed(std::mem::take(&mut stride))?;
+                self.note_unnamed(std::mem::take(&mut stride), grace)?;
                 std::thread::sleep(Duration::from_millis(5));
                 if !go_on() {
                     return Ok(());
                 }
             }
         }
-        self.note_unnamed(stride)
+        self.note_unnamed(stride, grace)
     }
 
-    fn note_unnamed(&self, digests: Vec<Digest>) -> Result<()> {
+    fn note_unnamed(&self, digests: Vec<Digest>, grace: Duration) -> Result<()> {
         let unnamed = self.store.sql.read(|c| {
             let mut unnamed = Vec::new();
             for digest in &digests {
@@ -86,13 +90,14 @@ impl Library {
         if unnamed.is_empty() {
             return Ok(());
         }
-        let now_ms = self.change("").at_ms;
+        let extra = grace * (FOUND_WAITS - 1);
+        let since_ms = self.change("").at_ms + extra.as_millis() as i64;
         self.store.sql.write(move |c| {
             let mut insert = c.prepare_cached(
                 "INSERT OR IGNORE INTO unnamed (sha256, since_ms) VALUES (?1, ?2)",
             )?;
             for digest in unnamed {
-                insert.execute((digest.as_bytes(), now_ms))?;
+                insert.execute((digest.as_bytes(), since_ms))?;
             }
             Ok(())
         })

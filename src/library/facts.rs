@@ -9,8 +9,8 @@ use super::Library;
 use super::search::{self, Passages};
 use crate::error::{Error, Result};
 use crate::extract::{self, Extraction};
-use crate::store::Digest;
 use crate::store::kv::{Batch, Json, Table};
+use crate::store::{Digest, Kv};
 
 const FACTS: Table<Json<Facts>> = Table::new("facts");
 /// Where the passages of a text begin; see [`Passages::to_bytes`].
@@ -102,6 +102,16 @@ impl Library {
         }
         self.store.kv.write(batch)
     }
+}
+
+/// Up to which sequence every content has its facts, as far as the store can tell.
+pub(super) fn progress(kv: &Kv) -> u64 {
+    let found = kv.get(&PROGRESS, THROUGH);
+    found.unwrap_or_default().map_or(0, |Json(through)| through)
+}
+
+pub(super) fn begin_again(kv: &Kv) -> Result<()> {
+    kv.put(&PROGRESS, THROUGH, &Json(0))
 }
 
 /// Facts and texts on their way into the store, in one commit.

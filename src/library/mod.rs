@@ -101,7 +101,8 @@ impl Library {
     /// Those of [`Store::open`].
     pub fn open(settings: &Settings) -> Result<Self> {
         let (fields, spec) = finding::index();
-        let (store, report) = Store::open(settings.options(spec))?;
+        let (store, mut report) = Store::open(settings.options(spec))?;
+        report.repairs.extend(outbox::rewind(&store)?);
         Ok(Self::of(store, fields, settings, report))
     }
 

@@ -3,7 +3,9 @@
 use super::Library;
 use super::catalog::{self, ENTRY};
 use super::entry::{Entry, FileId};
+use super::facts;
 use crate::error::Result;
+use crate::store::Store;
 
 /// A file that changed after the sequence that was asked for.
 #[derive(Clone, Debug)]
@@ -98,4 +100,29 @@ impl Library {
             Ok(())
         })
     }
+}
+
+/// What followed the outbox further than the outbox goes has followed another catalog: one that
+/// was replaced by an older copy. It begins again. Answers what was done, a sentence each.
+pub(super) fn rewind(store: &Store) -> Result<Vec<String>> {
+    // Read before the outbox: another process may be moving all three on.
+    let applied = store.index.payload().applied;
+    let known = facts::progress(&store.kv);
+    let last = store.sql.read(catalog::last_sequence)?;
+    let mut done = Vec::new();
+    if applied > last {
+        store.index.replace()?;
+        done.push(
+            "The search index was ahead of the catalog, which is an older copy; it is being rebuilt."
+                .to_owned(),
+        );
+    }
+    if known > last {
+        facts::begin_again(&store.kv)?;
+        done.push(
+            "The facts were ahead of the catalog, which is an older copy; they are being completed."
+                .to_owned(),
+        );
+    }
+    Ok(done)
 }

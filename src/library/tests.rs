@@ -81,15 +81,18 @@ impl Bench {
     }
 }
 
-fn open(root: &Path, release: &str) -> Library {
-    Library::open(&Settings {
+fn settings(root: &Path, release: &str) -> Settings {
+    Settings {
         root: root.to_owned(),
         release: release.into(),
         index_memory: 16 << 20,
         facts_cache: 4 << 20,
         grace: Duration::ZERO,
-    })
-    .unwrap()
+    }
+}
+
+fn open(root: &Path, release: &str) -> Library {
+    Library::open(&settings(root, release)).unwrap()
 }
 
 #[test]
@@ -362,6 +365,113 @@ fn p3_index_and_facts_are_rebuilt_from_the_rest() {
     }
 }
 
+#[test]
+fn p3_damage_to_the_segments_alone_is_healed_stopped_or_running() {
+    for damage in ["empty", "truncate", "noise"] {
+        let bench = Bench::new();
+        bench.put("sea.txt", "A quiet harbour.");
+        bench.index();
+        let folder = bench.library.store.index.folder().to_owned();
+        bench.library.close();
+        let dir = bench.dir;
+        drop(bench.library);
+        harm_segments(&folder, damage);
+        let bench = Bench {
+            library: open(dir.path(), "second"),
+            dir,
+        };
+        bench.index();
+        assert_eq!(bench.find("harbour"), ["sea.txt"], "{damage}");
+    }
+    // Truncating a mapped file would end this process; overwriting it does not.
+    let bench = Bench::new();
+    bench.put("sea.txt", "A quiet harbour.");
+    bench.index();
+    harm_segments(bench.library.store.index.folder(), "overwrite");
+    let bad = bench.library.store.index.validate().unwrap();
+    assert!(!bad.is_empty());
+    bench.index();
+    assert_eq!(bench.find("harbour"), ["sea.txt"]);
+    assert_eq!(bench.library.store.index.repairs().len(), 1);
+}
+
+fn harm_segments(folder: &Path, how: &str) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !name.ends_with(".json") && !name.ends_with(".lock") {
+            harm(&path, how);
+        }
+    }
+}
+
+#[test]
+fn a_lost_catalog_is_not_taken_for_a_new_library() {
+    for how in ["delete", "empty"] {
+        let bench = Bench::new();
+        let stored = bench.put("sea.txt", "A quiet harbour.");
+        bench.library.close();
+        let dir = bench.dir;
+        drop(bench.library);
+        for name in ["catalog.sqlite", "catalog.sqlite-wal", "catalog.sqlite-shm"] {
+            let path = dir.path().join(name);
+            if path.exists() {
+                harm(&path, how);
+            }
+        }
+        let error = Library::open(&settings(dir.path(), "second"))
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), Kind::Incompatible, "{how}");
+        assert!(error.sentence().contains("catalog.sqlite"), "{error}");
+        let name = stored.sha256.to_string();
+        let blob = dir
+            .path()
+            .join("blobs")
+            .join(&name[..2])
+            .join(&name[2..4])
+            .join(&name);
+        assert!(blob.exists(), "{how}");
+    }
+}
+
+#[test]
+fn an_older_catalog_is_told_and_what_followed_the_newer_one_begins_again() {
+    let bench = Bench::new();
+    bench.put("sea.txt", "A quiet harbour.");
+    let copy = bench.dir.path().join("copy.sqlite");
+    bench.library.store.sql.copy_to(&copy).unwrap();
+    let bench = bench.reopen("second");
+    for n in 0..5 {
+        bench.put(&format!("later{n}.txt"), "Forgotten by the older catalog.");
+    }
+    bench.index();
+    bench.library.close();
+    let dir = bench.dir;
+    drop(bench.library);
+    for name in ["catalog.sqlite-wal", "catalog.sqlite-shm"] {
+        let _ = std::fs::remove_file(dir.path().join(name));
+    }
+    std::fs::rename(&copy, dir.path().join("catalog.sqlite")).unwrap();
+
+    let bench = Bench {
+        library: open(dir.path(), "third"),
+        dir,
+    };
+    assert_eq!(bench.library.boot(), 3, "numbers are never used twice");
+    assert_eq!(bench.library.report().repairs.len(), 2);
+    let catalog = &bench.library.report().proofs[2];
+    assert_eq!(
+        (catalog.store, catalog.state),
+        ("catalog", ProofState::Missing)
+    );
+    bench.put("new.txt", "A mizzenmast.");
+    bench.index();
+    assert_eq!(bench.find("mizzenmast"), ["new.txt"]);
+    assert_eq!(bench.find("harbour"), ["sea.txt"]);
+    assert!(bench.find("forgotten").is_empty());
+}
+
 fn harm(path: &Path, how: &str) {
     match how {
         "delete" => std::fs::remove_file(path).unwrap(),
@@ -369,6 +479,11 @@ fn harm(path: &Path, how: &str) {
         "truncate" => {
             let file = std::fs::File::options().write(true).open(path).unwrap();
             file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }
+        "overwrite" => {
+            let file = std::fs::File::options().write(true).open(path).unwrap();
+            let length = file.metadata().unwrap().len() as usize;
+            std::os::unix::fs::FileExt::write_all_at(&file, &vec![0xA5; length], 0).unwrap();
         }
         _ => {
             let length = std::fs::metadata(path).unwrap().len() as usize;

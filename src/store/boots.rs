@@ -90,6 +90,20 @@ pub struct StoreProof {
     pub sentence: String,
 }
 
+impl StoreProof {
+    fn older_catalog(boot: u64) -> Self {
+        Self {
+            store: "catalog",
+            state: ProofState::Missing,
+            written_by: None,
+            boots_ago: 0,
+            sentence: format!(
+                "Boot {boot} left its mark in boots/, but is not in the catalog: the catalog is an older copy, and what was stored since is not in it."
+            ),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ProofState {
@@ -127,9 +141,10 @@ impl Boots {
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, e))?;
         let token = uuid::Uuid::new_v4().simple().to_string();
         let mut current = Boot::here(release);
+        let taken = latest_file(&folder)?;
         current.number = sql.write({
             let (boot, token) = (current.clone(), token.clone());
-            move |c| ledger::insert(c, &boot, &token)
+            move |c| ledger::insert(c, &boot, &token, taken)
         })?;
         super::crash::point("boot.numbered");
         let sentinel = Sentinel {
@@ -279,7 +294,10 @@ fn verify_before(
             Some(_) => same(read_file(folder, one.boot.number)?.as_ref() == Some(&one.sentinel)),
             None => Ok(Found::NotExpected),
         }),
-        prove("catalog", before, &earlier, |_| Ok(Found::Same)),
+        match unknown_boot(folder, before, &earlier)? {
+            Some(boot) => StoreProof::older_catalog(boot),
+            None => prove("catalog", before, &earlier, |_| Ok(Found::Same)),
+        },
         prove("facts", before, &earlier, |one| {
             let key = one.sentinel.number.to_be_bytes();
             match kv.get(&IN_KV, &key)? {
@@ -314,6 +332,31 @@ enum Found {
 
 fn same(equal: bool) -> Result<Found> {
     Ok(if equal { Found::Same } else { Found::Lost })
+}
+
+/// The latest boot that left a file but is not in the ledger: the catalog is an older copy.
+fn unknown_boot(folder: &Path, before: u64, earlier: &[Earlier]) -> Result<Option<u64>> {
+    let known: Vec<u64> = earlier.iter().map(|one| one.boot.number).collect();
+    let numbers = file_numbers(folder)?;
+    let recent = numbers.filter(|&n| n < before && n + u64::from(CHECKED) >= before);
+    Ok(recent.filter(|number| !known.contains(number)).max())
+}
+
+/// Highest number of a boot that left a file; 0 if none did.
+pub(super) fn latest_file(folder: &Path) -> Result<u64> {
+    Ok(file_numbers(folder)?.max().unwrap_or(0))
+}
+
+fn file_numbers(folder: &Path) -> Result<impl Iterator<Item = u64>> {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => Some(entries),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => return Err(Error::io("reading", folder, error)),
+    };
+    Ok(entries.into_iter().flatten().flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        name.strip_suffix(".json")?.parse().ok()
+    }))
 }
 
 /// Asks one store for each earlier sentinel, oldest first; the first loss ends it.

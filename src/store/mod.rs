@@ -125,6 +125,8 @@ pub struct Report {
     pub schema: sql::Found,
     /// One sentence each; empty when there was nothing to do.
     pub repairs: Vec<String>,
+    /// What earlier boots left, read back by this start.
+    pub proofs: Vec<boots::StoreProof>,
 }
 
 impl Store {
@@ -145,6 +147,7 @@ impl Store {
         let grace = options.staging_grace;
         let swept = blobs.sweep_staging(grace)?;
         let catalog = root.join("catalog.sqlite");
+        refuse_lost_catalog(root, &catalog)?;
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
         sql.write(sql::ledger::create_table)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
@@ -178,7 +181,13 @@ impl Store {
             wake,
             follower: Arc::new(follower),
         };
-        Ok((store, Report { schema, repairs }))
+        let proofs = store.verify()?;
+        let report = Report {
+            schema,
+            repairs,
+            proofs,
+        };
+        Ok((store, report))
     }
 
     /// Opens what is there to look at it: no boot, no migration, no repair, no sweeping.
@@ -220,6 +229,7 @@ impl Store {
         let report = Report {
             schema,
             repairs: repairs.into_iter().collect(),
+            proofs: Vec::new(),
         };
         Ok((store, report))
     }
@@ -254,6 +264,21 @@ impl Store {
         }
         self.detach();
     }
+}
+
+/// A catalog that is gone must not be taken for one that never was: an empty one would name none
+/// of the blobs, and they would be collected.
+fn refuse_lost_catalog(root: &Path, catalog: &Path) -> Result<()> {
+    let is_there = std::fs::metadata(catalog).is_ok_and(|found| found.len() > 0);
+    let booted = boots::latest_file(&root.join("boots"))?;
+    if is_there || booted == 0 {
+        return Ok(());
+    }
+    Err(Error::incompatible(format!(
+        "{} is missing or empty, though {booted} starts have left their mark in this directory; \
+         restore it from a backup (backups/ holds the copies made before upgrades). Nothing was changed.",
+        catalog.display()
+    )))
 }
 
 /// The thread that follows the other processes: their commits, their index, and our heartbeat.
@@ -361,6 +386,27 @@ pub(crate) fn sync_parent(path: &Path) -> Result<()> {
     std::fs::File::open(parent)
         .and_then(|directory| directory.sync_all())
         .map_err(|e| Error::io("syncing", parent, e))
+}
+
+/// The latest bad file or folder is evidence; the ones before it only fill the disk.
+pub(crate) fn forget_older(kept: &Path, prefix: &str) {
+    let Some(Ok(entries)) = kept.parent().map(std::fs::read_dir) else {
+        return;
+    };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if !name.starts_with(prefix) || path == kept {
+            continue;
+        }
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, path = %path.display(), "what was set aside before could not be removed");
+        }
+    }
 }
 
 /// Writes a small file so that it is there whole or not at all, and stays.

@@ -11,7 +11,7 @@ use super::{Index, Payload, Shared, open_lock, payload_of};
 use crate::error::{Error, Kind, Result};
 use crate::store::boots::Sentinel;
 use crate::store::sync::lock;
-use crate::store::{crash, now_ms, sync_parent};
+use crate::store::{crash, forget_older, now_ms, sync_parent};
 
 /// Share of deleted documents at which a segment is merged to reclaim their space.
 const DELETED_BEFORE_MERGE: f32 = 0.2;
@@ -180,6 +180,7 @@ fn ensure(shared: &Shared) -> Result<tantivy::Index> {
 }
 
 fn create(shared: &Shared) -> Result<tantivy::Index> {
+    make_room(shared)?;
     std::fs::create_dir_all(&shared.folder)
         .map_err(|e| Error::io("creating", &shared.folder, e))?;
     sync_parent(&shared.folder)?;
@@ -229,20 +230,23 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
     Ok(())
 }
 
-/// The latest bad index is evidence; the ones before it only fill the disk.
-fn forget_older(kept: &Path, prefix: &str) {
-    let Some(Ok(entries)) = kept.parent().map(std::fs::read_dir) else {
-        return;
+/// A file where the folder of all indexes should be is moved out of the way.
+fn make_room(shared: &Shared) -> Result<()> {
+    let Some(folders) = shared.folder.parent() else {
+        return Ok(());
     };
-    for entry in entries.flatten() {
-        let older = entry.file_name().to_string_lossy().starts_with(prefix);
-        if older
-            && entry.path() != kept
-            && let Err(error) = std::fs::remove_dir_all(entry.path())
-        {
-            tracing::warn!(%error, folder = %entry.path().display(), "an old bad index could not be removed");
-        }
+    if folders.is_dir() || !folders.exists() {
+        return Ok(());
     }
+    let aside = folders.with_file_name(format!("index.bad-{}", now_ms()));
+    std::fs::rename(folders, &aside).map_err(|e| Error::io("renaming", folders, e))?;
+    tracing::warn!(aside = %aside.display(), "a file named index was set aside");
+    let sentence = format!(
+        "index was not a folder; it was set aside as {}.",
+        aside.display()
+    );
+    lock(&shared.repairs).push(sentence);
+    Ok(())
 }
 
 fn is_empty(folder: &Path) -> bool {

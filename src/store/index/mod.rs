@@ -12,15 +12,17 @@
 mod lease;
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tantivy::collector::Count;
-use tantivy::directory::error::{OpenDirectoryError, OpenReadError};
+use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError};
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, SchemaBuilder};
 use tantivy::tokenizer::TokenizerManager;
@@ -108,8 +110,11 @@ impl Index {
     pub fn open(root: &Path, spec: Spec, memory: usize) -> Result<Self> {
         let index = Self::attach(root, spec, memory)?;
         if index.refresh().is_err() || !index.is_open() {
-            lease::create_or_repair(&index.shared)?;
-            index.refresh()?;
+            let made = lease::create_or_repair(&index.shared).and_then(|()| index.refresh());
+            if let Err(error) = made {
+                // An index can be rebuilt, so its want must not keep a release from starting.
+                tracing::error!(%error, cause = ?std::error::Error::source(&error), "there is no search index yet");
+            }
         }
         Ok(index)
     }
@@ -227,12 +232,19 @@ impl Index {
     /// Reads every file of the index and compares it with its checksum; marks and names the bad
     /// ones. Takes as long as reading the folder does.
     pub fn validate(&self) -> Result<Vec<PathBuf>> {
-        let index = match &*lock(&self.shared.opened) {
-            Some(opened) => opened.index.clone(),
-            None => return Ok(Vec::new()),
-        };
-        let bad: Vec<PathBuf> = index.validate_checksum()?.into_iter().collect();
-        if !bad.is_empty() && self.shared.signature().is_some() {
+        if self.shared.signature().is_none() {
+            return Ok(Vec::new());
+        }
+        // A merge may remove files while they are read; real damage is there again.
+        let mut bad = self.shared.bad_files()?;
+        for _ in 0..2 {
+            if bad.is_empty() {
+                return Ok(bad);
+            }
+            std::thread::sleep(Duration::from_millis(200));
+            bad = self.shared.bad_files()?;
+        }
+        if !bad.is_empty() {
             self.shared.mark_damaged(&Error::damaged(
                 "A file of the index does not match its checksum.",
             ));
@@ -282,6 +294,19 @@ impl Shared {
         outcome.unwrap_or_else(|_| Err(Error::damaged("The index cannot be opened.")))
     }
 
+    /// Files that do not match their checksums; the folder itself if that cannot even be asked.
+    /// Opened afresh, because an index only knows the files that were there when it was opened.
+    fn bad_files(&self) -> Result<Vec<PathBuf>> {
+        let asked = catch_unwind(AssertUnwindSafe(|| {
+            Ok(self.open_index()?.validate_checksum()?)
+        }));
+        match asked.unwrap_or_else(|_| Err(Error::damaged("The index cannot be read."))) {
+            Ok(bad) => Ok(bad.into_iter().collect()),
+            Err(error) if error.kind() == Kind::Damaged => Ok(vec![self.folder.clone()]),
+            Err(error) => Err(error),
+        }
+    }
+
     fn mark_damaged(&self, error: &Error) {
         tracing::warn!(reason = %error, "search index damaged; it will be rebuilt");
         if let Err(failed) = std::fs::write(&self.mark_path, error.sentence()) {
@@ -323,50 +348,42 @@ fn open_lock(path: &Path) -> Result<File> {
 
 impl From<TantivyError> for Error {
     fn from(error: TantivyError) -> Self {
-        let (kind, sentence) = match &error {
-            TantivyError::DataCorruption(_)
-            | TantivyError::IncompatibleIndex(_)
-            | TantivyError::SchemaError(_)
-            | TantivyError::OpenReadError(
-                OpenReadError::FileDoesNotExist(_) | OpenReadError::IncompatibleIndex(_),
-            )
-            | TantivyError::OpenDirectoryError(OpenDirectoryError::DoesNotExist(_)) => {
-                (Kind::Damaged, "The search index is damaged.")
-            }
-            TantivyError::LockFailure(..) => (
-                Kind::Unavailable,
-                "Another process is writing to the search index.",
-            ),
-            other if mentions_full_disk(other) => (
+        let (kind, sentence) = match kind_of(&error) {
+            Kind::Damaged => (Kind::Damaged, "The search index is damaged."),
+            Kind::NoSpace => (
                 Kind::NoSpace,
                 "The disk is full; the search index was not written.",
             ),
-            TantivyError::IoError(io)
-                if matches!(
-                    io.kind(),
-                    std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-                ) =>
-            {
-                (Kind::Damaged, "The search index is damaged.")
-            }
+            Kind::Unavailable => (
+                Kind::Unavailable,
+                "Another process is writing to the search index.",
+            ),
             _ => (Kind::Internal, "The search index failed."),
         };
         Error::new(kind, sentence).because(error)
     }
 }
 
-fn mentions_full_disk(error: &TantivyError) -> bool {
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(current) = cause {
-        if let Some(io) = current.downcast_ref::<std::io::Error>()
-            && matches!(
-                io.kind(),
-                std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-            )
-        {
-            return true;
-        }
-        cause = current.source();
+/// What the kernel refused is the machine's fault; whatever else went wrong with a file of the
+/// index is in its bytes.
+fn kind_of(error: &TantivyError) -> Kind {
+    let io = match error {
+        TantivyError::LockFailure(..) => return Kind::Unavailable,
+        TantivyError::IoError(io)
+        | TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. })
+        | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: io, .. })
+        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: io, .. }) => io,
+        TantivyError::DataCorruption(_)
+        | TantivyError::IncompatibleIndex(_)
+        | TantivyError::SchemaError(_)
+        | TantivyError::FieldNotFound(_)
+        | TantivyError::OpenReadError(_)
+        | TantivyError::OpenDirectoryError(_) => return Kind::Damaged,
+        _ => return Kind::Internal,
+    };
+    match (io.kind(), io.raw_os_error()) {
+        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Kind::NoSpace,
+        (ErrorKind::NotFound, _) | (_, None) => Kind::Damaged,
+        (_, Some(_)) => Kind::Internal,
     }
-    matches!(error, TantivyError::IoError(io) if io.kind() == std::io::ErrorKind::StorageFull)
 }

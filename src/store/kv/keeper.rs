@@ -12,7 +12,7 @@
 //! The keeper's thread is the only one that opens the file, because opening waits without limit
 //! while another process is frozen inside a write.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use redb::{Builder, ConcurrencyMode, Database};
 use super::table::storage;
 use crate::error::{Error, Kind, Result};
 use crate::store::sync::lock;
-use crate::store::{crash, now_ms, sync_parent};
+use crate::store::{crash, forget_older, now_ms, sync_parent};
 
 /// How often the keeper looks for the mark and for a file that was replaced.
 const TICK: Duration = Duration::from_millis(100);
@@ -196,10 +196,10 @@ impl Keeper {
         })?;
         // Checked again under the lock: the file cannot change its identity from here on.
         let inode = match std::fs::metadata(&self.path) {
-            Ok(found) if found.len() > 0 && !self.mark_path.exists() => found.ino(),
-            Ok(found) if found.len() == 0 => {
+            Ok(found) if is_plausible(&found) && !self.mark_path.exists() => found.ino(),
+            Ok(found) if !is_plausible(&found) => {
                 drop(shared);
-                self.set_aside_if_alone(&Error::damaged("facts.redb is empty."))?;
+                self.set_aside_if_alone(&Error::damaged("facts.redb is empty or no file."))?;
                 return Err(Error::unavailable("The facts store is being rebuilt."));
             }
             _ => return Err(Error::unavailable("The facts store is being rebuilt.")),
@@ -224,7 +224,7 @@ impl Keeper {
     /// Still the file that was opened, unmarked, and with its header.
     fn is_sound(&self, held: &Held) -> bool {
         let same = std::fs::metadata(&self.path)
-            .is_ok_and(|found| found.ino() == held.inode && found.len() > 0);
+            .is_ok_and(|found| found.ino() == held.inode && is_plausible(&found));
         same && !self.mark_path.exists()
     }
 
@@ -260,7 +260,7 @@ impl Keeper {
         self.exclusively(|| {
             let still_bad = match std::fs::metadata(&self.path) {
                 Ok(found) => {
-                    found.len() == 0
+                    !is_plausible(&found)
                         || open_database(&self.path, self.cache)
                             .is_err_and(|e| e.kind() == Kind::Damaged)
                 }
@@ -299,6 +299,7 @@ impl Keeper {
             .with_file_name(format!("facts.redb.bad-{}", now_ms()));
         std::fs::rename(&self.path, &aside).map_err(|e| Error::io("renaming", &self.path, e))?;
         sync_parent(&self.path)?;
+        forget_older(&aside, "facts.redb.bad-");
         let name = aside
             .file_name()
             .unwrap_or_default()
@@ -357,6 +358,10 @@ impl Keeper {
             let _ = self.changed.wait_timeout(state, at_most);
         }
     }
+}
+
+fn is_plausible(found: &Metadata) -> bool {
+    found.is_file() && found.len() > 0
 }
 
 fn builder(cache: usize) -> Builder {

@@ -43,11 +43,26 @@ pub fn names_blob(c: &Connection, digest: &Digest) -> Result<bool> {
         .query_row([digest.as_bytes()], |row| row.get(0))?)
 }
 
-pub(in crate::store) fn insert(c: &Connection, boot: &Boot, token: &str) -> Result<u64> {
+/// Answers the number given: one never used, in the ledger or (should the ledger be an older
+/// copy) up to `taken`.
+pub(in crate::store) fn insert(
+    c: &Connection,
+    boot: &Boot,
+    token: &str,
+    taken: u64,
+) -> Result<u64> {
+    let number = (latest(c)? < taken).then_some(taken + 1);
     c.execute(
-        "INSERT INTO kit_boot (token, release, host, pid, started_ms, last_seen_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?5)",
-        (token, &boot.release, &boot.host, boot.pid, boot.started_ms),
+        "INSERT INTO kit_boot (number, token, release, host, pid, started_ms, last_seen_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+        (
+            number,
+            token,
+            &boot.release,
+            &boot.host,
+            boot.pid,
+            boot.started_ms,
+        ),
     )?;
     Ok(c.last_insert_rowid() as u64)
 }
