@@ -176,6 +176,25 @@ fn stems_find_each_other_and_exact_words_come_first() {
 }
 
 #[test]
+fn the_word_in_a_text_beats_its_stem_in_a_name() {
+    let filler = "an account of what was built there and who paid for it ".repeat(20);
+    let mut files = vec![
+        file("universe.txt", "universe universal universe universal"),
+        file("universal/universes.txt", "the universe"),
+        file("university.txt", "nothing else"),
+    ];
+    // The word is common in texts, and its stem rare in names.
+    for n in 0..200 {
+        let word = if n % 8 == 0 { "university" } else { "town" };
+        files.push(file(&format!("{n}.txt"), &format!("{filler} {word}")));
+    }
+    let ids = Shelf::with_batches(&files, 50).ids("university");
+    assert_eq!(ids.len(), 28);
+    assert_eq!(ids[0], 3);
+    assert_eq!(ids[26..], [1, 2]);
+}
+
+#[test]
 fn phrases_prefixes_exclusions_and_alternatives() {
     let shelf = Shelf::of(&[
         ("a.txt", "quiet water in the harbour"),
