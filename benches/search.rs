@@ -226,7 +226,7 @@ fn answer(
 ) -> (Duration, Duration) {
     let start = Instant::now();
     let parsed = search::parse(query, NOW);
-    let found = search::execute(searcher, fields, &parsed, None, 0, 20).expect("an answer");
+    let found = search::execute(searcher, fields, &parsed, None, None, 20).expect("an answer");
     let finding = start.elapsed();
     let mut snippets = Snippets::new(searcher, fields, &parsed);
     for (id, _, address) in &found.hits {

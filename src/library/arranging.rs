@@ -60,6 +60,7 @@ impl Library {
             if from == to {
                 return Ok(0);
             }
+            park(c, &from)?;
             for entry in &entries {
                 let relative = &entry.path.as_str()[from.as_str().len() + 1..];
                 move_file(c, entry, &to.join(relative)?, &change)?;
@@ -177,16 +178,30 @@ fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
     Ok(entry)
 }
 
+/// The live files with [`bounds`] as parameters.
+const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
+
+/// '0' is the character after '/', so this range is every path that starts with "folder/".
+fn bounds(folder: &FolderPath) -> (String, String) {
+    (format!("{folder}/"), format!("{folder}0"))
+}
+
 fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
     let sql = format!(
-        "SELECT {} FROM {} WHERE file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2
-         ORDER BY file.path",
+        "SELECT {} FROM {} WHERE {BELOW} ORDER BY file.path",
         catalog::ENTRY,
         catalog::FROM
     );
-    // '0' is the character after '/', so this range is every path that starts with "folder/".
-    let (first, last) = (format!("{folder}/"), format!("{folder}0"));
-    catalog::entries(c, &sql, (first, last))
+    catalog::entries(c, &sql, bounds(folder))
+}
+
+/// Frees the paths of all files below `folder`, so that files which move together may take each
+/// other's. Invariant: no [`FilePath`] has a control character, so no file is in the way here,
+/// and the transaction gives each file a path again.
+fn park(c: &Connection, folder: &FolderPath) -> Result<()> {
+    let sql = format!("UPDATE file SET path = char(1) || id WHERE {BELOW}");
+    c.prepare_cached(&sql)?.execute(bounds(folder))?;
+    Ok(())
 }
 
 fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> Result<()> {

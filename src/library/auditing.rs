@@ -1,6 +1,6 @@
 //! What `wharfside check` asks of the library: its own view, read whole, for comparison.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::catalog;
 use super::entry::FileId;
@@ -44,7 +44,10 @@ impl Library {
     /// What is wrong with the catalog in itself, a sentence each.
     pub fn catalog_problems(&self) -> Result<Vec<String>> {
         self.store.sql.read(|c| {
-            let mut problems = texts(c, "SELECT * FROM pragma_quick_check WHERE quick_check <> 'ok'")?;
+            let mut problems = texts(
+                c,
+                "SELECT * FROM pragma_quick_check WHERE quick_check <> 'ok'",
+            )?;
             problems.extend(texts(
                 c,
                 "SELECT 'file ' || id || ' has no row in the outbox.' FROM file
@@ -56,16 +59,7 @@ impl Library {
                  WHERE NOT EXISTS (SELECT 1 FROM version
                      WHERE file_id = file.id AND number = file.version AND sha256 = file.sha256)",
             )?);
-            problems.extend(texts(
-                c,
-                "WITH counted AS (
-                     SELECT folder.path, folder.files, folder.bytes,
-                            (SELECT count(*) FROM file WHERE trashed_ms IS NULL
-                                AND (folder.path = '' OR file.path BETWEEN folder.path || '/' AND folder.path || '0')) AS found
-                     FROM folder WHERE parent IS NULL OR parent = '')
-                 SELECT 'folder \"' || path || '\" counts ' || files || ' files, but has ' || found || '.'
-                 FROM counted WHERE files <> found",
-            )?);
+            problems.extend(folder_problems(c)?);
             Ok(problems)
         })
     }
@@ -150,6 +144,61 @@ impl Library {
         }
         Ok(without)
     }
+}
+
+/// What a folder counts at any depth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counts {
+    files: i64,
+    bytes: i64,
+}
+
+/// Folders that count something else than what lies in them, in order of their paths.
+fn folder_problems(c: &rusqlite::Connection) -> Result<Vec<String>> {
+    let found = found_below_folders(c)?;
+    let mut counted: HashMap<String, Counts> = HashMap::new();
+    let mut statement = c.prepare("SELECT path, files, bytes FROM folder")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (files, bytes) = (row.get(1)?, row.get(2)?);
+        counted.insert(row.get(0)?, Counts { files, bytes });
+    }
+    let folders: BTreeSet<&String> = found.keys().chain(counted.keys()).collect();
+    let of = |all: &HashMap<String, Counts>, path| all.get(path).copied().unwrap_or_default();
+    Ok(folders
+        .into_iter()
+        .map(|path| (path, of(&counted, path), of(&found, path)))
+        .filter(|(_, said, real)| said != real)
+        .map(|(path, said, real)| {
+            format!(
+                "folder {path:?} counts {} files of {} bytes, but has {} of {} bytes.",
+                said.files, said.bytes, real.files, real.bytes
+            )
+        })
+        .collect())
+}
+
+/// Every folder that a live file's path names, with what lies below it. The paths alone are
+/// asked, because everything else is derived from them.
+fn found_below_folders(c: &rusqlite::Connection) -> Result<HashMap<String, Counts>> {
+    let mut found: HashMap<String, Counts> = HashMap::new();
+    let mut statement = c.prepare("SELECT path, size FROM file WHERE trashed_ms IS NULL")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let (path, bytes): (String, i64) = (row.get(0)?, row.get(1)?);
+        let mut above = path.as_str();
+        while !above.is_empty() {
+            above = above.rsplit_once('/').map_or("", |(folder, _)| folder);
+            if !found.contains_key(above) {
+                found.insert(above.to_owned(), Counts::default());
+            }
+            if let Some(counts) = found.get_mut(above) {
+                counts.files += 1;
+                counts.bytes += bytes;
+            }
+        }
+    }
+    Ok(found)
 }
 
 fn texts(c: &rusqlite::Connection, sql: &str) -> Result<Vec<String>> {

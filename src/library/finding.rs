@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::catalog;
 use super::entry::{Entry, FileId};
-use super::search::{self, Fields, Hit, MAX_REACH, Request, Results, Snippets, Source};
+use super::search::{self, Fields, Hit, Place, Request, Results, Snippets, Source};
 use super::{Library, MAX_PAGE};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::store::index::Spec;
 use crate::store::index::tantivy::schema::Schema;
 use crate::store::index::tantivy::tokenizer::TokenizerManager;
@@ -41,11 +41,11 @@ impl Library {
     pub fn search(&self, request: &Request) -> Result<Results> {
         let started = Instant::now();
         let parsed = search::parse(&request.query, now_ms());
-        let offset = offset_of(request.cursor.as_deref())?;
+        let after: Option<Place> = request.cursor.as_deref().map(str::parse).transpose()?;
         let limit = request.limit.clamp(1, MAX_PAGE);
         let outcome = self.store.index.read(|searcher| {
             let folder = request.folder.as_ref();
-            let proposed = search::execute(searcher, &self.fields, &parsed, folder, offset, limit)?;
+            let proposed = search::execute(searcher, &self.fields, &parsed, folder, after, limit)?;
             let mut snippets = Snippets::new(searcher, &self.fields, &parsed);
             let visible = self.visible(&proposed.hits)?;
             let mut hits = Vec::with_capacity(visible.len());
@@ -60,15 +60,12 @@ impl Library {
             Ok((proposed, hits))
         });
         let (proposed, hits) = outcome?;
-        let reached = offset + proposed.hits.len();
-        let more =
-            (reached as u64) < proposed.total && reached < MAX_REACH && !proposed.hits.is_empty();
         Ok(Results {
             total: proposed.total,
             hits,
             read_as: parsed.read_as,
             notes: parsed.notes.into_iter().chain(proposed.notes).collect(),
-            next: more.then(|| reached.to_string()),
+            next: proposed.next.map(|last| last.to_string()),
             milliseconds: started.elapsed().as_secs_f64() * 1000.0,
         })
     }
@@ -120,11 +117,4 @@ impl Library {
         let load = |number| Ok(self.passage(&entry.sha256, number).unwrap_or_default());
         snippets.of(address, &passages, SNIPPETS, load)
     }
-}
-
-fn offset_of(cursor: Option<&str>) -> Result<usize> {
-    let Some(cursor) = cursor else { return Ok(0) };
-    cursor.parse().map_err(|_| {
-        Error::invalid("The cursor is not one that this server gave; begin again without a cursor.")
-    })
 }

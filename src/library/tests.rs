@@ -206,6 +206,61 @@ fn folders_follow_their_files() {
 }
 
 #[test]
+fn a_folder_moves_onto_the_place_of_its_own_files() {
+    let bench = Bench::new();
+    let deep = bench.put("n/n/z", "deep");
+    let flat = bench.put("n/z", "flat");
+    bench.put("beside/n/z", "another");
+    let path = |id| String::from(bench.library.entry(id).unwrap().path);
+    let rename = |from: &str, to: &str| {
+        let (from, to) = (FolderPath::parse(from), FolderPath::parse(to));
+        bench
+            .library
+            .rename_folder(&from.unwrap(), &to.unwrap(), "test")
+    };
+    assert_eq!(rename("n", "").unwrap(), 2);
+    assert_eq!((path(deep.id), path(flat.id)), ("n/z".into(), "z".into()));
+    assert_eq!(bench.library.catalog_problems().unwrap(), [""; 0]);
+
+    let error = rename("beside", "").unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.sentence().contains("\"n/z\""), "{}", error.sentence());
+    assert_eq!(
+        bench.folder("beside/n").files[0].path.as_str(),
+        "beside/n/z"
+    );
+    assert_eq!((path(deep.id), path(flat.id)), ("n/z".into(), "z".into()));
+    assert_eq!(bench.library.catalog_problems().unwrap(), [""; 0]);
+}
+
+#[test]
+fn every_folder_is_audited_by_files_and_bytes() {
+    let bench = Bench::new();
+    for path in ["a/x", "a0", "a!", "a/b/c/x", "a/b/y", "é/x"] {
+        bench.put(path, "four");
+    }
+    let trashed = bench.put("gone/x", "four");
+    bench.library.trash(trashed.id, "test").unwrap();
+    let problems = || bench.library.catalog_problems().unwrap();
+    assert_eq!(problems(), [""; 0]);
+    let write = |sql: &'static str| {
+        let outcome = bench.library.store.sql.write(|c| Ok(c.execute(sql, [])?));
+        assert_eq!(outcome.unwrap(), 1, "{sql}");
+    };
+    write("UPDATE folder SET bytes = 5 WHERE path = 'a/b/c'");
+    write("INSERT INTO folder (path, parent, files, bytes) VALUES ('gone', '', 1, 4)");
+    write("DELETE FROM folder WHERE path = 'é'");
+    assert_eq!(
+        problems(),
+        [
+            "folder \"a/b/c\" counts 1 files of 5 bytes, but has 1 of 4 bytes.",
+            "folder \"gone\" counts 1 files of 4 bytes, but has 0 of 0 bytes.",
+            "folder \"é\" counts 0 files of 0 bytes, but has 1 of 4 bytes.",
+        ]
+    );
+}
+
+#[test]
 fn the_trash_frees_the_path_and_purging_ends_the_content() {
     let bench = Bench::new();
     let old = bench.put("a.txt", "the old content");
@@ -221,6 +276,62 @@ fn the_trash_frees_the_path_and_purging_ends_the_content() {
     assert_eq!((removed, bytes), (1, old.size));
     assert!(!bench.library.store.blobs.contains(&old.sha256).unwrap());
     assert!(bench.library.store.blobs.contains(&new.sha256).unwrap());
+}
+
+#[test]
+fn only_what_has_been_in_the_trash_for_long_is_purged() {
+    let bench = Bench::new();
+    let (old, young, live) = (
+        bench.put("old", "1"),
+        bench.put("young", "2"),
+        bench.put("live", "3"),
+    );
+    let day = Duration::from_secs(24 * 60 * 60);
+    for file in [&old, &young] {
+        bench.library.trash(file.id, "test").unwrap();
+    }
+    let purge = || bench.library.purge_older_than(30 * day, "test").unwrap();
+    assert_eq!(purge(), 0);
+    let (id, back) = (old.id, 31 * day.as_millis() as i64);
+    let sql = "UPDATE file SET trashed_ms = trashed_ms - ?2 WHERE id = ?1";
+    let moved = bench
+        .library
+        .store()
+        .sql
+        .write(move |c| Ok(c.execute(sql, (id, back))?));
+    assert_eq!(moved.unwrap(), 1);
+    assert_eq!(purge(), 1);
+    assert_eq!(
+        bench.library.entry(old.id).unwrap_err().kind(),
+        Kind::NotFound
+    );
+    assert!(bench.library.entry(young.id).unwrap().trashed_ms.is_some());
+    assert!(bench.library.content(live.id, None).is_ok());
+    assert_eq!(bench.library.collect(Duration::ZERO).unwrap(), (1, 1));
+    assert_eq!(purge(), 0);
+}
+
+#[test]
+fn a_trash_of_more_than_one_batch_is_purged_whole() {
+    let bench = Bench::new();
+    let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 450)
+               INSERT INTO file (path, folder, name, version, sha256, size, media_type,
+                                 created_ms, modified_ms, trashed_ms)
+               SELECT 'f' || n, '', 'f' || n, 1, zeroblob(32), 0, 'text/plain', 1, 1, 1 FROM n";
+    let outbox = "INSERT INTO outbox (file_id) SELECT id FROM file";
+    let filled = bench.library.store().sql.write(move |c| {
+        c.execute(sql, [])?;
+        Ok(c.execute(outbox, [])?)
+    });
+    assert_eq!(filled.unwrap(), 450);
+    assert_eq!(
+        bench
+            .library
+            .purge_older_than(Duration::ZERO, "test")
+            .unwrap(),
+        450
+    );
+    assert!(bench.library.trashed(None, 1).unwrap().items.is_empty());
 }
 
 #[test]

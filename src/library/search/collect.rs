@@ -1,56 +1,32 @@
 //! Collecting matches: the best few of them, all counted, ties in a fixed order.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use tantivy::collector::{Collector, SegmentCollector};
 use tantivy::columnar::Column;
 use tantivy::{DocAddress, DocId, Score, SegmentOrdinal, SegmentReader};
 
-use crate::library::{FileId, Millis};
-
 use super::fields::{ID, MODIFIED};
+use super::place::Place;
 
-/// A match. It is greater than another if it is the better one: by score, then the newer, then
-/// the one with the lower id, so that equal searches give equal pages.
-#[derive(Clone, Copy, Debug)]
+/// A match; it is greater than another if its place is the better one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Match {
-    pub score: Score,
-    pub modified: Millis,
-    pub id: FileId,
+    pub place: Place,
     pub address: DocAddress,
 }
 
-impl Ord for Match {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.score
-            .total_cmp(&other.score)
-            .then(self.modified.cmp(&other.modified))
-            .then(other.id.cmp(&self.id))
-    }
-}
-
-impl PartialOrd for Match {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Match {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Match {}
-
-/// Keeps the `wanted` best matches and counts all of them, in one pass and without holding more.
+/// Keeps the `wanted` best matches behind a place, or of all, and counts all of them, in one pass
+/// and without holding more.
 pub struct Best {
     pub wanted: usize,
+    pub after: Option<Place>,
 }
 
 pub struct BestOfSegment {
     wanted: usize,
+    after: Option<Place>,
     segment: SegmentOrdinal,
     /// Absent in a segment that holds no files.
     columns: Option<(Column<i64>, Column<i64>)>,
@@ -71,6 +47,7 @@ impl Collector for Best {
         let columns = reader.fast_fields();
         Ok(BestOfSegment {
             wanted: self.wanted,
+            after: self.after,
             segment,
             columns: columns.column_opt(ID)?.zip(columns.column_opt(MODIFIED)?),
             total: 0,
@@ -101,12 +78,15 @@ impl SegmentCollector for BestOfSegment {
     fn collect(&mut self, doc: DocId, score: Score) {
         self.total += 1;
         // Columns are read only for what can still be among the best.
+        if self.after.is_some_and(|after| score > after.score) {
+            return;
+        }
         let full = self.best.len() >= self.wanted;
         if full
             && self
                 .best
                 .peek()
-                .is_none_or(|Reverse(worst)| score < worst.score)
+                .is_none_or(|Reverse(worst)| score < worst.place.score)
         {
             return;
         }
@@ -114,10 +94,16 @@ impl SegmentCollector for BestOfSegment {
             return;
         };
         let Some(id) = ids.first(doc) else { return };
-        let candidate = Match {
+        let place = Place {
             score,
             modified: times.first(doc).unwrap_or_default(),
             id,
+        };
+        if self.after.is_some_and(|after| !place.is_behind(&after)) {
+            return;
+        }
+        let candidate = Match {
+            place,
             address: DocAddress::new(self.segment, doc),
         };
         if full {

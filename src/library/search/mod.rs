@@ -6,6 +6,7 @@ mod fields;
 mod mark;
 mod needle;
 mod passage;
+mod place;
 mod query;
 mod rank;
 mod snippet;
@@ -25,6 +26,7 @@ use crate::error::{Error, Result};
 pub use fields::{Fields, ID, Source};
 pub use mark::highlight;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
+pub use place::Place;
 pub use query::{MAX_QUERY_BYTES, Parsed, parse};
 pub use snippet::Snippets;
 
@@ -46,6 +48,7 @@ pub struct Results {
     pub read_as: String,
     /// What could not be understood and was taken as plain words, one sentence each.
     pub notes: Vec<String>,
+    /// Pass back to get the next page; absent on the last one.
     pub next: Option<String>,
     pub milliseconds: f64,
 }
@@ -59,9 +62,6 @@ pub struct Hit {
     pub snippets: Vec<String>,
 }
 
-/// Farthest into the results that a page may reach; nobody reads on, and a page costs its depth.
-pub const MAX_REACH: usize = 10_000;
-
 /// What the index proposes; whether a file may be seen is for the catalog to decide.
 #[derive(Clone, Debug, Default)]
 pub struct Proposed {
@@ -69,12 +69,14 @@ pub struct Proposed {
     pub total: u64,
     /// Best first.
     pub hits: Vec<(FileId, f32, DocAddress)>,
+    /// Where the page ends, if more matches follow.
+    pub next: Option<Place>,
     /// What could not wholly be considered, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Asks the index, inside `folder` at any depth if given. Ties are broken by time (newer first)
-/// and then by id.
+/// Asks the index for the best `limit` files behind `after`, or of all, inside `folder` at any
+/// depth if given. Ties are broken by time (newer first) and then by id.
 ///
 /// # Errors
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the index cannot be read.
@@ -83,26 +85,34 @@ pub fn execute(
     fields: &Fields,
     parsed: &Parsed,
     folder: Option<&FolderPath>,
-    offset: usize,
+    after: Option<Place>,
     limit: usize,
 ) -> Result<Proposed> {
     let Some(root) = &parsed.root else {
         return Ok(Proposed::default());
     };
     let mut ranker = Ranker::new(searcher, fields);
-    let wanted = offset.saturating_add(limit).min(MAX_REACH);
-    let (total, best) = ranker
-        .query(root, folder)
-        .and_then(|query| searcher.search(&query, &Best { wanted }))
+    let query = ranker.query(root, folder).map_err(unreadable)?;
+    let after = after
+        .map(|last| last.now(searcher, fields, &query))
+        .transpose()
         .map_err(unreadable)?;
+    // One more than asked for tells whether another page follows.
+    let wanted = limit.saturating_add(1);
+    let (total, mut best) = searcher
+        .search(&query, &Best { wanted, after })
+        .map_err(unreadable)?;
+    let more = best.len() > limit;
+    best.truncate(limit);
+    let next = best.last().filter(|_| more).map(|last| last.place);
     let hits = best
         .into_iter()
-        .skip(offset)
-        .map(|found| (found.id, found.score, found.address))
+        .map(|found| (found.place.id, found.place.score, found.address))
         .collect();
     Ok(Proposed {
         total,
         hits,
+        next,
         notes: ranker.notes,
     })
 }

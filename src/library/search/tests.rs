@@ -98,7 +98,7 @@ impl Shelf {
             &self.fields,
             &parse(query, NOW),
             None,
-            0,
+            None,
             100,
         )
         .unwrap()
@@ -121,7 +121,7 @@ impl Shelf {
     /// Snippets of the best hit, and the passages that were read for them.
     fn snippets(&self, query: &str) -> (Vec<String>, Vec<u32>) {
         let parsed = parse(query, NOW);
-        let hit = execute(&self.searcher, &self.fields, &parsed, None, 0, 1)
+        let hit = execute(&self.searcher, &self.fields, &parsed, None, None, 1)
             .unwrap()
             .hits[0];
         let text = &self.texts[&hit.0];
@@ -173,6 +173,25 @@ fn stems_find_each_other_and_exact_words_come_first() {
     assert_eq!(shelf.ids("runs")[0], 1);
     assert_eq!(shelf.set("\"running\""), [2]);
     assert_eq!(shelf.set("\"run along\""), [3]);
+}
+
+#[test]
+fn the_word_in_a_text_beats_its_stem_in_a_name() {
+    let filler = "an account of what was built there and who paid for it ".repeat(20);
+    let mut files = vec![
+        file("universe.txt", "universe universal universe universal"),
+        file("universal/universes.txt", "the universe"),
+        file("university.txt", "nothing else"),
+    ];
+    // The word is common in texts, and its stem rare in names.
+    for n in 0..200 {
+        let word = if n % 8 == 0 { "university" } else { "town" };
+        files.push(file(&format!("{n}.txt"), &format!("{filler} {word}")));
+    }
+    let ids = Shelf::with_batches(&files, 50).ids("university");
+    assert_eq!(ids.len(), 28);
+    assert_eq!(ids[0], 3);
+    assert_eq!(ids[26..], [1, 2]);
 }
 
 #[test]
@@ -294,7 +313,7 @@ fn filters_narrow_without_scoring() {
         &shelf.fields,
         &parse("figures", NOW),
         Some(&folder),
-        0,
+        None,
         9,
     );
     let ids: Vec<i64> = inside.unwrap().hits.iter().map(|hit| hit.0).collect();
@@ -305,7 +324,7 @@ fn filters_narrow_without_scoring() {
         &shelf.fields,
         &parse("figures", NOW),
         Some(&root),
-        0,
+        None,
         9,
     );
     assert_eq!(all.unwrap().total, 3);
@@ -331,30 +350,76 @@ fn a_name_counts_more_than_a_text_and_closeness_adds() {
     assert_eq!(ids.len(), 3);
 }
 
+/// Ids of a page, and where it ends.
+fn page(shelf: &Shelf, after: Option<Place>, limit: usize) -> (Vec<i64>, Option<Place>) {
+    let parsed = parse("words", NOW);
+    let page = execute(&shelf.searcher, &shelf.fields, &parsed, None, after, limit).unwrap();
+    assert_eq!(page.total, 50);
+    (page.hits.iter().map(|hit| hit.0).collect(), page.next)
+}
+
 #[test]
 fn pages_follow_each_other_without_gaps() {
+    // Five different scores, so that pages end within ties and between them.
     let files: Vec<Sample> = (0..50)
-        .map(|n| file(&format!("{n}.txt"), "same words"))
+        .map(|n| file(&format!("{n}.txt"), &"same words ".repeat(n % 5 + 1)))
         .collect();
     let shelf = Shelf::with_batches(&files, 7);
-    let parsed = parse("words", NOW);
-    let mut seen = Vec::new();
-    for offset in (0..60).step_by(9) {
-        let page = execute(&shelf.searcher, &shelf.fields, &parsed, None, offset, 9).unwrap();
-        assert_eq!(page.total, 50);
-        seen.extend(page.hits.iter().map(|hit| hit.0));
+    let (all, nothing) = page(&shelf, None, 50);
+    assert_eq!((all.len(), nothing), (50, None));
+    for limit in [1, 9, 10, 49] {
+        let (mut seen, mut after) = (Vec::new(), None);
+        loop {
+            let (ids, next) = page(&shelf, after, limit);
+            assert!(ids.len() == limit || next.is_none());
+            seen.extend(ids);
+            after = next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, all, "{limit}");
     }
-    assert_eq!(seen.len(), 50);
-    let again = execute(&shelf.searcher, &shelf.fields, &parsed, None, 0, 50).unwrap();
-    assert_eq!(seen, again.hits.iter().map(|hit| hit.0).collect::<Vec<_>>());
-    let none = execute(&shelf.searcher, &shelf.fields, &parsed, None, 0, 0).unwrap();
-    assert_eq!((none.total, none.hits.len()), (50, 0));
-    assert!(
-        execute(&shelf.searcher, &shelf.fields, &parsed, None, usize::MAX, 9)
-            .unwrap()
-            .hits
-            .is_empty()
-    );
+    assert_eq!(page(&shelf, None, 0), (vec![], None));
+}
+
+#[test]
+fn pages_go_on_where_they_were_though_the_matches_change() {
+    let words = |n: usize| "words ".repeat(n + 1) + &"other ".repeat(60 - n);
+    let mut files: Vec<Sample> = (0..50)
+        .map(|n| file(&format!("{n}.txt"), &words(n)))
+        .collect();
+    files.extend((0..100).map(|n| file(&format!("other{n}.txt"), &"other ".repeat(60))));
+    let before = Shelf::with_batches(&files, 7);
+    let (all, _) = page(&before, None, 50);
+    let (first, next) = page(&before, None, 10);
+    assert_eq!(first, all[..10]);
+
+    // The best file is gone, a better one is there, and others move all scores.
+    let mut changed = files.clone();
+    changed[all[0] as usize - 1] = file("gone.txt", "nothing");
+    changed.push(file("better.txt", &"words ".repeat(70)));
+    changed.extend((0..30).map(|n| file(&format!("late{n}.txt"), &"other ".repeat(n))));
+    follows(&Shelf::with_batches(&changed, 11), next, &all[10..]);
+
+    // The file that ended the page is gone: its old place is still about right.
+    let mut without = files.clone();
+    without[first[9] as usize - 1].text = "other ".repeat(60);
+    without[149].text = "words ".repeat(61);
+    follows(&Shelf::with_batches(&without, 7), next, &all[10..]);
+}
+
+/// What follows is all of `rest` and nothing else, in the order of the whole list.
+fn follows(shelf: &Shelf, after: Option<Place>, rest: &[i64]) {
+    let (ids, _) = page(shelf, after, 50);
+    let (whole, _) = page(shelf, None, 50);
+    assert!(whole.ends_with(&ids), "{ids:?} of {whole:?}");
+    let sorted = |ids: &[i64]| {
+        let mut ids = ids.to_vec();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(sorted(&ids), sorted(rest));
 }
 
 #[test]
@@ -386,7 +451,7 @@ fn absurd_queries_are_answered() {
         "\u{301}\u{200F}\0".repeat(500),
     ] {
         let parsed = parse(&query, NOW);
-        execute(&shelf.searcher, &shelf.fields, &parsed, None, 0, 10).unwrap();
+        execute(&shelf.searcher, &shelf.fields, &parsed, None, None, 10).unwrap();
         highlight(&parsed, "quiet water");
     }
     assert_eq!(shelf.set(&format!("{}quiet", "(".repeat(10)),), [1]);
