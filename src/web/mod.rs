@@ -13,6 +13,7 @@ mod download;
 mod file_body;
 mod health;
 pub mod input;
+mod known_facts;
 mod metrics;
 pub mod pages;
 mod patience;
