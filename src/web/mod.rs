@@ -20,6 +20,7 @@ mod patience;
 pub mod problem;
 mod range;
 mod receive;
+mod request_head;
 mod request_id;
 mod security;
 mod server;
