@@ -114,7 +114,7 @@ impl Library {
             entry.modified_ms,
         ));
         Ok(Content {
-            file: self.store.blobs.open_blob(&sha256)?,
+            file: self.open_named(&sha256)?,
             size,
             sha256,
             media_type,
@@ -139,12 +139,25 @@ impl Library {
             ))
         })?;
         Ok(Content {
-            file: self.store.blobs.open_blob(&sha256)?,
+            file: self.open_named(&sha256)?,
             size,
             sha256,
             media_type,
             modified_ms,
             name: path.name().to_owned(),
+        })
+    }
+
+    /// Opens a content that the catalog names: one that is absent is no wrong address of the
+    /// caller's but a loss.
+    fn open_named(&self, digest: &Digest) -> Result<File> {
+        let opened = self.store.blobs.open_blob(digest);
+        opened.map_err(|error| match error.kind() {
+            Kind::NotFound => Error::damaged(format!(
+                "The content {digest} is missing on disk; run `wharfside check --deep`."
+            ))
+            .because(error),
+            _ => error,
         })
     }
 

@@ -24,20 +24,24 @@ use tokio::sync::watch;
 use tower::Service;
 
 use super::patience::PatientStream;
+use super::request_head::Exchanges;
 use super::server::Stage;
 
-/// How long a request's head may take to arrive, and a connection may be idle.
-const HEAD_PATIENCE: Duration = Duration::from_secs(75);
-/// Most bytes of a request's head; what is longer gets a bare 431. Our own limits, which say
-/// what was wrong, are below it.
-const MAX_HEAD_BYTES: usize = 128 << 10;
+/// How long a connection may wait for its next request, from the end of the one before to the
+/// end of the next head. A head of which a part is there has less time: see [`PatientStream`].
+const IDLE_PATIENCE: Duration = Duration::from_secs(75);
+/// Most bytes of a request's head, and most fields in it; what has more gets a bare 431. Our own
+/// limits, which say what was wrong, are below it.
+const MAX_HEAD_BYTES: usize = 256 << 10;
+const MAX_HEAD_FIELDS: usize = 200;
 /// Most bytes that wait in memory for one connection.
-const MAX_BUFFER_BYTES: usize = 256 << 10;
+const MAX_BUFFER_BYTES: usize = 288 << 10;
 /// How long what a client still sends is read and thrown away after the last answer.
 const LINGER: Duration = Duration::from_secs(3);
 
 /// Serves requests until the client goes, or until the process stops and the request in
-/// flight is answered. `stall` is how long the client may take nothing of an answer.
+/// flight is answered. `stall` is how long the client may take nothing of an answer, and how
+/// long it may take over a head that it has begun.
 pub async fn serve(
     stream: TcpStream,
     router: Router,
@@ -48,12 +52,17 @@ pub async fn serve(
     if stream.set_nodelay(true).is_err() {
         return;
     }
-    let service = service_fn(move |request: Request<Incoming>| answer(router.clone(), request));
-    let io = TokioIo::new(PatientStream::new(stream, stall));
+    let exchanges = Exchanges::default();
+    let io = TokioIo::new(PatientStream::new(stream, stall, exchanges.clone()));
+    let service = service_fn(move |request: Request<Incoming>| {
+        exchanges.begin();
+        answer(router.clone(), request, exchanges.clone())
+    });
     let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_PATIENCE)
+        .header_read_timeout(IDLE_PATIENCE)
         .max_header_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEAD_FIELDS)
         .max_buf_size(MAX_BUFFER_BYTES)
         .serve_connection(io, service);
     let mut stopping = false;
@@ -82,7 +91,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + 
 
 /// A connection whose request was answered before its body was read cannot carry another one,
 /// and the answer has to say so: else the client sends its next request into the close.
-fn answer(mut router: Router, request: Request<Incoming>) -> Answer {
+fn answer(mut router: Router, request: Request<Incoming>, exchanges: Exchanges) -> Answer {
     let ended = Arc::new(AtomicBool::new(request.body().is_end_stream()));
     let watched = request.map(|body| {
         let ended = Arc::clone(&ended);
@@ -90,7 +99,9 @@ fn answer(mut router: Router, request: Request<Incoming>) -> Answer {
     });
     Box::pin(async move {
         let mut answer = router.call(watched).await?;
-        if !ended.load(Ordering::Relaxed) {
+        if ended.load(Ordering::Relaxed) {
+            exchanges.end();
+        } else {
             let close = HeaderValue::from_static("close");
             answer.headers_mut().insert(CONNECTION, close);
         }

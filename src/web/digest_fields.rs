@@ -16,11 +16,13 @@ pub fn field(digest: &Digest) -> HeaderValue {
     HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// The digest that a request announces for its body, if it announces one by an algorithm we
-/// know. Bodies arrive without content coding, so both fields speak of the same bytes.
+/// The digest that a request announces for its body, if it announces one. Bodies arrive without
+/// content coding, so both fields speak of the same bytes.
 ///
 /// # Errors
-/// [`Kind::Invalid`](crate::error::Kind::Invalid) if a field is malformed or the two disagree.
+/// [`Kind::Invalid`](crate::error::Kind::Invalid) if a field is malformed, if the two disagree,
+/// or if one names only algorithms that are not verified here: RFC 9530 lets us ignore these,
+/// but whoever sends a digest means it to be checked.
 pub fn announced(headers: &HeaderMap) -> Result<Option<Digest>> {
     let repr = read(headers, &REPR_DIGEST)?;
     let content = read(headers, &CONTENT_DIGEST)?;
@@ -41,20 +43,37 @@ fn read(headers: &HeaderMap, name: &HeaderName) -> Result<Option<Digest>> {
     let mut found = None;
     for value in headers.get_all(name) {
         let value = value.to_str().map_err(|_| malformed())?;
-        for member in value.split(',').map(str::trim) {
-            let (algorithm, digest) = member.split_once('=').ok_or_else(malformed)?;
-            let base64 = digest
-                .split(';')
-                .next()
-                .and_then(|item| item.trim().strip_prefix(':')?.strip_suffix(':'))
-                .ok_or_else(malformed)?;
+        for member in value.split(',') {
+            let (algorithm, base64) = member_of(member.trim()).ok_or_else(malformed)?;
             if algorithm == "sha-256" {
                 let bytes = STANDARD.decode(base64).map_err(|_| malformed())?;
                 found = Some(Digest::from_slice(&bytes).map_err(|_| malformed())?);
             }
         }
     }
+    if found.is_none() && headers.contains_key(name) {
+        return Err(Error::invalid(format!(
+            "The {name} header names no algorithm that is verified here; announce the content's sha-256, or leave the header out."
+        )));
+    }
     Ok(found)
+}
+
+/// Algorithm and base64 of one member, `key=:BASE64:` and parameters (RFC 8941, section 3.2).
+fn member_of(member: &str) -> Option<(&str, &str)> {
+    let (key, value) = member.split_once('=')?;
+    let item = value.split(';').next()?.trim();
+    let base64 = item.strip_prefix(':')?.strip_suffix(':')?;
+    is_key(key).then_some((key, base64))
+}
+
+/// Keys have no upper case (RFC 8941, section 3.1.2): `SHA-256` is not another name of `sha-256`.
+fn is_key(key: &str) -> bool {
+    let begins = key.starts_with(|c: char| c.is_ascii_lowercase() || c == '*');
+    begins
+        && key
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.' | b'*'))
 }
 
 #[cfg(test)]
@@ -101,16 +120,22 @@ mod tests {
     }
 
     #[test]
-    fn other_algorithms_are_ignored() {
+    fn other_algorithms_are_ignored_beside_ours_and_refused_alone() {
         let several = format!("sha-512=:AAAA:, {EMPTY}");
         assert_eq!(
             announced_by(&[("repr-digest", &several)]).unwrap(),
             Some(empty())
         );
-        assert_eq!(
-            announced_by(&[("repr-digest", "md5=:AAAA:")]).unwrap(),
-            None
-        );
+        for name in ["repr-digest", "content-digest"] {
+            for alone in ["sha-512=:AAAA:", "md5=:AAAA:, unixsum=:AAAA:"] {
+                let error = announced_by(&[(name, alone)]).unwrap_err();
+                let sentence = error.sentence();
+                assert!(
+                    sentence.contains(name) && sentence.contains("sha-256"),
+                    "{error}"
+                );
+            }
+        }
     }
 
     #[test]
@@ -124,9 +149,15 @@ mod tests {
             "sha-256=:####:",
             "e3b0c44298fc1c149afbf4c8996fb924",
             "sha-256=\"x\"",
+            "SHA-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
+            "=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:",
         ] {
             let error = announced_by(&[("repr-digest", bad)]).unwrap_err();
-            assert!(error.sentence().contains("repr-digest"), "{bad}: {error}");
+            let sentence = error.sentence();
+            assert!(
+                sentence.contains("repr-digest") && sentence.contains("malformed"),
+                "{bad}: {error}"
+            );
         }
         let other = "sha-256=:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=:";
         assert!(announced_by(&[("repr-digest", EMPTY), ("content-digest", other)]).is_err());

@@ -17,6 +17,7 @@ use super::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
 use super::disposition::{CONTENT_POLICY, disposition};
 use super::file_body::{Piece, file_body, length};
 use super::input::{Path, Query};
+use super::known_facts::known_facts;
 use super::problem::{self, Failure};
 use super::range::{Wanted, wanted};
 use super::state::App;
@@ -73,9 +74,7 @@ pub async fn answer(
     let response = app.run(move |library| {
         let content = find(library)?;
         let encoding = match content.media_type.starts_with("text/") {
-            true => library
-                .facts(&content.sha256)?
-                .and_then(|facts| facts.encoding),
+            true => known_facts(library, &content.sha256).and_then(|facts| facts.encoding),
             false => None,
         };
         respond(&sender, content, encoding.as_deref(), &asked)

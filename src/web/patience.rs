@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::request_head::{Exchanges, HeadClock};
 use crate::error::{Error, Kind};
 
 /// A clock that runs only while the other side is waited for.
@@ -151,16 +152,19 @@ pub async fn collect(body: Body, limit: usize) -> Result<Bytes, Error> {
     }
 }
 
-/// A connection whose writes fail when its client takes nothing for too long.
+/// A connection whose writes fail when its client takes nothing for too long, and whose reads
+/// fail when it leaves a request's head half-sent for as long.
 pub struct PatientStream<S> {
     inner: S,
+    head: HeadClock,
     patience: Patience,
 }
 
 impl<S> PatientStream<S> {
-    pub fn new(inner: S, limit: Duration) -> Self {
+    pub fn new(inner: S, limit: Duration, exchanges: Exchanges) -> Self {
         Self {
             inner,
+            head: HeadClock::new(limit, exchanges),
             patience: Patience::new(limit),
         }
     }
@@ -193,7 +197,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(cx, buffer) else {
+            ready!(self.head.poll_over(cx));
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        };
+        if buffer.filled().len() > before {
+            self.head.arrived();
+        }
+        Poll::Ready(read)
     }
 }
 
@@ -232,7 +244,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     #[tokio::test(start_paused = true)]
     async fn a_body_may_be_slow_but_not_silent() {
@@ -255,9 +267,20 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_takes_nothing_ends_the_connection() {
         let (ours, _theirs) = tokio::io::duplex(16);
-        let mut stream = PatientStream::new(ours, Duration::from_secs(5));
+        let mut stream = PatientStream::new(ours, Duration::from_secs(5), Exchanges::default());
         let error = stream.write_all(&[0; 64]).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_stays_half_ends_the_connection() {
+        let (ours, mut client) = tokio::io::duplex(64);
+        let mut stream = PatientStream::new(ours, Duration::from_secs(5), Exchanges::default());
+        client.write_all(b"GET / HT").await.unwrap();
+        let mut head = Vec::new();
+        let error = stream.read_to_end(&mut head).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert_eq!(head, b"GET / HT");
     }
 
     #[tokio::test]

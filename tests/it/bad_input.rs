@@ -1,11 +1,12 @@
 //! Bad input gets a clear sentence, and nothing is lost.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::json;
 use tempfile::TempDir;
@@ -313,4 +314,46 @@ fn lengths_that_lie_store_nothing() {
     assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
     assert_eq!(app.get("long.txt").body, b"keel");
     assert_eq!(app.get("lie.txt").status, 404);
+}
+
+#[test]
+fn a_head_that_stays_half_sent_is_ended_and_an_idle_connection_is_not() {
+    let app = TestApp::with(&[("STALL_SECONDS", "1")]);
+    let ask = b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    let mut idle = app.connect();
+    for begun in [
+        &b"GET /health/live HT"[..],
+        b"GET /health/live HTTP/1.1\r\nhost: loc",
+    ] {
+        let mut half = app.connect();
+        half.set_read_timeout(Some(Duration::from_secs(30)))
+            .unwrap();
+        half.write_all(begun).unwrap();
+        let mut answer = Vec::new();
+        half.read_to_end(&mut answer).unwrap();
+        assert_eq!(String::from_utf8_lossy(&answer), "");
+    }
+    // By now it has said nothing for longer than a head may take.
+    idle.write_all(ask).unwrap();
+    let mut answer = String::new();
+    idle.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn heads_beyond_our_limits_are_told_what_was_wrong() {
+    let app = TestApp::start();
+    let with = |fields: &str| {
+        app.raw(
+            format!(
+                "GET /health/live HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{fields}\r\n"
+            )
+            .as_bytes(),
+        )
+    };
+    let long = with(&format!("x-long: {}\r\n", "x".repeat(200_000)));
+    assert!(long.starts_with("HTTP/1.1 431"), "{long}");
+    assert!(long.contains("The headers are"), "{long}");
+    let many: String = (0..150).map(|n| format!("x-{n}: {n}\r\n")).collect();
+    assert!(with(&many).starts_with("HTTP/1.1 200"));
 }

@@ -13,6 +13,7 @@ use super::{Shell, respond};
 use crate::error::Result;
 use crate::library::{Entry, Facts, FileId, Library, Version};
 use crate::web::input::Query;
+use crate::web::known_facts::known_facts;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -60,7 +61,7 @@ pub enum Field {
 
 /// What search knows of the content.
 pub enum Text {
-    /// It has not been read yet.
+    /// It has not been read yet, or what was read cannot be shown now.
     Waiting,
     Words {
         words: Counted,
@@ -116,7 +117,7 @@ impl FilePage {
     fn read(library: &Library, shell: Shell, id: FileId) -> Result<Self> {
         let entry = library.entry(id)?;
         let versions = library.versions(id)?;
-        let facts = library.facts(&entry.sha256)?;
+        let facts = known_facts(library, &entry.sha256);
         let is_searchable = entry.sequence <= library.searchable_through();
         Ok(Self::new(shell, &entry, &versions, facts, is_searchable))
     }

@@ -1,5 +1,7 @@
 //! Files through the routes, on a real library.
 
+use std::sync::Arc;
+
 use axum::body::Bytes;
 use axum::http::header::{ETAG, LOCATION};
 use tempfile::TempDir;
@@ -12,12 +14,15 @@ const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=x");
 /// An application with a library of its own; both end with it.
 struct Open {
     app: App,
-    directory: TempDir,
+    directory: Arc<TempDir>,
 }
 
 impl Open {
     fn with(vars: &[(&str, &str)]) -> Self {
-        let directory = TempDir::new().unwrap();
+        Self::in_directory(Arc::new(TempDir::new().unwrap()), vars)
+    }
+
+    fn in_directory(directory: Arc<TempDir>, vars: &[(&str, &str)]) -> Self {
         let mut vars: Vec<_> = vars
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_string()))
@@ -290,4 +295,34 @@ async fn readiness_names_the_stores_until_the_process_is_told_to_go() {
         "{metrics}"
     );
     assert!(metrics.contains("wharfside_ready 0"), "{metrics}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_are_given_while_the_facts_are_away() {
+    let directory = open().directory.clone();
+    // As another release does while it creates or repairs the facts store.
+    let held = std::fs::File::open(directory.path().join("facts.lock")).unwrap();
+    held.lock().unwrap();
+    let open = Open::in_directory(directory, &[]);
+    let id = open.put("a.txt", &[], "words").await.json()["id"].clone();
+    let text = open.ask(get(&format!("/download/{id}"))).await;
+    assert_eq!((text.status, &*text.text), (StatusCode::OK, "words"));
+    let by_path = open.ask(get("/api/v1/files/a.txt")).await;
+    assert_eq!(by_path.status, StatusCode::OK, "{}", by_path.text);
+    let page = open.ask(get(&format!("/files/{id}"))).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("a.txt"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_that_is_gone_from_disk_is_our_fault() {
+    let open = open();
+    let id = open.put("a.txt", &[], "words").await.json()["id"].clone();
+    std::fs::remove_dir_all(open.directory.path().join("blobs")).unwrap();
+    for uri in ["/api/v1/files/a.txt".to_owned(), format!("/download/{id}")] {
+        let gone = open.ask(get(&uri)).await;
+        assert_eq!(gone.status, StatusCode::INTERNAL_SERVER_ERROR, "{uri}");
+        let detail = gone.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains("wharfside check --deep"), "{detail}");
+    }
 }
