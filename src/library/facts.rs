@@ -1,9 +1,11 @@
 //! What extraction found out about a content, kept by digest in the key-value store, with the
 //! text in compressed passages, so that a snippet reads a few kilobytes of a long text.
 
+use std::cell::RefCell;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use zstd::bulk::Compressor;
+use zstd::bulk::{Compressor, Decompressor};
 
 use super::Library;
 use super::search::{self, Passages};
@@ -186,8 +188,21 @@ fn passage_key(digest: &Digest, number: u32) -> [u8; 36] {
     key
 }
 
+/// A context costs more to make than a passage to decompress, so each thread keeps one.
 fn decompress(bytes: &[u8]) -> Result<String> {
+    thread_local! {
+        static CONTEXT: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+    }
     let damaged = || Error::damaged("A text in facts.redb cannot be decompressed.");
-    let text = zstd::stream::decode_all(bytes).map_err(|e| damaged().because(e))?;
+    let text = CONTEXT.with_borrow_mut(|context| {
+        let context = match context {
+            Some(context) => context,
+            None => context.insert(Decompressor::new().map_err(|e| damaged().because(e))?),
+        };
+        let most = search::MAX_PASSAGE_BYTES;
+        context
+            .decompress(bytes, most)
+            .map_err(|e| damaged().because(e))
+    })?;
     String::from_utf8(text).map_err(|e| damaged().because(e))
 }

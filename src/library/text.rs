@@ -49,6 +49,18 @@ pub struct WordTokenizer {
     stems: Stems,
 }
 
+impl WordTokenizer {
+    /// For looking for a few words: only the stems that begin as one of `stems` does are made.
+    pub fn looking_for<'a>(stems: impl Iterator<Item = &'a str>) -> Self {
+        let mut initials: Vec<u8> = stems.filter_map(|stem| stem.bytes().next()).collect();
+        initials.sort_unstable();
+        initials.dedup();
+        Self {
+            stems: Stems::beginning_with(initials),
+        }
+    }
+}
+
 impl Tokenizer for WordTokenizer {
     type TokenStream<'a> = Words<'a>;
 

@@ -2,21 +2,18 @@
 
 use std::ops::Range;
 
-use crate::library::text::{WordTokenizer, splits_word};
+use crate::library::text::splits_word;
 
 use super::Parsed;
-use super::needle::{Found, find, needles};
+use super::needle::{Found, find, needles, tokenizer_for};
 
 /// Characters that a snippet should have.
 const SNIPPET_CHARS: usize = 200;
 
 /// A file's name, or another short text, with what the query wants in it marked.
 pub fn highlight(parsed: &Parsed, text: &str) -> String {
-    let found = find(
-        text,
-        &needles(parsed.root.as_ref()),
-        &mut WordTokenizer::default(),
-    );
+    let needles = needles(parsed.root.as_ref());
+    let found = find(text, &needles, &mut tokenizer_for(&needles));
     render(text, 0..text.len(), &found)
 }
 

@@ -2,7 +2,7 @@
 
 use tantivy::tokenizer::{TokenStream, Tokenizer};
 
-use crate::library::text::{WordTokenizer, is_lone};
+use crate::library::text::{STEM_MARK, WordTokenizer, is_lone};
 
 use super::query::{self, Node, Scope, Text};
 use super::rank::forms;
@@ -85,6 +85,17 @@ fn needle(text: &Text) -> Needle {
         scope: text.scope,
         slots,
     }
+}
+
+/// A tokenizer that makes no stems but those that the needles may match.
+pub fn tokenizer_for(needles: &[Needle]) -> WordTokenizer {
+    let forms = needles
+        .iter()
+        .flat_map(|needle| &needle.slots)
+        .flat_map(|slot| &slot.forms);
+    WordTokenizer::looking_for(forms.filter_map(|form| match form {
+        Form::Word(word) | Form::Prefix(word) => word.strip_prefix(STEM_MARK),
+    }))
 }
 
 /// All places in `text` where a needle is, in order.

@@ -16,7 +16,7 @@ use crate::library::text::{WordTokenizer, positions, splits_word};
 
 use super::expand::expand_segment;
 use super::mark::{render, surroundings};
-use super::needle::{Form, Found, Needle, find, needles};
+use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
 use super::passage::Passages;
 use super::query::Scope;
 use super::window::{Window, best_windows, thin_out};
@@ -52,8 +52,8 @@ impl<'a> Snippets<'a> {
         Self {
             searcher,
             fields,
+            tokenizer: tokenizer_for(&needles),
             needles,
-            tokenizer: WordTokenizer::default(),
             segments: HashMap::new(),
         }
     }
