@@ -89,6 +89,7 @@ impl<'a> Form<'a> {
             (_, Some(_)) => self.take_file(field).await,
             (Some("folder"), None) => self.take_folder(field).await,
             (Some("path"), None) => self.take_path(field).await,
+            (None, None) => Err(nameless()),
             _ => Ok(true),
         };
         taken.or_else(|error| self.broken(error))
@@ -185,6 +186,14 @@ fn no_file() -> Failure {
     Error::invalid("The form has no file in it; choose at least one.").into()
 }
 
+/// What follows such a part may have been taken for a piece of it.
+fn nameless() -> Error {
+    Error::invalid(
+        "A part of the form has no name; every part needs a header \
+         Content-Disposition: form-data; name=\"…\".",
+    )
+}
+
 fn back_to(folder: &FolderPath) -> Response {
     Redirect::to(&folder_url(folder)).into_response()
 }
@@ -237,10 +246,19 @@ fn form_error(error: multer::Error) -> Error {
                 Error::new(Kind::Stalled, "The form could not be read to its end.").because(cause)
             }
         },
-        multer::Error::IncompleteFieldData { .. } | multer::Error::IncompleteStream => {
-            Error::invalid(
-                "The form ends before its closing boundary; the file it ends in was not stored.",
-            )
+        multer::Error::IncompleteFieldData { .. } => Error::invalid(
+            "The form ends before its closing boundary; the file it ends in was not stored.",
+        ),
+        // The reader says no more: the form may be cut, or have no such boundary, or no headers.
+        multer::Error::IncompleteStream => Error::invalid(
+            "The form is incomplete or malformed: every part begins with the boundary, a \
+             Content-Disposition header and an empty line, and the last boundary ends in --.",
+        ),
+        multer::Error::IncompleteHeaders
+        | multer::Error::ReadHeaderFailed(_)
+        | multer::Error::DecodeHeaderName { .. }
+        | multer::Error::DecodeHeaderValue { .. } => {
+            Error::invalid("A part of the form has headers that are malformed.").because(error)
         }
         other => Error::invalid(format!("The form is malformed: {other}.")),
     }
@@ -341,14 +359,14 @@ mod tests {
         assert_eq!(polls, [true, false, true, false]);
     }
 
-    async fn sent(body: &'static str) -> Error {
+    async fn sent(body: String) -> Error {
         let mut headers = HeaderMap::new();
         headers.insert(
             CONTENT_TYPE,
             "multipart/form-data; boundary=x".parse().unwrap(),
         );
         let app = App::new(crate::config::Config::from_vars([]).unwrap());
-        let mut form = Form::new(&app, &headers, Body::from(body)).unwrap();
+        let mut form = Form::new(&app, &headers, Body::from(body.clone())).unwrap();
         loop {
             match form.take_field().await {
                 Ok(true) => {}
@@ -360,16 +378,29 @@ mod tests {
 
     #[tokio::test]
     async fn malformed_forms_are_refused_with_a_sentence() {
-        for body in [
-            "",
-            "no boundary at all",
-            "--x\r\n",
-            "--x\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\nreports",
-            "--x\r\nbroken header\r\n\r\nreports\r\n--x--\r\n",
-            "--x\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\n../etc\r\n--x--\r\n",
+        const FOLDER: &str = "--x\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\n";
+        for (body, word) in [
+            ("".to_owned(), "incomplete or malformed"),
+            ("no boundary at all".to_owned(), "incomplete or malformed"),
+            ("--x\r\n".to_owned(), "incomplete or malformed"),
+            (
+                "--x\r\n\r\nheadless\r\n--x--\r\n".to_owned(),
+                "Content-Disposition",
+            ),
+            (
+                format!("--x\r\n\r\nheadless\r\n{FOLDER}a\r\n--x--\r\n"),
+                "no name",
+            ),
+            (format!("{FOLDER}reports"), "closing boundary"),
+            (
+                "--x\r\nbroken header\r\n\r\nreports\r\n--x--\r\n".to_owned(),
+                "headers",
+            ),
+            (format!("{FOLDER}../etc\r\n--x--\r\n"), ".."),
         ] {
-            let error = sent(body).await;
+            let error = sent(body.clone()).await;
             assert_eq!(error.kind(), Kind::Invalid, "{body:?}: {error}");
+            assert!(error.sentence().contains(word), "{body:?}: {error}");
         }
         let app = App::new(crate::config::Config::from_vars([]).unwrap());
         let failure = Form::new(&app, &HeaderMap::new(), Body::empty())

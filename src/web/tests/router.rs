@@ -124,3 +124,23 @@ async fn a_panic_is_an_answer_without_its_words() {
     let bytes = response.into_body().collect().await.unwrap().to_bytes();
     assert!(!String::from_utf8_lossy(&bytes).contains("secret"));
 }
+
+#[tokio::test]
+async fn the_page_that_asks_for_patience_has_its_style() {
+    let app = app();
+    let page = ask(&app, request(Method::GET, "/", &[("accept", "text/html")])).await;
+    assert_eq!(page.status, StatusCode::SERVICE_UNAVAILABLE);
+    let assets: Vec<_> = page
+        .text
+        .split('"')
+        .filter(|text| text.starts_with("/assets/"))
+        .collect();
+    assert!(
+        assets.iter().any(|url| url.ends_with(".css")),
+        "{}",
+        page.text
+    );
+    for url in assets {
+        assert_eq!(ask(&app, get(url)).await.status, StatusCode::OK, "{url}");
+    }
+}
