@@ -59,6 +59,7 @@ pub struct Folder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sort {
+    /// Case and accents do not matter.
     #[default]
     Name,
     /// Newest first.

@@ -3,6 +3,7 @@
 use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, Folder, Listing, Sort};
 use super::path::FolderPath;
+use super::text::fold;
 use super::{Library, Page};
 use crate::error::{Error, Result};
 
@@ -130,7 +131,7 @@ struct Order {
 impl Order {
     fn of(sort: Sort) -> Self {
         let (column, direction, comparison) = match sort {
-            Sort::Name => ("file.name", "ASC", ">"),
+            Sort::Name => ("file.sort_name", "ASC", ">"),
             Sort::Time => ("file.modified_ms", "DESC", "<"),
             Sort::Size => ("file.size", "DESC", "<"),
         };
@@ -144,7 +145,7 @@ impl Order {
 
     fn key(&self, entry: &Entry) -> String {
         match self.sort {
-            Sort::Name => entry.path.name().to_owned(),
+            Sort::Name => fold(entry.path.name()),
             Sort::Time => entry.modified_ms.to_string(),
             Sort::Size => entry.size.to_string(),
         }

@@ -315,9 +315,9 @@ fn only_what_has_been_in_the_trash_for_long_is_purged() {
 fn a_trash_of_more_than_one_batch_is_purged_whole() {
     let bench = Bench::new();
     let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 450)
-               INSERT INTO file (path, folder, name, version, sha256, size, media_type,
+               INSERT INTO file (path, folder, name, sort_name, version, sha256, size, media_type,
                                  created_ms, modified_ms, trashed_ms)
-               SELECT 'f' || n, '', 'f' || n, 1, zeroblob(32), 0, 'text/plain', 1, 1, 1 FROM n";
+               SELECT 'f' || n, '', 'f' || n, 'f' || n, 1, zeroblob(32), 0, 'text/plain', 1, 1, 1 FROM n";
     let outbox = "INSERT INTO outbox (file_id) SELECT id FROM file";
     let filled = bench.library.store().sql.write(move |c| {
         c.execute(sql, [])?;
@@ -418,6 +418,45 @@ fn lists_are_paged_without_loss_in_every_order() {
         .library
         .list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
     assert_eq!(error.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn names_are_sorted_without_case_and_accents() {
+    let bench = Bench::new();
+    for path in [
+        "zebra.txt",
+        "Éclair.txt",
+        "apple.txt",
+        "Ärger.txt",
+        "eagle.txt",
+        "from/x",
+    ] {
+        bench.put(path, "x");
+    }
+    let moved = bench.put("from/zz.txt", "x");
+    let to = FilePath::parse("Ösen.txt").unwrap();
+    bench.library.rename(moved.id, &to, "test").unwrap();
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = bench
+            .library
+            .list(&FolderPath::default(), Sort::Name, cursor.as_deref(), 1)
+            .unwrap();
+        seen.extend(page.files.into_iter().map(|entry| String::from(entry.path)));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let sorted = [
+        "apple.txt",
+        "Ärger.txt",
+        "eagle.txt",
+        "Éclair.txt",
+        "Ösen.txt",
+        "zebra.txt",
+    ];
+    assert_eq!(seen, sorted);
 }
 
 #[test]

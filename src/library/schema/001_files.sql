@@ -5,7 +5,9 @@ CREATE TABLE file (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     path        TEXT    NOT NULL,
     folder      TEXT    NOT NULL,
-    name        TEXT    NOT NULL COLLATE NOCASE,
+    name        TEXT    NOT NULL,
+    -- The name without case and accents, so that every tool sorts as the library does.
+    sort_name   TEXT    NOT NULL,
     version     INTEGER NOT NULL,
     sha256      BLOB    NOT NULL,
     size        INTEGER NOT NULL,
@@ -16,7 +18,7 @@ CREATE TABLE file (
 ) STRICT;
 
 CREATE UNIQUE INDEX file_live_path ON file (path) WHERE trashed_ms IS NULL;
-CREATE INDEX file_by_name ON file (folder, name, id) WHERE trashed_ms IS NULL;
+CREATE INDEX file_by_name ON file (folder, sort_name, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_by_time ON file (folder, modified_ms, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_by_size ON file (folder, size, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_recent ON file (modified_ms, id) WHERE trashed_ms IS NULL;
