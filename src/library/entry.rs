@@ -68,7 +68,7 @@ pub enum Sort {
     Size,
 }
 
-/// A page of a folder: all its subfolders come with the first page, then files by cursor.
+/// A page of a folder: its subfolders by name, and once they are all listed, its files.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Listing {
     #[schema(value_type = String)]

@@ -248,7 +248,9 @@ fn every_folder_is_audited_by_files_and_bytes() {
         assert_eq!(outcome.unwrap(), 1, "{sql}");
     };
     write("UPDATE folder SET bytes = 5 WHERE path = 'a/b/c'");
-    write("INSERT INTO folder (path, parent, files, bytes) VALUES ('gone', '', 1, 4)");
+    write(
+        "INSERT INTO folder (path, parent, sort_name, files, bytes) VALUES ('gone', '', 'gone', 1, 4)",
+    );
     write("DELETE FROM folder WHERE path = 'é'");
     assert_eq!(
         problems(),
@@ -418,6 +420,42 @@ fn lists_are_paged_without_loss_in_every_order() {
         .library
         .list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
     assert_eq!(error.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn folders_are_paged_before_files_by_one_cursor() {
+    let bench = Bench::new();
+    let folders = ["alpha", "Beta", "Élan", "epsilon", "zeta"];
+    for folder in folders {
+        bench.put(&format!("top/{folder}/x"), "x");
+    }
+    for file in ["a", "b", "c"] {
+        bench.put(&format!("top/{file}"), file);
+    }
+    let top = FolderPath::parse("top").unwrap();
+    let sorted = ["alpha", "Beta", "Élan", "epsilon", "zeta", "a", "b", "c"];
+    for limit in 1..=9 {
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = bench
+                .library
+                .list(&top, Sort::Name, cursor.as_deref(), limit)
+                .unwrap();
+            let rows = page.folders.len() + page.files.len();
+            assert!(rows == limit || (rows < limit && rows > 0 && page.next.is_none()));
+            seen.extend(
+                page.folders
+                    .iter()
+                    .map(|folder| folder.path.name().to_owned()),
+            );
+            seen.extend(page.files.iter().map(|file| file.path.name().to_owned()));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, sorted, "{limit}");
+    }
 }
 
 #[test]

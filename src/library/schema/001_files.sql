@@ -46,13 +46,14 @@ CREATE TABLE tag (
 -- Derived from the live files' paths, kept in step by the transactions that change them:
 -- what lies in each folder at any depth. A folder exists as long as something is in it.
 CREATE TABLE folder (
-    path   TEXT    NOT NULL PRIMARY KEY,
-    parent TEXT,
-    files  INTEGER NOT NULL,
-    bytes  INTEGER NOT NULL
+    path      TEXT    NOT NULL PRIMARY KEY,
+    parent    TEXT,
+    sort_name TEXT    NOT NULL,
+    files     INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX folder_by_parent ON folder (parent, path);
+CREATE INDEX folder_by_parent ON folder (parent, sort_name, path);
 
 -- Who did what, when.
 CREATE TABLE event (
