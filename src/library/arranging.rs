@@ -9,6 +9,7 @@ use super::Library;
 use super::catalog::{self, Change, path_taken};
 use super::entry::{Entry, FileId};
 use super::path::{FilePath, FolderPath};
+use super::text::fold;
 use crate::error::{Error, Result};
 
 /// Longest tag, in bytes of UTF-8.
@@ -205,9 +206,17 @@ fn park(c: &Connection, folder: &FolderPath) -> Result<()> {
 }
 
 fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> Result<()> {
-    c.prepare_cached("UPDATE file SET path = ?2, folder = ?3, name = ?4 WHERE id = ?1")?
-        .execute((entry.id, to.as_str(), to.folder().as_str(), to.name()))
-        .map_err(|error| path_taken(error, to.as_str()))?;
+    c.prepare_cached(
+        "UPDATE file SET path = ?2, folder = ?3, name = ?4, sort_name = ?5 WHERE id = ?1",
+    )?
+    .execute((
+        entry.id,
+        to.as_str(),
+        to.folder().as_str(),
+        to.name(),
+        fold(to.name()),
+    ))
+    .map_err(|error| path_taken(error, to.as_str()))?;
     let bytes = entry.size as i64;
     catalog::count(c, &entry.path.folder(), -1, -bytes)?;
     catalog::count(c, &to.folder(), 1, bytes)?;

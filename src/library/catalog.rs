@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::entry::{Entry, FileId, Millis};
 use super::path::{FilePath, FolderPath};
+use super::text::fold;
 use crate::error::{Error, Kind, Result};
 use crate::store::Digest;
 
@@ -124,12 +125,13 @@ pub(super) fn record(
 pub(super) fn count(c: &Connection, folder: &FolderPath, files: i64, bytes: i64) -> Result<()> {
     for folder in folder.ancestors() {
         c.prepare_cached(
-            "INSERT INTO folder (path, parent, files, bytes) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (path) DO UPDATE SET files = files + ?3, bytes = bytes + ?4",
+            "INSERT INTO folder (path, parent, sort_name, files, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (path) DO UPDATE SET files = files + ?4, bytes = bytes + ?5",
         )?
         .execute((
             folder.as_str(),
             folder.parent().map(String::from),
+            fold(folder.name()),
             files,
             bytes,
         ))?;

@@ -59,6 +59,7 @@ pub struct Folder {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Sort {
+    /// Case and accents do not matter.
     #[default]
     Name,
     /// Newest first.
@@ -67,7 +68,7 @@ pub enum Sort {
     Size,
 }
 
-/// A page of a folder: all its subfolders come with the first page, then files by cursor.
+/// A page of a folder: its subfolders by name, and once they are all listed, its files.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Listing {
     #[schema(value_type = String)]

@@ -8,6 +8,7 @@ use rusqlite::Connection;
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId, Millis, NewFile, Precondition, Receipt, Version};
 use super::path::FilePath;
+use super::text::fold;
 use super::{Library, extract};
 use crate::error::{Error, Kind, Result};
 use crate::store::blobs::{Blobs, Sealed, Stage};
@@ -268,13 +269,15 @@ fn store(
 
 fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change) -> Result<FileId> {
     c.prepare_cached(
-        "INSERT INTO file (path, folder, name, version, sha256, size, media_type, created_ms, modified_ms)
-         VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?7, ?7)",
+        "INSERT INTO file (path, folder, name, sort_name, version, sha256, size, media_type, created_ms,
+                           modified_ms)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?8)",
     )?
     .execute((
         path.as_str(),
         path.folder().as_str(),
         path.name(),
+        fold(path.name()),
         content.sha256.as_bytes(),
         content.size,
         &content.media_type,

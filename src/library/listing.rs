@@ -3,6 +3,7 @@
 use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, Folder, Listing, Sort};
 use super::path::FolderPath;
+use super::text::fold;
 use super::{Library, Page};
 use crate::error::{Error, Result};
 
@@ -44,8 +45,37 @@ impl Cursor {
     }
 }
 
+/// What a cursor begins with that names the last folder of a page; the others begin with an id.
+const FOLDER: char = '/';
+
+/// Where a page of a folder begins: folders come first, then files.
+enum Begin {
+    Start,
+    Folder(FolderPath),
+    File(Cursor),
+}
+
+impl Begin {
+    fn parse(cursor: Option<&str>) -> Result<Self> {
+        Ok(
+            match cursor.map(|cursor| (cursor, cursor.strip_prefix(FOLDER))) {
+                None => Self::Start,
+                Some((_, Some(path))) => Self::Folder(FolderPath::parse(path)?),
+                Some((cursor, None)) => Self::File(Cursor::parse(cursor)?),
+            },
+        )
+    }
+
+    fn file(&self) -> Option<&Cursor> {
+        match self {
+            Self::File(cursor) => Some(cursor),
+            Self::Start | Self::Folder(_) => None,
+        }
+    }
+}
+
 impl Library {
-    /// A page of a folder. Subfolders come with the first page only.
+    /// A page of a folder: at most `limit` subfolders and files together.
     ///
     /// # Errors
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) for a folder with nothing in it, the
@@ -57,29 +87,37 @@ impl Library {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listing> {
-        let cursor = cursor.map(Cursor::parse).transpose()?;
+        let begin = Begin::parse(cursor)?;
         let limit = limit.clamp(1, MAX_PAGE);
         let order = Order::of(sort);
         self.store.sql.read(|c| {
-            let first = cursor.is_none();
-            let folders = if first {
-                subfolders(c, folder)?
-            } else {
-                Vec::new()
+            // One row more than asked for tells whether another page follows.
+            let mut folders = match &begin {
+                Begin::Start => subfolders(c, folder, None, limit + 1)?,
+                Begin::Folder(last) => subfolders(c, folder, Some(last), limit + 1)?,
+                Begin::File(_) => Vec::new(),
             };
-            let files = order.page(c, folder, cursor.as_ref(), limit + 1)?;
-            if first && folders.is_empty() && files.is_empty() && !folder.is_root() {
+            let rest = limit + 1 - folders.len();
+            let mut files = order.page(c, folder, begin.file(), rest)?;
+            let rows = folders.len() + files.len();
+            if rows == 0 && cursor.is_none() && !folder.is_root() {
                 return Err(Error::not_found(format!(
                     "There is no folder {:?}.",
                     folder.as_str()
                 )));
             }
-            let (files, next) = cut(files, limit, |entry| order.key(entry));
+            if rows > limit && files.pop().is_none() {
+                folders.pop();
+            }
+            let last = match files.last() {
+                Some(entry) => Some(Cursor::after(entry, order.key(entry))),
+                None => folders.last().map(|last| format!("{FOLDER}{}", last.path)),
+            };
             Ok(Listing {
                 folder: folder.clone(),
                 folders,
                 files,
-                next,
+                next: last.filter(|_| rows > limit),
             })
         })
     }
@@ -130,7 +168,7 @@ struct Order {
 impl Order {
     fn of(sort: Sort) -> Self {
         let (column, direction, comparison) = match sort {
-            Sort::Name => ("file.name", "ASC", ">"),
+            Sort::Name => ("file.sort_name", "ASC", ">"),
             Sort::Time => ("file.modified_ms", "DESC", "<"),
             Sort::Size => ("file.size", "DESC", "<"),
         };
@@ -144,7 +182,7 @@ impl Order {
 
     fn key(&self, entry: &Entry) -> String {
         match self.sort {
-            Sort::Name => entry.path.name().to_owned(),
+            Sort::Name => fold(entry.path.name()),
             Sort::Time => entry.modified_ms.to_string(),
             Sort::Size => entry.size.to_string(),
         }
@@ -197,11 +235,21 @@ fn cut(
     (rows, next)
 }
 
-fn subfolders(c: &rusqlite::Connection, folder: &FolderPath) -> Result<Vec<Folder>> {
+/// At most `limit` folders right inside `folder`, those behind `last` if it is given.
+fn subfolders(
+    c: &rusqlite::Connection,
+    folder: &FolderPath,
+    last: Option<&FolderPath>,
+    limit: usize,
+) -> Result<Vec<Folder>> {
     let mut statement = c.prepare_cached(
-        "SELECT path, files, bytes FROM folder WHERE parent = ?1 ORDER BY path COLLATE NOCASE",
+        "SELECT path, files, bytes FROM folder
+         WHERE parent = ?1 AND (sort_name, path) > (?2, ?3) ORDER BY sort_name, path LIMIT ?4",
     )?;
-    let mut rows = statement.query([folder.as_str()])?;
+    // Nothing sorts before two empty strings, and no subfolder's path is one.
+    let (name, path) =
+        last.map_or_else(Default::default, |last| (fold(last.name()), last.as_str()));
+    let mut rows = statement.query((folder.as_str(), name, path, limit))?;
     let mut folders = Vec::new();
     while let Some(row) = rows.next()? {
         folders.push(Folder {

@@ -248,7 +248,9 @@ fn every_folder_is_audited_by_files_and_bytes() {
         assert_eq!(outcome.unwrap(), 1, "{sql}");
     };
     write("UPDATE folder SET bytes = 5 WHERE path = 'a/b/c'");
-    write("INSERT INTO folder (path, parent, files, bytes) VALUES ('gone', '', 1, 4)");
+    write(
+        "INSERT INTO folder (path, parent, sort_name, files, bytes) VALUES ('gone', '', 'gone', 1, 4)",
+    );
     write("DELETE FROM folder WHERE path = 'é'");
     assert_eq!(
         problems(),
@@ -315,9 +317,9 @@ fn only_what_has_been_in_the_trash_for_long_is_purged() {
 fn a_trash_of_more_than_one_batch_is_purged_whole() {
     let bench = Bench::new();
     let sql = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 450)
-               INSERT INTO file (path, folder, name, version, sha256, size, media_type,
+               INSERT INTO file (path, folder, name, sort_name, version, sha256, size, media_type,
                                  created_ms, modified_ms, trashed_ms)
-               SELECT 'f' || n, '', 'f' || n, 1, zeroblob(32), 0, 'text/plain', 1, 1, 1 FROM n";
+               SELECT 'f' || n, '', 'f' || n, 'f' || n, 1, zeroblob(32), 0, 'text/plain', 1, 1, 1 FROM n";
     let outbox = "INSERT INTO outbox (file_id) SELECT id FROM file";
     let filled = bench.library.store().sql.write(move |c| {
         c.execute(sql, [])?;
@@ -418,6 +420,81 @@ fn lists_are_paged_without_loss_in_every_order() {
         .library
         .list(&FolderPath::default(), Sort::Name, Some("junk"), 4);
     assert_eq!(error.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn folders_are_paged_before_files_by_one_cursor() {
+    let bench = Bench::new();
+    let folders = ["alpha", "Beta", "Élan", "epsilon", "zeta"];
+    for folder in folders {
+        bench.put(&format!("top/{folder}/x"), "x");
+    }
+    for file in ["a", "b", "c"] {
+        bench.put(&format!("top/{file}"), file);
+    }
+    let top = FolderPath::parse("top").unwrap();
+    let sorted = ["alpha", "Beta", "Élan", "epsilon", "zeta", "a", "b", "c"];
+    for limit in 1..=9 {
+        let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+        loop {
+            let page = bench
+                .library
+                .list(&top, Sort::Name, cursor.as_deref(), limit)
+                .unwrap();
+            let rows = page.folders.len() + page.files.len();
+            assert!(rows == limit || (rows < limit && rows > 0 && page.next.is_none()));
+            seen.extend(
+                page.folders
+                    .iter()
+                    .map(|folder| folder.path.name().to_owned()),
+            );
+            seen.extend(page.files.iter().map(|file| file.path.name().to_owned()));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(seen, sorted, "{limit}");
+    }
+}
+
+#[test]
+fn names_are_sorted_without_case_and_accents() {
+    let bench = Bench::new();
+    for path in [
+        "zebra.txt",
+        "Éclair.txt",
+        "apple.txt",
+        "Ärger.txt",
+        "eagle.txt",
+        "from/x",
+    ] {
+        bench.put(path, "x");
+    }
+    let moved = bench.put("from/zz.txt", "x");
+    let to = FilePath::parse("Ösen.txt").unwrap();
+    bench.library.rename(moved.id, &to, "test").unwrap();
+    let (mut seen, mut cursor) = (Vec::new(), None::<String>);
+    loop {
+        let page = bench
+            .library
+            .list(&FolderPath::default(), Sort::Name, cursor.as_deref(), 1)
+            .unwrap();
+        seen.extend(page.files.into_iter().map(|entry| String::from(entry.path)));
+        cursor = page.next;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    let sorted = [
+        "apple.txt",
+        "Ärger.txt",
+        "eagle.txt",
+        "Éclair.txt",
+        "Ösen.txt",
+        "zebra.txt",
+    ];
+    assert_eq!(seen, sorted);
 }
 
 #[test]

@@ -135,12 +135,11 @@ fn list_all(client: &Client, folder: &str) -> Result<HashMap<FileId, Found>> {
     let mut cursor: Option<String> = None;
     loop {
         let page = client.list(folder, PAGE, cursor.as_deref())?;
-        let before = all.len();
         all.extend(page.files.into_iter().map(|found| (found.id, found)));
         if page.next.is_none() {
             return Ok(all);
         }
-        if all.len() == before {
+        if page.next == cursor {
             return Err(Error::internal(format!(
                 "the listing of {folder} goes on for ever."
             )));

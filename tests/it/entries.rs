@@ -24,8 +24,14 @@ fn folders_are_derived_and_pages_are_complete() {
     assert_eq!(first["folders"][1]["bytes"], 7);
     let root = app.json("/api/v1/entries");
     assert_eq!(root["folders"][0]["files"], 12);
-    let by_size = app.json("/api/v1/entries?folder=logs&sort=time&limit=1");
-    assert_eq!(by_size["files"][0]["path"], "logs/day 9.txt");
+    // The two folders count among the three, and the newest file follows them.
+    let by_time = app.json("/api/v1/entries?folder=logs&sort=time&limit=3");
+    assert_eq!(by_time["files"].as_array().unwrap().len(), 1, "{by_time}");
+    assert_eq!(by_time["files"][0]["path"], "logs/day 9.txt");
+    let folders = app.json("/api/v1/entries?folder=logs&limit=1");
+    assert_eq!(folders["folders"].as_array().unwrap().len(), 1, "{folders}");
+    assert_eq!(folders["files"], json!([]));
+    assert!(folders["next"].is_string(), "{folders}");
 }
 
 #[test]

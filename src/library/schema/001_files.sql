@@ -5,7 +5,9 @@ CREATE TABLE file (
     id          INTEGER PRIMARY KEY AUTOINCREMENT,
     path        TEXT    NOT NULL,
     folder      TEXT    NOT NULL,
-    name        TEXT    NOT NULL COLLATE NOCASE,
+    name        TEXT    NOT NULL,
+    -- The name without case and accents, so that every tool sorts as the library does.
+    sort_name   TEXT    NOT NULL,
     version     INTEGER NOT NULL,
     sha256      BLOB    NOT NULL,
     size        INTEGER NOT NULL,
@@ -16,7 +18,7 @@ CREATE TABLE file (
 ) STRICT;
 
 CREATE UNIQUE INDEX file_live_path ON file (path) WHERE trashed_ms IS NULL;
-CREATE INDEX file_by_name ON file (folder, name, id) WHERE trashed_ms IS NULL;
+CREATE INDEX file_by_name ON file (folder, sort_name, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_by_time ON file (folder, modified_ms, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_by_size ON file (folder, size, id) WHERE trashed_ms IS NULL;
 CREATE INDEX file_recent ON file (modified_ms, id) WHERE trashed_ms IS NULL;
@@ -44,13 +46,14 @@ CREATE TABLE tag (
 -- Derived from the live files' paths, kept in step by the transactions that change them:
 -- what lies in each folder at any depth. A folder exists as long as something is in it.
 CREATE TABLE folder (
-    path   TEXT    NOT NULL PRIMARY KEY,
-    parent TEXT,
-    files  INTEGER NOT NULL,
-    bytes  INTEGER NOT NULL
+    path      TEXT    NOT NULL PRIMARY KEY,
+    parent    TEXT,
+    sort_name TEXT    NOT NULL,
+    files     INTEGER NOT NULL,
+    bytes     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX folder_by_parent ON folder (parent, path);
+CREATE INDEX folder_by_parent ON folder (parent, sort_name, path);
 
 -- Who did what, when.
 CREATE TABLE event (

@@ -23,7 +23,7 @@ pub struct Folder {
     sort: Option<Sort>,
     /// `next` of the page before.
     cursor: Option<String>,
-    /// Files on a page, from 1 to 1000; 100 when it is absent.
+    /// Folders and files on a page, from 1 to 1000; 100 when it is absent.
     limit: Option<usize>,
 }
 

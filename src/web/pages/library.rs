@@ -21,23 +21,13 @@ use crate::web::state::App;
 /// Files named as stored last on the first page of the library.
 const RECENT: usize = 8;
 
-/// Folders named before a link to all of them.
-const FOLDERS: usize = 60;
-
 #[derive(Default, Deserialize)]
 pub struct Asking {
     #[serde(default)]
     pub sort: Sort,
     pub cursor: Option<String>,
-    pub folders: Option<Folders>,
     pub done: Option<Done>,
     pub file: Option<FileId>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Folders {
-    All,
 }
 
 #[derive(Template)]
@@ -50,8 +40,6 @@ pub struct LibraryPage {
     pub crumbs: Crumbs,
     pub path: String,
     pub folders: Vec<FolderRow>,
-    /// Where the others are, if there are too many to name at once.
-    pub all_folders: Option<AllFolders>,
     pub files: Rows,
     pub orders: [Order; 3],
     pub is_first: bool,
@@ -61,12 +49,6 @@ pub struct LibraryPage {
     pub recent: Rows,
     /// How the stores stand; said on the first page of the library alone.
     pub health: Option<Health>,
-}
-
-/// The link to folders that were left out.
-pub struct AllFolders {
-    url: String,
-    count: Counted,
 }
 
 pub struct FolderRow {
@@ -178,10 +160,6 @@ impl LibraryPage {
             recent,
         } = found;
         let url = folder_url(&listing.folder);
-        let shown = match asking.folders {
-            Some(Folders::All) => usize::MAX,
-            None => FOLDERS,
-        };
         let outcome = Outcome {
             done: asking.done,
             file: asking.file,
@@ -193,16 +171,7 @@ impl LibraryPage {
             problem: None,
             crumbs: Crumbs::to_folder(&listing.folder),
             path: listing.folder.as_str().to_owned(),
-            folders: listing
-                .folders
-                .iter()
-                .take(shown)
-                .map(FolderRow::new)
-                .collect(),
-            all_folders: (listing.folders.len() > shown).then(|| AllFolders {
-                url: format!("{url}?sort={order}&folders=all"),
-                count: Counted(listing.folders.len() as u64, "folder"),
-            }),
+            folders: listing.folders.iter().map(FolderRow::new).collect(),
             files: Rows::new(&listing.files),
             orders: Order::all(&url, asking.sort),
             is_first: asking.cursor.is_none(),
