@@ -1,6 +1,7 @@
 //! The self-check as a report: what earlier releases wrote, read back by this one.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Library;
 use super::catalog;
@@ -13,7 +14,7 @@ use crate::store::{Identity, Mount, kv};
 const TIMELINE: u32 = 50;
 
 /// Everything `/persistence` shows.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Persistence {
     pub verdict: Verdict,
     pub storage: Identity,
@@ -29,13 +30,13 @@ pub struct Persistence {
 }
 
 /// The report in one word and one sentence.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Verdict {
     pub level: Level,
     pub sentence: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Good,
@@ -43,7 +44,7 @@ pub enum Level {
     Bad,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Totals {
     /// Live files.
     pub files: u64,

@@ -27,7 +27,7 @@ const IN_KV: Table<Json<Sentinel>> = Table::new("boot");
 const CHECKED: u32 = 10;
 
 /// One start of a release on this directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Boot {
     pub number: u64,
     pub release: String,
@@ -78,7 +78,7 @@ impl Sentinel {
 }
 
 /// What could be read back from one store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct StoreProof {
     /// `blobs`, `boots`, `catalog`, `facts` or `index`.
     pub store: &'static str,
@@ -104,7 +104,7 @@ impl StoreProof {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProofState {
     /// Every sentinel that should be there was read back.

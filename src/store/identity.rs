@@ -12,8 +12,9 @@ const FORMAT: u32 = 1;
 const FILE: &str = "wharfside.json";
 
 /// Identity of a storage directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Identity {
+    #[schema(value_type = String, format = "uuid")]
     pub storage: uuid::Uuid,
     pub format: u32,
     pub created_ms: i64,

@@ -23,7 +23,8 @@ use crate::web::state::{ANYONE, App};
 /// Stores a file
 ///
 /// The body is the content. A path that is taken gets a new version. With `Repr-Digest` or
-/// `Content-Digest` (RFC 9530, sha-256) a content that arrives altered is refused.
+/// `Content-Digest` (RFC 9530, sha-256) a content that arrives altered is refused. Whatever is
+/// refused leaves nothing behind.
 #[utoipa::path(
     put,
     path = "/api/v1/files/{*path}",
@@ -33,16 +34,20 @@ use crate::web::state::{ANYONE, App};
         ("path" = String, Path, description = "Such as `reports/2026/q3.pdf`"),
         ("If-None-Match" = Option<String>, Header, description = "`*`: only if nothing is at the path"),
         ("If-Match" = Option<String>, Header, description = "Only if the current content has one of these entity tags"),
-        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:` of the content"),
+        ("Repr-Digest" = Option<String>, Header, description = "`sha-256=:BASE64:` of the content; sha-256 must be among the algorithms"),
+        ("Content-Digest" = Option<String>, Header, description = "As `Repr-Digest`: contents are sent without coding, so that both mean the same bytes"),
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
         (status = 201, body = Receipt, description = "A new file, durably stored"),
         (status = 200, body = Receipt, description = "A new version of a file, durably stored"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 507, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The path, a header or the body is malformed, or the content is not the one announced"),
+        (status = 408, body = Problem, content_type = "application/problem+json", description = "The body stopped arriving"),
+        (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
+        (status = 413, body = Problem, content_type = "application/problem+json", description = "Larger than this installation accepts"),
+        (status = 415, body = Problem, content_type = "application/problem+json", description = "The content is coded"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "The stores are not open yet, or busy; try again"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk is full"),
     )
 )]
 pub async fn put(

@@ -7,6 +7,7 @@ use axum::routing::get;
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 
+use crate::library::Sort;
 use crate::web::problem::Problem;
 use crate::web::state::App;
 
@@ -24,7 +25,7 @@ use crate::web::state::App;
         (name = "search", description = "Files by their words"),
         (name = "persistence", description = "The proof that nothing was lost")
     ),
-    components(schemas(Problem))
+    components(schemas(Problem, Sort))
 )]
 pub struct Document;
 
@@ -52,10 +53,43 @@ fn describe(mut description: Description) -> String {
 mod tests {
     use super::*;
 
+    fn document() -> serde_json::Value {
+        let (_, description) = crate::web::api::described();
+        serde_json::from_str(&describe(description)).unwrap()
+    }
+
+    #[test]
+    fn storing_a_file_names_its_headers_and_every_way_to_fail() {
+        let put = &document()["paths"]["/api/v1/files/{path}"]["put"];
+        for status in [200, 201, 400, 408, 412, 413, 415, 503, 507] {
+            assert!(put["responses"][status.to_string()].is_object(), "{status}");
+        }
+        let parameters = put["parameters"].as_array().unwrap();
+        for header in ["If-Match", "If-None-Match", "Repr-Digest", "Content-Digest"] {
+            let named = |parameter: &serde_json::Value| {
+                parameter["name"] == header && parameter["in"] == "header"
+            };
+            assert!(parameters.iter().any(named), "{header}");
+        }
+    }
+
+    #[test]
+    fn every_schema_that_is_referred_to_is_there() {
+        let document = document();
+        let report = &document["paths"]["/api/v1/persistence"]["get"]["responses"]["200"];
+        let schema = &report["content"]["application/json"]["schema"]["$ref"];
+        assert_eq!(schema, "#/components/schemas/Persistence");
+        let text = document.to_string();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            let schema = &document["components"]["schemas"][name];
+            assert!(schema.is_object(), "{name}");
+        }
+    }
+
     #[test]
     fn the_document_names_every_route() {
-        let (_, description) = crate::web::api::described();
-        let document: serde_json::Value = serde_json::from_str(&describe(description)).unwrap();
+        let document = document();
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
         for (path, methods) in [
             (

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 
 use crate::library::Persistence;
-use crate::web::problem;
+use crate::web::problem::{self, Problem};
 use crate::web::state::App;
 
 /// Shows what this start read back from the stores
@@ -13,7 +13,10 @@ use crate::web::state::App;
     path = "/api/v1/persistence",
     operation_id = "getPersistence",
     tag = "persistence",
-    responses((status = 200, body = serde_json::Value, description = "Verdict, stores, mount, findings, boots, totals, repairs"))
+    responses(
+        (status = 200, body = Persistence),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "The stores are not open yet"),
+    )
 )]
 pub async fn persistence(State(app): State<App>) -> problem::Result<Json<Persistence>> {
     Ok(Json(app.run(|library| library.persistence()).await?))
