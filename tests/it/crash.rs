@@ -142,8 +142,8 @@ fn provoke(process: &mut Process, collected: &Path) -> (Vec<Witness>, bool) {
         return (witnesses, true);
     };
     for n in 0..8 {
-        // Small, and beyond what is collected in memory: two ways through the same points.
-        let filler = if n % 2 == 0 { 0 } else { 100_000 };
+        // Small ones share a sync; what is larger than 256 KiB is synced by itself before.
+        let filler = if n % 2 == 0 { 0 } else { 300_000 };
         witnesses.push(client.upload(n, filler));
         if witnesses[n].receipt.is_none() {
             return (witnesses, was_killed(process));

@@ -165,7 +165,9 @@ fn a_digest_that_was_sent_is_verified() {
         &[("repr-digest", "crc32c=:AAAA:")],
         b"hello world",
     );
-    assert_eq!(unknown.status, 201);
+    let sentence = unknown.problem(400);
+    assert!(sentence.contains("sha-256"), "{sentence}");
+    assert_eq!(app.get("other.txt").status, 404);
     let answer = app.put_with("digest.txt", &[("repr-digest", right)], b"hello world");
     assert_eq!(answer.status, 201);
     assert_eq!(app.get("digest.txt").header("repr-digest"), right);
