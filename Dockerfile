@@ -21,7 +21,7 @@ RUN sed -i '/^\[\[bench\]\]/,/^$/d' Cargo.toml \
 # A checkout may be older than the stage above, so the sources are touched: otherwise cargo would
 # take the empty crate for the newer one and ship it.
 FROM dependencies AS build
-COPY build.rs ./
+COPY build.rs askama.toml ./
 COPY src src
 COPY templates templates
 RUN touch build.rs src/lib.rs src/main.rs && cargo build --release --locked

@@ -20,7 +20,7 @@
 //! - A staged file is locked (flock) by its writer for as long as it is written. The kernel
 //!   drops the lock when the writer dies, so a lock that can be had means an orphan.
 //!
-//! Seals at the same time share one sync ([`group`]): a new content costs two flushes less than
+//! Seals at the same time share one sync (`blobs/group.rs`): a new content costs two flushes less than
 //! syncing the file, its directory and the directory above one after the other.
 
 mod group;

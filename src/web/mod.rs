@@ -1,6 +1,6 @@
 //! The HTTP surface: pages for people, JSON for programs, health for the platform.
 //!
-//! Every request passes [`front`] once, on its way in and on its way out. Handlers cross to the
+//! Every request passes `front` once, on its way in and on its way out. Handlers cross to the
 //! blocking pool once, through [`state::App::run`].
 
 mod api;

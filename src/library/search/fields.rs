@@ -21,7 +21,7 @@ pub struct Fields {
     pub name: Field,
     /// What stands around a file: folder names and tags, as words.
     pub around: Field,
-    /// Folders that the file is in at any depth; see [`folder_terms`].
+    /// Folders that the file is in at any depth; see `folder_terms`.
     pub folder: Field,
     /// Each tag, folded.
     pub tag: Field,

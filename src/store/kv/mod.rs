@@ -8,7 +8,7 @@
 //! Each value carries a CRC-32, because redb trusts its pages once the file is open. A value
 //! that does not match, an error that means damage, or a panic inside redb has one consequence:
 //! every process lets go of the file, one of them sets it aside as `facts.redb.bad-<time>` and
-//! makes a new one. See [`keeper`] for how two processes never end up on different files.
+//! makes a new one. See `kv/keeper.rs` for how two processes never end up on different files.
 
 mod keeper;
 mod table;
