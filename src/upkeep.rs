@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::store::sync::lock;
 
 /// Between two rounds of the cheap chores.
 const ROUND: Duration = Duration::from_secs(10 * 60);
@@ -44,7 +45,7 @@ impl Upkeep {
     pub fn stop(&self) {
         self.stop.0.store(true, Ordering::Relaxed);
         self.stop.2.notify_all();
-        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             // A panic of the chores was logged when it happened.
             let _ = thread.join();
@@ -68,7 +69,7 @@ fn run(
     let mut deep: Option<Instant> = None;
     let mut wait = FIRST.min(grace);
     while !stopped() {
-        let guard = stop.1.lock().unwrap_or_else(|e| e.into_inner());
+        let guard = lock(&stop.1);
         if !stopped() {
             let _ = stop.2.wait_timeout(guard, wait);
         }

@@ -19,6 +19,7 @@ use crate::library::{Changed, Entry, FactsBatch, Library};
 use crate::store::boots::Sentinel;
 use crate::store::index::{Change, Lease};
 use crate::store::kv::State;
+use crate::store::sync::lock;
 use crate::store::{Digest, crash};
 
 /// Most files in one commit of the index.
@@ -69,7 +70,7 @@ impl Worker {
     /// Gives the lease up and waits until it is free.
     pub fn stop(&self) {
         self.release_lease();
-        let thread = self.thread.lock().unwrap_or_else(|e| e.into_inner()).take();
+        let thread = lock(&self.thread).take();
         if let Some(thread) = thread {
             // A panic of the indexer was logged when it happened.
             let _ = thread.join();

@@ -48,7 +48,7 @@ pub mod index;
 pub mod kv;
 pub mod mount;
 pub mod sql;
-mod sync;
+pub(crate) mod sync;
 pub mod wake;
 
 use std::path::Path;

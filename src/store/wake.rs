@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fs::inotify;
 
+use super::sync::lock;
 use crate::error::{Error, Result};
 
 /// How long a commit of another process can stay unnoticed when its byte did not arrive.
@@ -89,14 +90,14 @@ impl Changes {
     /// A number that grows with each change; take it before looking, pass it to
     /// [`wait`](Self::wait) after, and no change in between is missed.
     pub fn seen(&self) -> u64 {
-        *self.inner.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *lock(&self.inner.0)
     }
 
     /// Returns once there was a change after `seen`, or when the time is over.
     pub fn wait(&self, seen: u64, at_most: Duration) -> u64 {
         let (count, changed) = &*self.inner;
         let deadline = Instant::now() + at_most;
-        let mut guard = count.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut guard = lock(count);
         while *guard == seen {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -112,7 +113,7 @@ impl Changes {
 
     /// Wakes everyone who waits.
     pub fn announce(&self) {
-        *self.inner.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
+        *lock(&self.inner.0) += 1;
         self.inner.1.notify_all();
     }
 }
