@@ -8,11 +8,11 @@ const SLOTS: usize = 16_384;
 /// Longer than any English word worth stemming.
 const MAX_STEMMED_BYTES: usize = 40;
 
-/// A stemmer with a direct-mapped cache of 270 KB, which a clone does not share and which is
+/// A stemmer with a direct-mapped cache of 540 KB, which a clone does not share and which is
 /// allocated at first use.
 pub struct Stems {
     /// Words that begin otherwise are left without a stem. A stem begins as its word does, so
-    /// whoever looks for a few stems need not have all others made.
+    /// whoever looks for a few stems need not have all others made. So few are not worth a cache.
     initials: Option<Vec<u8>>,
     stemmer: Stemmer,
     slots: Vec<Slot>,
@@ -70,7 +70,7 @@ impl Stems {
         if !self.is_wanted(word) || !has_stem(word) {
             return None;
         }
-        if word.len() > REMEMBERED_BYTES {
+        if word.len() > REMEMBERED_BYTES || self.initials.is_some() {
             self.long.clear();
             self.long.push_str(&self.stemmer.stem(word));
             return (self.long != word).then_some(self.long.as_str());
