@@ -113,9 +113,9 @@ impl Sql {
             Some(connection) => connection,
             None => connect_read_only(&self.shared.path)?,
         };
-        connection.execute_batch("BEGIN").map_err(Error::from)?;
+        connection.prepare_cached("BEGIN")?.execute([])?;
         let result = f(&connection);
-        connection.execute_batch("COMMIT").map_err(Error::from)?;
+        connection.prepare_cached("COMMIT")?.execute([])?;
         let mut readers = lock(&self.shared.readers);
         if readers.len() < POOLED_READERS {
             readers.push(connection);
