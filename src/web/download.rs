@@ -71,7 +71,7 @@ pub async fn answer(
     find: impl FnOnce(&Library) -> Result<Content> + Send + 'static,
 ) -> problem::Result {
     let sender = app.clone();
-    let response = app.run(move |library| {
+    let response = app.look(move |library| {
         let content = find(library)?;
         let encoding = match content.media_type.starts_with("text/") {
             true => known_facts(library, &content.sha256).and_then(|facts| facts.encoding),

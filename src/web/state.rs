@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use crate::config::Config;
@@ -15,6 +16,10 @@ use crate::web::metrics::Metrics;
 
 /// Who is named in the event log while there are no accounts.
 pub const ANYONE: &str = "anyone";
+
+/// Look-ups at once. They wait for the processor and hardly ever for anything else, so more of
+/// them would only take turns with each other, and the unlucky ones would wait for many turns.
+const LOOKING: usize = 8;
 
 /// The state of every route; clones share everything.
 #[derive(Clone)]
@@ -28,6 +33,8 @@ struct Shared {
     waiting_for: Mutex<String>,
     draining: AtomicBool,
     metrics: Metrics,
+    /// First come, first served.
+    looking: Semaphore,
 }
 
 impl App {
@@ -42,6 +49,7 @@ impl App {
             ),
             draining: AtomicBool::new(false),
             metrics: Metrics::default(),
+            looking: Semaphore::new(LOOKING),
         }))
     }
 
@@ -54,6 +62,19 @@ impl App {
             Some(library) => Ok(library.clone()),
             None => Err(Error::unavailable(self.waiting_for())),
         }
+    }
+
+    /// As [`run`](Self::run), for work that only looks things up: a few at a time, in order.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        // Nobody closes it; if somebody did, looking would go on without turns.
+        let _turn = self.0.looking.acquire().await;
+        self.run(work).await
     }
 
     /// Runs blocking work on the library, crossing to the blocking pool once.

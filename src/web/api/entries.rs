@@ -71,7 +71,7 @@ pub async fn list(
     let limit = page_size(query.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
     let sort = query.sort.unwrap_or_default();
     let listing =
-        app.run(move |library| library.list(&folder, sort, query.cursor.as_deref(), limit));
+        app.look(move |library| library.list(&folder, sort, query.cursor.as_deref(), limit));
     Ok(Json(listing.await?))
 }
 
@@ -91,7 +91,7 @@ pub async fn get(
     State(app): State<App>,
     Path(id): Path<FileId>,
 ) -> problem::Result<Json<EntryState>> {
-    let entry = app.run(move |library| Ok(EntryState::of(library, library.entry(id)?)));
+    let entry = app.look(move |library| Ok(EntryState::of(library, library.entry(id)?)));
     Ok(Json(entry.await?))
 }
 
@@ -136,7 +136,7 @@ pub async fn versions(
     State(app): State<App>,
     Path(id): Path<FileId>,
 ) -> problem::Result<Json<Vec<Version>>> {
-    Ok(Json(app.run(move |library| library.versions(id)).await?))
+    Ok(Json(app.look(move |library| library.versions(id)).await?))
 }
 
 impl EntryState {

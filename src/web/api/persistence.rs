@@ -19,5 +19,5 @@ use crate::web::state::App;
     )
 )]
 pub async fn persistence(State(app): State<App>) -> problem::Result<Json<Persistence>> {
-    Ok(Json(app.run(|library| library.persistence()).await?))
+    Ok(Json(app.look(|library| library.persistence()).await?))
 }

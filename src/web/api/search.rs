@@ -54,6 +54,6 @@ pub async fn search(
         cursor: words.cursor,
     };
     Ok(Json(
-        app.run(move |library| library.search(&request)).await?,
+        app.look(move |library| library.search(&request)).await?,
     ))
 }

@@ -88,7 +88,7 @@ pub async fn page(
 ) -> Result<Response, Failure> {
     let shell = Shell::new(app.release());
     let page = app
-        .run(move |library| FilePage::read(library, shell, id))
+        .look(move |library| FilePage::read(library, shell, id))
         .await?;
     Ok(respond(
         StatusCode::OK,
@@ -108,7 +108,7 @@ pub async fn refuse(
 ) -> Result<Response, Failure> {
     let shell = Shell::new(app.release());
     let page = app
-        .run(move |library| FilePage::read(library, shell, id))
+        .look(move |library| FilePage::read(library, shell, id))
         .await?;
     Ok(respond(status, &page.refusing(problem)))
 }

@@ -123,7 +123,7 @@ pub struct Found {
 
 impl Found {
     async fn look(app: &App, folder: FolderPath, asking: Asking) -> Result<Self> {
-        app.run(move |library| Self::read(library, folder, asking))
+        app.look(move |library| Self::read(library, folder, asking))
             .await
     }
 

@@ -93,7 +93,7 @@ pub struct BootRow {
 }
 
 pub async fn page(State(app): State<App>) -> Result<Response, Failure> {
-    let persistence = app.run(|library| library.persistence()).await?;
+    let persistence = app.look(|library| library.persistence()).await?;
     let page = PersistencePage::new(Shell::new(app.release()), persistence, now_ms());
     Ok(respond(StatusCode::OK, &page))
 }

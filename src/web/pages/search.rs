@@ -66,7 +66,7 @@ pub async fn page(
         limit: HITS,
         cursor,
     };
-    let results = app.run(move |library| library.search(&request)).await?;
+    let results = app.look(move |library| library.search(&request)).await?;
     Ok(respond(
         StatusCode::OK,
         &SearchPage::new(shell, results, is_first),

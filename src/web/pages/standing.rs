@@ -45,7 +45,7 @@ impl Standing {
     }
 
     async fn check(self, app: App) {
-        let verdict = app.run(|library| Ok(library.persistence()?.verdict)).await;
+        let verdict = app.look(|library| Ok(library.persistence()?.verdict)).await;
         self.state().last = verdict.ok().map(Health::from);
     }
 

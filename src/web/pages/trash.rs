@@ -49,7 +49,7 @@ pub async fn page(
     };
     let is_first = asking.cursor.is_none();
     let trashed = app
-        .run(move |library| library.trashed(asking.cursor.as_deref(), PAGE_LENGTH))
+        .look(move |library| library.trashed(asking.cursor.as_deref(), PAGE_LENGTH))
         .await?;
     let days = app.config().trash.as_secs() / 86_400;
     let shell = Shell::new(app.release());
