@@ -11,7 +11,6 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::library::Library;
-use crate::store::Lease;
 use crate::worker::{Step, Steps};
 
 /// How often another process's progress is looked at.
@@ -35,15 +34,14 @@ fn rebuild(library: &Library) -> Result<u64> {
     let replaced = index.payload().born_ms;
     index.replace()?;
     let bar = bar();
-    let mut steps = Steps::default();
-    let mut lease: Option<Lease> = None;
+    let mut steps: Option<Steps> = None;
     let mut moved = (Instant::now(), u64::MAX);
     loop {
-        if lease.is_none() {
-            lease = index.lease()?;
+        if steps.is_none() {
+            steps = index.lease()?.map(Steps::new);
         }
-        let step = match &mut lease {
-            Some(lease) => steps.step(library, lease, &AtomicBool::new(false))?,
+        let step = match &mut steps {
+            Some(steps) => steps.step(library, &AtomicBool::new(false))?,
             None => {
                 std::thread::sleep(LOOK);
                 index.refresh()?;

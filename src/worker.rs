@@ -16,16 +16,18 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{self, Extraction};
 use crate::library::{Changed, Entry, FactsBatch, Library};
-use crate::store::boots::Sentinel;
 use crate::store::index::{Change, Lease};
-use crate::store::kv::State;
+use crate::store::kv::{Pending, State};
 use crate::store::sync::lock;
 use crate::store::{Digest, crash};
 
-/// Most files in one commit of the index.
+/// Most files that are read together.
 const BATCH_FILES: usize = 1_000;
-/// Contents that are read for one commit, in bytes; one large file may exceed it.
+/// Contents that are read together, in bytes; one large file may exceed it.
 const BATCH_BYTES: u64 = 8 << 20;
+/// How long a commit is put off while there is more to do: each one costs some fsyncs, ends a
+/// segment that will have to be merged, and lets the writer stand still.
+const COMMIT: Duration = Duration::from_secs(1);
 /// A commit costs some fsyncs, so a trickle of uploads shares one every so often.
 const PACE: Duration = Duration::from_millis(100);
 /// Batches below this many files wait for [`PACE`].
@@ -95,62 +97,117 @@ pub enum Step {
     Refilled,
 }
 
-/// Works through the outbox for one lease, a batch at a time; what [`Worker`] loops.
-#[derive(Default)]
+/// Works through the outbox under one lease, a batch at a time; what [`Worker`] loops.
+///
+/// Three things go on at once: reading the next batch, writing the facts of this one, and
+/// adding its documents to the index. A commit waits for all of them, so that what it tells of is
+/// there.
 pub struct Steps {
-    /// Read while the batch before it was being applied: reading and indexing keep two cores
-    /// busy, and are strictly in order for each batch.
+    lease: Lease,
+    /// Highest sequence that was added; durable from the next commit on.
+    reached: u64,
+    /// Since when something was added that is not committed.
+    uncommitted: Option<Instant>,
     ahead: Option<Prepared>,
+    facts: Option<Pending>,
 }
 
 impl Steps {
+    pub fn new(lease: Lease) -> Self {
+        Self {
+            reached: lease.applied(),
+            lease,
+            uncommitted: None,
+            ahead: None,
+            facts: None,
+        }
+    }
+
+    /// Whether the lease still is worth something; see [`Lease::is_sound`].
+    pub fn is_sound(&self) -> bool {
+        self.lease.is_sound()
+    }
+
     /// Applies the next batch of changes, or fills in missing facts.
     ///
     /// # Errors
     /// After an error the lease is spent: drop it.
-    pub fn step(
-        &mut self,
-        library: &Library,
-        lease: &mut Lease,
-        stop: &AtomicBool,
-    ) -> Result<Step> {
-        let after = lease.applied();
-        let ahead = self.ahead.take().filter(|ahead| ahead.after == after);
-        let Some(batch) = ahead.map_or_else(|| prepare(library, after, stop), |b| Ok(Some(b)))?
-        else {
-            return Ok(Step::Empty);
+    pub fn step(&mut self, library: &Library, stop: &AtomicBool) -> Result<Step> {
+        let batch = match self.ahead.take() {
+            Some(batch) => batch,
+            None => match prepare(library, self.reached, stop)? {
+                Some(batch) => batch,
+                None => return Ok(Step::Empty),
+            },
         };
         let store = library.store();
-        let sentinels = store.boots.pending(&store.sql, &store.index)?;
-        if batch.changed.is_empty() && sentinels.is_empty() {
-            return refill(library, after, stop);
+        let is_idle = batch.changed.is_empty() && self.uncommitted.is_none();
+        if is_idle && store.boots.pending(&store.sql, &store.index)?.is_empty() {
+            return refill(library, self.reached, stop);
         }
-        let (files, through, more) = (batch.changed.len(), batch.through, batch.more);
-        let (applied, ahead) = std::thread::scope(|scope| {
-            let applying = scope.spawn(|| apply(library, lease, batch, sentinels));
+        let (files, more) = (batch.changed.len(), batch.more);
+        self.add(library, batch, stop)?;
+        let waited = self.uncommitted.get_or_insert_with(Instant::now).elapsed();
+        if !more || waited >= COMMIT {
+            self.commit(library)?;
+        }
+        Ok(Step::Applied(files))
+    }
+
+    fn add(&mut self, library: &Library, mut batch: Prepared, stop: &AtomicBool) -> Result<()> {
+        self.settle_facts()?;
+        self.facts = begin_facts(library, batch.facts.take())?;
+        let (through, more) = (batch.through, batch.more);
+        let lease = &self.lease;
+        let (added, ahead) = std::thread::scope(|scope| {
+            let adding = scope.spawn(|| lease.add(documents(library, batch)));
             let ahead = if more {
                 prepare(library, through, stop)
             } else {
                 Ok(None)
             };
             let failed = |_| Err(Error::internal("Indexing a batch failed unexpectedly."));
-            (applying.join().unwrap_or_else(failed), ahead)
+            (adding.join().unwrap_or_else(failed), ahead)
         });
-        applied?;
+        added?;
+        self.reached = through;
         self.ahead = ahead?;
-        Ok(Step::Applied(files))
+        Ok(())
+    }
+
+    fn commit(&mut self, library: &Library) -> Result<()> {
+        self.settle_facts()?;
+        crash::point("index.facts_written");
+        let store = library.store();
+        let sentinels = store.boots.pending(&store.sql, &store.index)?;
+        self.lease
+            .add(sentinels.iter().cloned().map(Change::Sentinel))?;
+        self.lease.commit(self.reached)?;
+        self.uncommitted = None;
+        if !sentinels.is_empty() {
+            store.boots.indexed(&store.sql, &sentinels)?;
+        }
+        store.announce();
+        Ok(())
+    }
+
+    fn settle_facts(&mut self) -> Result<()> {
+        match self.facts.take() {
+            Some(facts) => tolerate_absence(facts.wait()),
+            None => Ok(()),
+        }
     }
 }
 
-/// A batch whose texts are read and whose facts are kept.
+/// A batch whose texts are read.
 struct Prepared {
-    /// The sequence it continues from, and the one it reaches.
-    after: u64,
+    /// The sequence it reaches.
     through: u64,
     /// Whether there is more to do behind it.
     more: bool,
     changed: Vec<Changed>,
     read: Vec<Option<Read>>,
+    facts: Option<FactsBatch>,
 }
 
 /// Reads the next batch; answers nothing when told to stop.
@@ -161,49 +218,33 @@ fn prepare(library: &Library, after: u64, stop: &AtomicBool) -> Result<Option<Pr
     };
     crash::point("index.extracted");
     let through = changed.last().map_or(after, |last| last.sequence);
-    if !changed.is_empty() {
-        keep_facts(library, &read, after, through)?;
-    }
-    crash::point("index.facts_written");
+    let facts = match changed.is_empty() {
+        false => Some(facts_of(&read, after, through)?),
+        true => None,
+    };
     let entries = changed.iter().filter_map(|changed| changed.entry.as_ref());
     let bytes: u64 = entries.map(|entry| entry.size).sum();
     Ok(Some(Prepared {
-        after,
         through,
         more: changed.len() == BATCH_FILES || bytes >= BATCH_BYTES,
         changed,
         read,
+        facts,
     }))
 }
 
-fn apply(
-    library: &Library,
-    lease: &mut Lease,
-    batch: Prepared,
-    sentinels: Vec<Sentinel>,
-) -> Result<()> {
-    // Each text is dropped as soon as its document is made.
-    let documents = batch
-        .changed
-        .into_iter()
-        .zip(batch.read)
-        .map(|(changed, read)| match read {
-            Some(read) => Change::Put {
-                key: changed.file as u64,
-                document: library.document(&read.entry, &read.text),
-            },
-            None => Change::Delete {
-                key: changed.file as u64,
-            },
-        });
-    let left = sentinels.iter().cloned().map(Change::Sentinel);
-    lease.apply(documents.chain(left), batch.through)?;
-    let store = library.store();
-    if !sentinels.is_empty() {
-        store.boots.indexed(&store.sql, &sentinels)?;
-    }
-    store.announce();
-    Ok(())
+/// Each text is dropped as soon as its document is made.
+fn documents(library: &Library, batch: Prepared) -> impl Iterator<Item = Change> {
+    let read = batch.changed.into_iter().zip(batch.read);
+    read.map(|(changed, read)| match read {
+        Some(read) => Change::Put {
+            key: changed.file as u64,
+            document: library.document(&read.entry, &read.text),
+        },
+        None => Change::Delete {
+            key: changed.file as u64,
+        },
+    })
 }
 
 /// A live file with its text, and what was newly found out about its content.
@@ -299,12 +340,7 @@ fn extract_blob(library: &Library, entry: &Entry) -> Result<Extraction> {
     })
 }
 
-/// Without the facts store the index goes on; the gap in its progress is filled later.
-fn keep_facts(library: &Library, read: &[Option<Read>], after: u64, through: u64) -> Result<()> {
-    let kv = &library.store().kv;
-    if kv.state() != State::Open {
-        return Ok(());
-    }
+fn facts_of(read: &[Option<Read>], after: u64, through: u64) -> Result<FactsBatch> {
     let mut facts = FactsBatch::new()?;
     for read in read.iter().flatten() {
         if let Some(found) = &read.found {
@@ -312,7 +348,16 @@ fn keep_facts(library: &Library, read: &[Option<Read>], after: u64, through: u64
         }
     }
     facts.note_progress(after, through);
-    tolerate_absence(kv.write(facts.into()))
+    Ok(facts)
+}
+
+/// Without the facts store the index goes on; the gap in its progress is filled later.
+fn begin_facts(library: &Library, facts: Option<FactsBatch>) -> Result<Option<Pending>> {
+    let kv = &library.store().kv;
+    match facts {
+        Some(facts) if kv.state() == State::Open => kv.queue(facts.into()).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// After the facts were rebuilt: reads again, a few at a time, what the index already holds.
@@ -352,8 +397,8 @@ fn tolerate_absence(outcome: Result<()>) -> Result<()> {
 struct Indexer {
     library: Library,
     stop: Arc<AtomicBool>,
-    steps: Steps,
-    lease: Option<Lease>,
+    /// As long as this process has the lease.
+    steps: Option<Steps>,
     told: Instant,
 }
 
@@ -362,8 +407,7 @@ impl Indexer {
         Self {
             library,
             stop,
-            steps: Steps::default(),
-            lease: None,
+            steps: None,
             told: Instant::now(),
         }
     }
@@ -384,33 +428,33 @@ impl Indexer {
                 Ok(Step::Applied(_) | Step::Refilled) => {}
                 Err(error) => {
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "indexing is interrupted and will be tried again");
-                    self.lease = None;
+                    self.steps = None;
                     self.pause(AFTER_FAILURE);
                 }
             }
         }
-        if self.lease.take().is_some() {
+        if self.steps.take().is_some() {
             tracing::info!("index lease released");
             self.library.store().announce();
         }
     }
 
     fn turn(&mut self) -> Result<Step> {
-        if self.lease.as_ref().is_some_and(|lease| !lease.is_sound()) {
-            self.lease = None;
+        if self.steps.as_ref().is_some_and(|steps| !steps.is_sound()) {
+            self.steps = None;
             self.library.store().boots.index_changed();
         }
-        if self.lease.is_none() {
-            self.lease = self.library.store().index.lease()?;
-            if let Some(lease) = &self.lease {
-                tracing::info!(applied = lease.applied(), "index lease taken");
-                self.library.store().boots.index_changed();
-            }
+        if self.steps.is_none()
+            && let Some(lease) = self.library.store().index.lease()?
+        {
+            tracing::info!(applied = lease.applied(), "index lease taken");
+            self.library.store().boots.index_changed();
+            self.steps = Some(Steps::new(lease));
         }
-        let Some(lease) = &mut self.lease else {
+        let Some(steps) = &mut self.steps else {
             return Ok(Step::Empty);
         };
-        let step = self.steps.step(&self.library, lease, &self.stop)?;
+        let step = steps.step(&self.library, &self.stop)?;
         self.tell(step);
         Ok(step)
     }

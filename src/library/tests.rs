@@ -48,7 +48,7 @@ impl Bench {
     }
 
     fn index(&self) {
-        let mut lease = self
+        let lease = self
             .library
             .store
             .index
@@ -56,8 +56,8 @@ impl Bench {
             .unwrap()
             .expect("the lease is free");
         let go_on = AtomicBool::new(false);
-        let mut steps = Steps::default();
-        while steps.step(&self.library, &mut lease, &go_on).unwrap() != Step::Empty {}
+        let mut steps = Steps::new(lease);
+        while steps.step(&self.library, &go_on).unwrap() != Step::Empty {}
     }
 
     fn find(&self, query: &str) -> Vec<String> {

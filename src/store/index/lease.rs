@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
 
+use super::queue::{Queued, Room};
 use super::{Index, Payload, Shared, open_lock, payload_of};
 use crate::error::{Error, Kind, Result};
 use crate::store::boots::Sentinel;
@@ -19,6 +20,10 @@ const DELETED_BEFORE_MERGE: f32 = 0.2;
 const SEGMENTS_BEFORE_MERGE: usize = 8;
 /// Segments below this many documents count as one size, so that tiny commits merge early.
 const SMALLEST_LAYER: DocId = 2_000;
+
+/// Bytes that a writing thread needs at least.
+const LEAST_MEMORY: usize = 15_000_000;
+const MOST_WRITERS: usize = 2;
 
 /// A change to one document. Applying it twice is harmless.
 pub enum Change {
@@ -41,7 +46,8 @@ pub enum Change {
 pub struct Lease {
     shared: Arc<Shared>,
     index: Index,
-    writer: IndexWriter,
+    writer: IndexWriter<Queued>,
+    room: Room,
     payload: Payload,
     folder_inode: u64,
     // Last, so that the lock outlives the writer.
@@ -64,19 +70,28 @@ impl Lease {
         same && !self.shared.mark_path.exists()
     }
 
-    /// Applies the changes and commits; durable and visible to this process when it returns,
-    /// and to others as soon as they [`refresh`](Index::refresh).
+    /// Applies the changes and [commits](Self::commit).
     ///
     /// # Errors
     /// After an error the lease is spent: drop it.
     pub fn apply(&mut self, changes: impl IntoIterator<Item = Change>, through: u64) -> Result<()> {
+        self.add(changes)?;
+        self.commit(through)
+    }
+
+    /// Hands changes to the writer, waiting while it has enough to do. They are found, and last,
+    /// only after a [`commit`](Self::commit); without one they are forgotten.
+    ///
+    /// # Errors
+    /// After an error the lease is spent: drop it.
+    pub fn add(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
         for change in changes {
             match change {
                 Change::Put { key, mut document } => {
                     self.writer
                         .delete_term(Term::from_field_u64(self.shared.key, key));
                     document.add_u64(self.shared.key, key);
-                    self.writer.add_document(document)?;
+                    self.writer.add_document(self.room.admit(document)?)?;
                 }
                 Change::Delete { key } => {
                     self.writer
@@ -88,11 +103,21 @@ impl Lease {
                         .delete_term(Term::from_field_text(self.shared.boot, &word));
                     let mut document = TantivyDocument::default();
                     document.add_text(self.shared.boot, &word);
-                    self.writer.add_document(document)?;
+                    self.writer.add_document(self.room.admit(document)?)?;
                 }
             }
         }
         crash::point("index.added");
+        Ok(())
+    }
+
+    /// Commits all that was added, which is everything up to sequence `through`: durable and
+    /// visible to this process when it returns, and to others as soon as they
+    /// [`refresh`](Index::refresh).
+    ///
+    /// # Errors
+    /// After an error the lease is spent: drop it.
+    pub fn commit(&mut self, through: u64) -> Result<()> {
         self.payload.applied = through;
         let payload = serde_json::to_string(&self.payload).map_err(|e| {
             Error::internal("The commit's payload could not be written.").because(e)
@@ -115,12 +140,13 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
     };
     let fresh = ensure(&shared)?;
     let payload = payload_of(&fresh)?;
+    let threads = writers(shared.memory);
     let options = IndexWriterOptions::builder()
-        .num_worker_threads(1)
+        .num_worker_threads(threads)
         .num_merge_threads(1)
-        .memory_budget_per_thread(shared.memory)
+        .memory_budget_per_thread(shared.memory / threads)
         .build();
-    let writer = fresh.writer_with_options(options)?;
+    let writer: IndexWriter<Queued> = fresh.writer_with_options(options)?;
     let mut merges = LogMergePolicy::default();
     merges.set_min_num_segments(SEGMENTS_BEFORE_MERGE);
     merges.set_min_layer_size(SMALLEST_LAYER);
@@ -139,10 +165,17 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         shared,
         index: index.clone(),
         writer,
+        room: Room::default(),
         payload,
         folder_inode,
         _lock: held,
     }))
+}
+
+/// Threads that write segments: as many as the memory is enough for, each needing its own.
+fn writers(memory: usize) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    (memory / LEAST_MEMORY).clamp(1, cores.min(MOST_WRITERS))
 }
 
 /// At start: makes a missing index and repairs a damaged one, unless another process is at it.

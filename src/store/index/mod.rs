@@ -10,6 +10,7 @@
 //! searched is set aside by the next lease holder and built again from sequence 0.
 
 mod lease;
+mod queue;
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -22,6 +22,7 @@ use redb::{ReadableDatabase, TableError};
 
 pub use keeper::State;
 pub use table::{Batch, Json, Stored, Table};
+pub use writer::Pending;
 
 use crate::error::{Error, Result};
 use keeper::Keeper;
@@ -144,7 +145,12 @@ impl Kv {
     /// Applies a batch atomically; durable when this returns. Batches queued at the same time
     /// share a commit.
     pub fn write(&self, batch: Batch) -> Result<()> {
-        self.writer.write(batch)
+        self.queue(batch)?.wait()
+    }
+
+    /// Begins to [`write`](Self::write) a batch; what is queued later is durable no sooner.
+    pub fn queue(&self, batch: Batch) -> Result<Pending> {
+        self.writer.queue(batch)
     }
 
     /// Stores one value; see [`write`](Self::write).

@@ -21,6 +21,20 @@ struct Job {
     answer: SyncSender<Result<()>>,
 }
 
+/// A write that is under way.
+#[must_use = "nothing is known of it before it was waited for"]
+pub struct Pending(Receiver<Result<()>>);
+
+impl Pending {
+    /// Waits until the write is durable.
+    ///
+    /// # Errors
+    /// Why it was not made; nothing of it is kept then.
+    pub fn wait(self) -> Result<()> {
+        self.0.recv().map_err(|_| super::closed())?
+    }
+}
+
 pub(super) struct Writer {
     queue: Mutex<Option<SyncSender<Job>>>,
 }
@@ -37,14 +51,13 @@ impl Writer {
         })
     }
 
-    pub(super) fn write(&self, batch: Batch) -> Result<()> {
+    pub(super) fn queue(&self, batch: Batch) -> Result<Pending> {
         let (answer, outcome) = sync_channel(1);
         let queue = lock(&self.queue).clone().ok_or_else(super::closed)?;
         queue
             .send(Job { batch, answer })
             .map_err(|_| super::closed())?;
-        drop(queue);
-        outcome.recv().map_err(|_| super::closed())?
+        Ok(Pending(outcome))
     }
 
     /// Ends the thread after the queued writes. It is not joined: `begin_write` cannot be
