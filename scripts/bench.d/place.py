@@ -31,6 +31,8 @@ class Plan:
         self.wharfside = None
         # A library that holds the whole corpus, once a row has made one.
         self.indexed = None
+        # The directory of a library with many files, once a row has made one.
+        self.grown = None
         self.run = HOME / "runs" / time.strftime("%Y%m%d-%H%M%S")
         self.run.mkdir(parents=True)
         self._made = 0

@@ -59,23 +59,27 @@ def compare(work, unit, ours, peer, against, figure, target, aim=False, lower_is
 
 
 def limit(work, unit, ours, figure, bound, at_least=False, aim=False):
-    """One line that holds Wharfside's median against a fixed figure."""
-    goal = f"{'aim: ' if aim else ''}{'≥' if at_least else '≤'} {shown(bound, unit)}"
+    """One line that holds Wharfside's median against a fixed figure, or only tells it if there is none."""
+    goal = "for reference"
+    if bound is not None:
+        goal = f"{'aim: ' if aim else ''}{'≥' if at_least else '≤'} {shown(bound, unit)}"
     if not ours:
         return Line(work, "–", "", "", goal, "–")
     value = median(ours, figure)
-    verdict = reached(value, bound) if at_least else reached(bound, value)
+    verdict = "–"
+    if bound is not None:
+        verdict = reached(value, bound) if at_least else reached(bound, value)
     return Line(work, shown(value, unit), "", "", goal, verdict)
 
 
 def reached(value, target):
     if value >= target:
         return "reached"
-    return f"short: {target / value:.2f} × to go"
+    return f"short: {target / value:.2f} × to go" if value and target else "short"
 
 
 def shown(value, unit):
-    digits = 0 if value >= 100 else 1 if value >= 10 else 2
+    digits = 0 if value >= 100 or value == 0 else 1 if value >= 10 else 2
     return f"{value:,.{digits}f} {unit}"
 
 

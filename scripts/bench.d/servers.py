@@ -85,11 +85,14 @@ class Server:
         finally:
             connection.close()
 
-    def totals(self):
+    def persistence(self):
         status, body = self.get("/api/v1/persistence")
         if status != 200:
             raise RuntimeError(f"/api/v1/persistence answered {status}")
-        return json.loads(body)["totals"]
+        return json.loads(body)
+
+    def totals(self):
+        return self.persistence()["totals"]
 
     def settle(self, patience=1800):
         """Waits until everything stored is searchable."""
@@ -145,13 +148,13 @@ def command(plan, name, directory, root, port):
     raise ValueError(name)
 
 
-def start(plan, name, directory):
-    """Starts `name` on `directory` (kept from an earlier start or new) and waits until it answers."""
+def start(plan, name, directory, **settings):
+    """Starts `name` on `directory` (kept from an earlier start or new), with `settings` in its environment, and waits until it answers."""
     root = directory / "files"
     root.mkdir(exist_ok=True)
     port = free_port()
-    words, settings = command(plan, name, directory, root, port)
-    environment = os.environ | {key: str(value) for key, value in settings.items()}
+    words, needed = command(plan, name, directory, root, port)
+    environment = os.environ | {key: str(value) for key, value in (needed | settings).items()}
     with open(directory / "output.log", "ab") as output:
         process = subprocess.Popen(
             [str(word) for word in words], env=environment, cwd=directory, stdout=output, stderr=output, start_new_session=True
