@@ -13,6 +13,7 @@ mod downloads;
 mod entries;
 mod guestbook;
 mod needs_mount;
+mod needs_mount_power_cut;
 mod pages;
 mod persistence;
 mod readme;
