@@ -61,7 +61,7 @@ impl Worker {
     }
 
     /// Gives the lease up as soon as the step at hand allows, for another process to take; this
-    /// one will not index any more. Returns at once.
+    /// one will not index any more. Returns at once, and waits for nothing.
     pub fn release_lease(&self) {
         self.stop.store(true, Ordering::Relaxed);
         self.library.store().changes().announce();
@@ -353,8 +353,16 @@ struct Indexer {
     library: Library,
     stop: Arc<AtomicBool>,
     steps: Steps,
-    lease: Option<Lease>,
+    held: Option<Held>,
+    /// When the lease was last asked for and found in other hands.
+    refused: Option<Instant>,
     told: Instant,
+}
+
+/// The lease, with the number under which the ledger knows this term of it.
+struct Held {
+    lease: Lease,
+    term: Option<u64>,
 }
 
 impl Indexer {
@@ -363,7 +371,8 @@ impl Indexer {
             library,
             stop,
             steps: Steps::default(),
-            lease: None,
+            held: None,
+            refused: None,
             told: Instant::now(),
         }
     }
@@ -384,35 +393,73 @@ impl Indexer {
                 Ok(Step::Applied(_) | Step::Refilled) => {}
                 Err(error) => {
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "indexing is interrupted and will be tried again");
-                    self.lease = None;
+                    self.let_go();
                     self.pause(AFTER_FAILURE);
                 }
             }
         }
-        if self.lease.take().is_some() {
-            tracing::info!("index lease released");
-            self.library.store().announce();
-        }
+        self.let_go();
     }
 
     fn turn(&mut self) -> Result<Step> {
-        if self.lease.as_ref().is_some_and(|lease| !lease.is_sound()) {
-            self.lease = None;
+        if self
+            .held
+            .as_ref()
+            .is_some_and(|held| !held.lease.is_sound())
+        {
+            self.let_go();
             self.library.store().boots.index_changed();
         }
-        if self.lease.is_none() {
-            self.lease = self.library.store().index.lease()?;
-            if let Some(lease) = &self.lease {
-                tracing::info!(applied = lease.applied(), "index lease taken");
-                self.library.store().boots.index_changed();
-            }
+        if self.held.is_none() {
+            self.held = self.take()?;
         }
-        let Some(lease) = &mut self.lease else {
+        let Some(held) = &mut self.held else {
             return Ok(Step::Empty);
         };
-        let step = self.steps.step(&self.library, lease, &self.stop)?;
+        let step = self
+            .steps
+            .step(&self.library, &mut held.lease, &self.stop)?;
         self.tell(step);
         Ok(step)
+    }
+
+    /// Takes the lease if it is free. It is not used before the ledger knows of it, so that the
+    /// ledger has the holders in their order; a ledger that cannot be written to is no reason to
+    /// leave everything unsearchable, though.
+    fn take(&mut self) -> Result<Option<Held>> {
+        let store = self.library.store();
+        let asked = Instant::now();
+        let refused = self.refused.take();
+        let Some(lease) = store.index.lease()? else {
+            self.refused = Some(asked);
+            return Ok(None);
+        };
+        let waited = refused.map(|refused| lease.taken_at().saturating_duration_since(refused));
+        tracing::info!(applied = lease.applied(), ?waited, "index lease taken");
+        store.boots.index_changed();
+        let term = match store.boots.lease_taken(&store.sql, &lease, waited) {
+            Ok(term) => Some(term),
+            Err(error) => {
+                tracing::warn!(%error, "who holds the index lease could not be noted");
+                None
+            }
+        };
+        Ok(Some(Held { lease, term }))
+    }
+
+    /// The lease first: no commit of the catalog is waited for before the next holder can begin.
+    fn let_go(&mut self) {
+        let Some(Held { lease, term }) = self.held.take() else {
+            return;
+        };
+        let released_ms = lease.release();
+        let store = self.library.store();
+        store.announce();
+        tracing::info!("index lease released");
+        let Some(term) = term else { return };
+        if let Err(error) = store.boots.lease_released(&store.sql, term, released_ms) {
+            tracing::warn!(%error, "the end of holding the index lease could not be noted");
+        }
     }
 
     /// A line now and then while there is a lot to do.
