@@ -26,6 +26,9 @@ use crate::store::{Digest, crash};
 const BATCH_FILES: usize = 1_000;
 /// Contents that are read for one commit, in bytes; one large file may exceed it.
 const BATCH_BYTES: u64 = 8 << 20;
+/// The same while another process runs, which may have to take over at any moment: a commit that
+/// has begun cannot be broken off, so this bounds how long the lease is held after the order to go.
+const BATCH_BYTES_IN_COMPANY: u64 = 1 << 20;
 /// A commit costs some fsyncs, so a trickle of uploads shares one every so often.
 const PACE: Duration = Duration::from_millis(100);
 /// Batches below this many files wait for [`PACE`].
@@ -104,6 +107,11 @@ pub struct Steps {
 }
 
 impl Steps {
+    /// Whether the next batch is known already.
+    fn has_more(&self) -> bool {
+        self.ahead.is_some()
+    }
+
     /// Applies the next batch of changes, or fills in missing facts.
     ///
     /// # Errors
@@ -155,7 +163,12 @@ struct Prepared {
 
 /// Reads the next batch; answers nothing when told to stop.
 fn prepare(library: &Library, after: u64, stop: &AtomicBool) -> Result<Option<Prepared>> {
-    let changed = library.changed_after(after, BATCH_FILES, BATCH_BYTES)?;
+    let most_bytes = if library.store().boots.has_company() {
+        BATCH_BYTES_IN_COMPANY
+    } else {
+        BATCH_BYTES
+    };
+    let changed = library.changed_after(after, BATCH_FILES, most_bytes)?;
     let Some(read) = read_all(library, &changed, stop)? else {
         return Ok(None);
     };
@@ -170,7 +183,7 @@ fn prepare(library: &Library, after: u64, stop: &AtomicBool) -> Result<Option<Pr
     Ok(Some(Prepared {
         after,
         through,
-        more: changed.len() == BATCH_FILES || bytes >= BATCH_BYTES,
+        more: changed.len() == BATCH_FILES || bytes >= most_bytes,
         changed,
         read,
     }))
@@ -389,7 +402,9 @@ impl Indexer {
                 Ok(Step::Empty) => {
                     changes.wait(seen, POLL);
                 }
-                Ok(Step::Applied(files)) if files < SMALL_BATCH => self.pause(PACE),
+                Ok(Step::Applied(files)) if files < SMALL_BATCH && !self.steps.has_more() => {
+                    self.pause(PACE);
+                }
                 Ok(Step::Applied(_) | Step::Refilled) => {}
                 Err(error) => {
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "indexing is interrupted and will be tried again");

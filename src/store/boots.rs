@@ -61,6 +61,7 @@ struct Shared {
     in_kv: AtomicBool,
     indexed_through: AtomicU64,
     served: AtomicU64,
+    has_company: AtomicBool,
     /// Milliseconds since the epoch; 0 until then.
     ready_ms: AtomicI64,
     told_ms: AtomicI64,
@@ -136,6 +137,7 @@ impl Boots {
                 in_kv: AtomicBool::new(false),
                 indexed_through: AtomicU64::new(0),
                 served: AtomicU64::new(0),
+                has_company: AtomicBool::new(false),
                 ready_ms: AtomicI64::new(0),
                 told_ms: AtomicI64::new(0),
                 pulse: Mutex::default(),
@@ -205,6 +207,12 @@ impl Boots {
         self.shared.served.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Whether another process was at work on this directory when it was last looked at, some
+    /// tenths of a second ago.
+    pub fn has_company(&self) -> bool {
+        self.shared.has_company.load(Ordering::Relaxed)
+    }
+
     /// This process does from now on what it is there for. Noted a moment later.
     pub fn ready(&self) {
         note_once(&self.shared.ready_ms);
@@ -231,6 +239,8 @@ impl Boots {
             looked = pulse
                 .neighbours
                 .look(&shared.folder, &shared.current, served, sql);
+            let has_company = pulse.neighbours.youngest().is_some();
+            shared.has_company.store(has_company, Ordering::Relaxed);
         }
         let is_news = self.signs() != pulse.noted || matches!(looked, Ok(true));
         if is_news || is_over(pulse.beaten, pulse.pace()) {

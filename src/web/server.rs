@@ -325,6 +325,7 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::boots::Ending;
 
     fn config(port: u16) -> Config {
         Config::from_vars([("PORT".to_owned(), port.to_string())]).unwrap()
@@ -356,6 +357,55 @@ mod tests {
         });
         assert_eq!(error.err().unwrap().kind(), Kind::Damaged);
         assert_eq!(attempts, 2);
+    }
+
+    fn library(dir: &tempfile::TempDir) -> Library {
+        let place = dir.path().to_str().unwrap().to_owned();
+        let config = Config::from_vars([("STORAGE_DIR".to_owned(), place)]).unwrap();
+        Library::open(&config.library()).unwrap()
+    }
+
+    fn nothing_behind() -> Running {
+        Running {
+            leave: Box::new(|| {}),
+            close: Box::new(|| {}),
+        }
+    }
+
+    #[test]
+    fn p6_the_work_begins_when_readiness_says_yes() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::new(config(0));
+        let (seen, library) = (app.clone(), library(&dir));
+        let opened = Opened {
+            library: library.clone(),
+            begin: Box::new(move || {
+                assert!(seen.is_open() && !seen.is_draining());
+                Ok(nothing_behind())
+            }),
+        };
+        assert!(!app.is_open());
+        begin(&app, opened).unwrap();
+        library.close();
+    }
+
+    #[test]
+    fn p6_a_process_told_to_stop_while_it_opens_takes_nothing_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::new(config(0));
+        app.drain();
+        let opened = Opened {
+            library: library(&dir),
+            begin: Box::new(|| panic!("it works all the same")),
+        };
+        assert_eq!(begin(&app, opened).err().unwrap().kind(), Kind::Unavailable);
+        assert!(!app.is_open());
+        // Its end is in the ledger: nobody will take it for a crash.
+        let next = library(&dir);
+        let store = next.store();
+        let boots = store.boots.list(&store.sql, 2).unwrap();
+        assert_eq!(boots[1].ending, Some(Ending::Drained));
+        next.close();
     }
 
     #[tokio::test]
