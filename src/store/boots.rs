@@ -45,8 +45,8 @@ const HEARTBEAT: Duration = Duration::from_secs(15);
 const IN_COMPANY: Duration = Duration::from_secs(1);
 /// Longer than a deploy overlaps: whoever stays together for longer is meant to.
 const YOUNG: Duration = Duration::from_secs(3 * 60);
-/// Between two looks at the others: a query and a try of one lock for each of them.
-const LOOK: Duration = Duration::from_millis(200);
+/// Least time between two looks at the others: a query, and a try of one lock for each of them.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// This process's boot, and the ledger of all.
 #[derive(Clone)]
@@ -207,8 +207,8 @@ impl Boots {
         self.shared.served.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Whether another process was at work on this directory when it was last looked at, some
-    /// tenths of a second ago.
+    /// Whether another process was at work on this directory when it was last looked at, about a
+    /// tenth of a second ago.
     pub fn has_company(&self) -> bool {
         self.shared.has_company.load(Ordering::Relaxed)
     }

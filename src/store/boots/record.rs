@@ -96,7 +96,7 @@ impl Sentinel {
 }
 
 /// Two boots at work at the same time. Times are milliseconds since the epoch; the counts are
-/// exact to about 200 ms at either end, of a boot that did not leave in order to about a second.
+/// exact to about 100 ms at either end, of a boot that did not leave in order to about a second.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct Overlap {
     pub older: u64,

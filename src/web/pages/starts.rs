@@ -4,7 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::show::{Count, Counted, Moment, Span, Took};
-use super::timeline::end_of;
+use super::timeline::{end_of, short};
 use crate::library::Millis;
 use crate::store::boots::{Boot, Ending, HandOver, Overlap, Term};
 
@@ -20,6 +20,8 @@ impl HtmlSafe for Starts {}
 struct Row {
     number: u64,
     release: String,
+    /// Its first characters.
+    short: String,
     host: String,
     started: Moment,
     is_this: bool,
@@ -57,6 +59,7 @@ impl Row {
         Self {
             number,
             release: boot.release.clone(),
+            short: short(&boot.release),
             host: boot.host.clone(),
             started: Moment(boot.started_ms),
             is_this: number == this,
@@ -87,16 +90,16 @@ fn beside(number: u64, overlap: &Overlap) -> String {
             overlap.older_requests,
         )
     };
-    let answered = |count: Option<u64>| match count {
-        Some(count) => format!("answered {}", Counted(count, "request")),
-        None => "did not count".to_owned(),
+    let here = match own {
+        Some(count) => format!("{} here", Counted(count, "request")),
+        None => "not counted here".to_owned(),
     };
-    format!(
-        "{other} for {}: this {}, {other} {}",
-        Took(overlap.last_ms - overlap.began_ms),
-        answered(own),
-        answered(its),
-    )
+    let there = match its {
+        Some(count) => format!("{} there", Count(count)),
+        None => "not counted there".to_owned(),
+    };
+    let length = Took(overlap.last_ms - overlap.began_ms);
+    format!("{other} for {length}: {here}, {there}")
 }
 
 fn hand_over(term: &Term) -> String {
@@ -117,20 +120,14 @@ fn ended(boot: &Boot, is_this: bool) -> String {
         _ => None,
     };
     match (boot.ending, told) {
-        (Some(Ending::Drained), Some(took)) => {
-            format!("drained: left in order, {took} after it was told to go")
-        }
-        (Some(Ending::Drained), None) => "drained: left in order".to_owned(),
-        (Some(Ending::Killed), Some(took)) => {
-            format!("killed {took} after it was told to go, before it was done")
-        }
-        (Some(Ending::Killed), None) => "killed before it was done".to_owned(),
-        (Some(Ending::Crashed), _) => {
-            "crashed: gone without having been told (a fault, a kill or a power cut)".to_owned()
-        }
+        (Some(Ending::Drained), Some(took)) => format!("drained in {took}"),
+        (Some(Ending::Drained), None) => "drained".to_owned(),
+        (Some(Ending::Killed), Some(took)) => format!("killed after {took}"),
+        (Some(Ending::Killed), None) => "killed".to_owned(),
+        (Some(Ending::Crashed), _) => "crashed".to_owned(),
         (None, _) if is_this => "this one".to_owned(),
         (None, _) if boot.ended_ms.is_some() => "ended".to_owned(),
-        (None, _) if boot.told_ms.is_some() => "leaving".to_owned(),
+        (None, _) if boot.told_ms.is_some() => "draining".to_owned(),
         (None, _) => "running".to_owned(),
     }
 }
@@ -189,11 +186,8 @@ mod tests {
         let said = |number| beside(number, &overlap).replace('\u{a0}', " ");
         assert_eq!(
             said(8),
-            "9 for 42 seconds: this answered 1,200 requests, 9 did not count"
+            "9 for 42 seconds: 1,200 requests here, not counted there"
         );
-        assert_eq!(
-            said(9),
-            "8 for 42 seconds: this did not count, 8 answered 1,200 requests"
-        );
+        assert_eq!(said(9), "8 for 42 seconds: not counted here, 1,200 there");
     }
 }

@@ -455,11 +455,11 @@ fn an_overlap_is_drawn_and_told() {
     }
     for words in [
         "<caption ",
-        "18 for 42 seconds: this answered 1,203 requests, 18 answered 88 requests",
+        "18 for 42 seconds: 1,203 requests here, 88 there",
         "81 ms, from 17",
-        "drained: left in order, 25 seconds after it was told to go",
-        "killed 25 seconds after it was told to go, before it was done",
-        "crashed: gone without having been told",
+        "<td class=\"said\">drained in 25 seconds</td>",
+        "<td class=\"said\">killed after 25 seconds</td>",
+        "<td class=\"said\">crashed</td>",
         "The last 16 of 18 starts.",
     ] {
         assert!(html.contains(words), "{words}");

@@ -124,7 +124,7 @@ impl Timeline {
         });
         let bars = boots.iter().enumerate().map(|(row, boot)| Bar {
             number: boot.number,
-            release: boot.release.chars().take(RELEASE).collect(),
+            release: short(&boot.release),
             started: Moment(boot.started_ms),
             lived: Span(end_of(boot, now_ms) - boot.started_ms),
             is_this: boot.number == this,
@@ -147,6 +147,11 @@ impl Timeline {
 
 fn row_top(row: usize) -> u32 {
     ROW * u32::try_from(row).unwrap_or(0)
+}
+
+/// As much of a release's name as tells it from others.
+pub fn short(release: &str) -> String {
+    release.chars().take(RELEASE).collect()
 }
 
 /// The end of a boot, or now while it runs; never before its start.
