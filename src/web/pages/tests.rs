@@ -193,7 +193,7 @@ fn persistence() -> String {
     let boot = |number: u64| {
         let started_ms = NOW - (18 - number as i64) * DAY;
         let ended_ms = (number < 18).then_some(started_ms + DAY + 42_000);
-        let release = format!("{:040x}", u128::from(number) * 82_934_017_711 << 100);
+        let release = format!("{:040x}", (u128::from(number) * 82_934_017_711) << 100);
         Boot {
             number,
             release,
