@@ -1,6 +1,7 @@
 //! One release at work: the library, the indexer, the chores and the web in front of them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::error::Result;
@@ -8,7 +9,7 @@ use crate::library::Library;
 use crate::store::Severity;
 use crate::store::boots::ProofState;
 use crate::upkeep::Upkeep;
-use crate::web::{self, Running};
+use crate::web::{self, Opened, Running};
 use crate::worker::Worker;
 
 /// Serves until told to stop; see [`web::serve`].
@@ -19,16 +20,30 @@ pub fn run(config: Config) -> Result<()> {
     web::serve(config, open)
 }
 
-fn open(config: &Config) -> Result<Running> {
+fn open(config: &Config) -> Result<Opened> {
     let library = Library::open(&config.library())?;
     tell(&library);
-    let worker = Arc::new(Worker::start(library.clone())?);
-    let upkeep = Upkeep::start(library.clone(), config.trash, config.grace)?;
-    Ok(Running {
+    let (trash, grace) = (config.trash, config.grace);
+    Ok(Opened {
         library: library.clone(),
-        release_lease: Box::new({
-            let worker = worker.clone();
-            move || worker.stop()
+        begin: Box::new(move || begin(library, trash, grace)),
+    })
+}
+
+/// The work behind the pages, once they are served. Not before: the platform keeps the release
+/// that runs until this one is ready, so one that never gets there must not have taken the index
+/// from it.
+fn begin(library: Library, trash: Duration, grace: Duration) -> Result<Running> {
+    library.store().boots.ready();
+    let worker = Arc::new(Worker::start(library.clone())?);
+    let upkeep = Upkeep::start(library.clone(), trash, grace)?;
+    Ok(Running {
+        leave: Box::new({
+            let (worker, library) = (worker.clone(), library.clone());
+            move || {
+                worker.release_lease();
+                library.store().boots.told();
+            }
         }),
         close: Box::new(move || {
             upkeep.stop();

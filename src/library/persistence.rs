@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 use super::Library;
 use super::catalog;
 use crate::error::Result;
-use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::boots::{Boot, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
-use crate::store::{Identity, Mount, kv};
+use crate::store::{Identity, Mount, Store, kv};
 
 /// Boots shown in the timeline.
 const TIMELINE: u32 = 50;
@@ -24,6 +24,10 @@ pub struct Persistence {
     pub findings: Vec<Finding>,
     /// Newest first, this one included.
     pub boots: Vec<Boot>,
+    /// Which of these ran at the same time, latest first.
+    pub overlaps: Vec<Overlap>,
+    /// Which of these held the index lease, latest first.
+    pub lease: Vec<Term>,
     pub totals: Totals,
     /// What this start found, repaired and rebuilt; empty when there was nothing to do.
     pub repairs: Vec<String>,
@@ -85,14 +89,25 @@ impl Library {
                 repairs.push(repair);
             }
         }
+        let Store { boots, sql, .. } = &self.store;
+        let timeline = boots.list(sql, TIMELINE)?;
+        let oldest = timeline.last().map_or(0, |boot| boot.number);
+        // As the ledger has it by now.
+        let this = boots.current();
+        let this = timeline
+            .iter()
+            .find(|boot| boot.number == this.number)
+            .unwrap_or(this);
         Ok(Persistence {
             verdict: verdict(&stores, &findings),
             storage: self.store.identity.clone(),
-            boot: self.store.boots.current().clone(),
+            boot: this.clone(),
             stores,
             mount,
             findings,
-            boots: self.store.boots.list(&self.store.sql, TIMELINE)?,
+            overlaps: boots.overlaps(sql, oldest)?,
+            lease: boots.terms(sql, oldest)?,
+            boots: timeline,
             totals: self.totals()?,
             repairs,
         })

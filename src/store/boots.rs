@@ -10,114 +10,43 @@
 //!
 //! A number is given by SQLite, so it is unique among processes and never used twice. The index's
 //! sentinel is written by whoever holds the lease, and so arrives a moment later.
+//!
+//! The ledger also tells how the boots followed each other: when each was ready, when it was told
+//! to go, how it [ended](Ending), whom it ran [beside](Overlap), and how the index lease went
+//! from one to the next ([`Term`]).
 
+mod file;
+mod neighbours;
+mod proof;
+mod record;
+
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
+pub(super) use file::latest as latest_file;
+use neighbours::Neighbours;
+pub use proof::{ProofState, StoreProof};
+pub(in crate::store) use record::Beside;
+pub use record::{Boot, Ending, HandOver, Overlap, Sentinel, Term};
 
 use super::kv::{Json, Table};
-use super::sql::ledger::{self, Earlier};
-use super::{Blobs, Digest, Index, Kv, Sql, now_ms};
-use crate::error::{Error, Kind, Result};
+use super::sql::ledger::{self, Beat, overlap, term};
+use super::sync::lock;
+use super::{Blobs, Index, Kv, Lease, Sql, now_ms};
+use crate::error::{Error, Result};
 
 const IN_KV: Table<Json<Sentinel>> = Table::new("boot");
-/// Earlier boots that are read back at each check, besides the very first one.
-const CHECKED: u32 = 10;
-
-/// One start of a release on this directory.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Boot {
-    pub number: u64,
-    pub release: String,
-    pub host: String,
-    pub pid: u32,
-    pub started_ms: i64,
-    /// The last sign of life, at most some seconds before its end.
-    pub last_seen_ms: i64,
-    /// Absent while it runs, and for ever if it was killed.
-    pub ended_ms: Option<i64>,
-}
-
-impl Boot {
-    /// This process, not yet numbered.
-    fn here(release: &str) -> Self {
-        let now_ms = now_ms();
-        Self {
-            number: 0,
-            release: release.to_owned(),
-            host: rustix::system::uname()
-                .nodename()
-                .to_string_lossy()
-                .into_owned(),
-            pid: std::process::id(),
-            started_ms: now_ms,
-            last_seen_ms: now_ms,
-            ended_ms: None,
-        }
-    }
-}
-
-/// What a boot leaves behind: a number and a word nobody else could have written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sentinel {
-    pub number: u64,
-    pub token: String,
-}
-
-impl Sentinel {
-    /// The word under which the index finds it.
-    pub fn word(&self) -> String {
-        format!("boot{}x{}", self.number, self.token)
-    }
-
-    fn content(&self) -> String {
-        format!("wharfside boot {}\n{}\n", self.number, self.token)
-    }
-}
-
-/// What could be read back from one store.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-pub struct StoreProof {
-    /// `blobs`, `boots`, `catalog`, `facts` or `index`.
-    pub store: &'static str,
-    pub state: ProofState,
-    /// The oldest earlier boot whose sentinel was read back.
-    pub written_by: Option<Boot>,
-    /// How many boots there were since, this one included.
-    pub boots_ago: u64,
-    pub sentence: String,
-}
-
-impl StoreProof {
-    fn older_catalog(boot: u64) -> Self {
-        Self {
-            store: "catalog",
-            state: ProofState::Missing,
-            written_by: None,
-            boots_ago: 0,
-            sentence: format!(
-                "Boot {boot} left its mark in boots/, but is not in the catalog: the catalog is an older copy, and what was stored since is not in it."
-            ),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProofState {
-    /// Every sentinel that should be there was read back.
-    Proven,
-    /// There was no boot before this one.
-    First,
-    /// The store was built anew after the previous boot, and holds what was written since.
-    Rebuilt,
-    /// A sentinel that should be there is not.
-    Missing,
-    /// The store cannot be asked at the moment.
-    Unavailable,
-}
+/// Between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+/// The same while an overlap is young, so that the ledger is exact to about this.
+const IN_COMPANY: Duration = Duration::from_secs(1);
+/// Longer than a deploy overlaps: whoever stays together for longer is meant to.
+const YOUNG: Duration = Duration::from_secs(3 * 60);
+/// Least time between two looks at the others: a query, and a try of one lock for each of them.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// This process's boot, and the ledger of all.
 #[derive(Clone)]
@@ -131,16 +60,41 @@ struct Shared {
     sentinel: Sentinel,
     in_kv: AtomicBool,
     indexed_through: AtomicU64,
+    served: AtomicU64,
+    has_company: AtomicBool,
+    /// Milliseconds since the epoch; 0 until then.
+    ready_ms: AtomicI64,
+    told_ms: AtomicI64,
+    pulse: Mutex<Pulse>,
+    /// While it is held, the others know that this process lives. Absent when only looking.
+    _alive: Option<File>,
+}
+
+/// When this process last looked at the others and last told of itself.
+#[derive(Default)]
+struct Pulse {
+    neighbours: Neighbours,
+    looked: Option<Instant>,
+    beaten: Option<Instant>,
+    /// When it was ready and when told to go, as the ledger has it.
+    noted: (Option<i64>, Option<i64>),
 }
 
 impl Boots {
     /// Gives this start its number and leaves its sentinels in the catalog, the filesystem and
     /// the blobs. The other two follow by [`settle`](Self::settle) and [`pending`](Self::pending).
-    pub fn record(root: &Path, release: &str, sql: &Sql, blobs: &Blobs) -> Result<Self> {
+    /// `started_ms` is when the start began, in milliseconds since the epoch.
+    pub fn record(
+        root: &Path,
+        release: &str,
+        started_ms: i64,
+        sql: &Sql,
+        blobs: &Blobs,
+    ) -> Result<Self> {
         let folder = root.join("boots");
         std::fs::create_dir_all(&folder).map_err(|e| Error::io("creating", &folder, e))?;
         let token = uuid::Uuid::new_v4().simple().to_string();
-        let mut current = Boot::here(release);
+        let mut current = Boot::here(release, started_ms);
         let taken = latest_file(&folder)?;
         current.number = sql.write({
             let (boot, token) = (current.clone(), token.clone());
@@ -151,7 +105,7 @@ impl Boots {
             number: current.number,
             token,
         };
-        write_file(&folder, &current, &sentinel)?;
+        let alive = file::write(&folder, &current, &sentinel)?;
         super::crash::point("boot.recorded");
         let mut stage = blobs.stage()?;
         stage.append(sentinel.content().as_bytes())?;
@@ -159,22 +113,22 @@ impl Boots {
         let number = current.number;
         sql.write(move |c| ledger::note_blob(c, number, &blob))?;
         super::crash::point("boot.sealed");
-        Ok(Self::of(folder, current, sentinel))
+        Ok(Self::of(folder, current, sentinel, Some(alive)))
     }
 
     /// The ledger without a boot of one's own, for whoever only looks: its number is the one
     /// that the next start would get, and nothing is left anywhere.
     pub fn observe(root: &Path, release: &str, sql: &Sql) -> Result<Self> {
-        let mut current = Boot::here(release);
+        let mut current = Boot::here(release, now_ms());
         current.number = sql.read(ledger::latest)? + 1;
         let sentinel = Sentinel {
             number: current.number,
             token: String::new(),
         };
-        Ok(Self::of(root.join("boots"), current, sentinel))
+        Ok(Self::of(root.join("boots"), current, sentinel, None))
     }
 
-    fn of(folder: PathBuf, current: Boot, sentinel: Sentinel) -> Self {
+    fn of(folder: PathBuf, current: Boot, sentinel: Sentinel, alive: Option<File>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 folder,
@@ -182,10 +136,17 @@ impl Boots {
                 sentinel,
                 in_kv: AtomicBool::new(false),
                 indexed_through: AtomicU64::new(0),
+                served: AtomicU64::new(0),
+                has_company: AtomicBool::new(false),
+                ready_ms: AtomicI64::new(0),
+                told_ms: AtomicI64::new(0),
+                pulse: Mutex::default(),
+                _alive: alive,
             }),
         }
     }
 
+    /// This boot as it was when it began.
     pub fn current(&self) -> &Boot {
         &self.shared.current
     }
@@ -239,21 +200,112 @@ impl Boots {
         self.shared.indexed_through.store(0, Ordering::Relaxed);
     }
 
-    /// A sign of life.
-    pub fn beat(&self, sql: &Sql) -> Result<()> {
-        let number = self.shared.current.number;
-        sql.write(move |c| ledger::beat(c, number))
+    // ---- this boot's life
+
+    /// One more request was answered, or whatever the app calls a piece of work for others.
+    pub fn count_served(&self) {
+        self.shared.served.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether another process was at work on this directory when it was last looked at, about a
+    /// tenth of a second ago.
+    pub fn has_company(&self) -> bool {
+        self.shared.has_company.load(Ordering::Relaxed)
+    }
+
+    /// This process does from now on what it is there for. Noted a moment later.
+    pub fn ready(&self) {
+        note_once(&self.shared.ready_ms);
+    }
+
+    /// This process was told to go. Noted a moment later, so that nothing waits for it.
+    pub fn told(&self) {
+        note_once(&self.shared.told_ms);
+    }
+
+    /// Looks how the others are and gives a sign of life, each when it is time to; for a thread
+    /// to call several times a second.
+    ///
+    /// # Errors
+    /// Those of the catalog and of the folder `boots/`. What could not be done is tried again
+    /// when it is next due.
+    pub fn pulse(&self, sql: &Sql) -> Result<()> {
+        let shared = &*self.shared;
+        let mut pulse = lock(&shared.pulse);
+        let mut looked = Ok(false);
+        if is_over(pulse.looked, LOOK) {
+            pulse.looked = Some(Instant::now());
+            let served = shared.served.load(Ordering::Relaxed);
+            looked = pulse
+                .neighbours
+                .look(&shared.folder, &shared.current, served, sql);
+            let has_company = pulse.neighbours.youngest().is_some();
+            shared.has_company.store(has_company, Ordering::Relaxed);
+        }
+        let is_news = self.signs() != pulse.noted || matches!(looked, Ok(true));
+        if is_news || is_over(pulse.beaten, pulse.pace()) {
+            pulse.beaten = Some(Instant::now());
+            let beat = self.beat(&pulse);
+            pulse.noted = (beat.ready_ms, beat.told_ms);
+            sql.write(move |c| ledger::beat(c, &beat))?;
+            pulse.neighbours.noted();
+        }
+        looked.map(drop)
     }
 
     /// The orderly end.
     pub fn end(&self, sql: &Sql) -> Result<()> {
-        let number = self.shared.current.number;
-        sql.write(move |c| ledger::end(c, number))
+        let last = self.beat(&lock(&self.shared.pulse));
+        sql.write(move |c| ledger::end(c, &last))
     }
+
+    fn beat(&self, pulse: &Pulse) -> Beat {
+        let (ready_ms, told_ms) = self.signs();
+        Beat {
+            number: self.shared.current.number,
+            ready_ms,
+            told_ms,
+            beside: pulse.neighbours.beside(),
+        }
+    }
+
+    /// When this boot was ready, and when it was told to go.
+    fn signs(&self) -> (Option<i64>, Option<i64>) {
+        let read = |at: &AtomicI64| Some(at.load(Ordering::Relaxed)).filter(|ms| *ms != 0);
+        (read(&self.shared.ready_ms), read(&self.shared.told_ms))
+    }
+
+    // ---- the index lease
+
+    /// Notes that this boot holds the lease, and answers the number of its term. `waited` is the
+    /// time since another process was last found holding it; absent if none was.
+    pub fn lease_taken(&self, sql: &Sql, lease: &Lease, waited: Option<Duration>) -> Result<u64> {
+        let (number, taken_ms) = (self.shared.current.number, lease.taken_ms());
+        let place = lease.place();
+        let waited_ms = waited.map(|waited| i64::try_from(waited.as_millis()).unwrap_or(i64::MAX));
+        sql.write(move |c| term::begin(c, number, &place, taken_ms, waited_ms))
+    }
+
+    /// Notes when the lease was let go, as [`Lease::release`] answered it.
+    pub fn lease_released(&self, sql: &Sql, term: u64, released_ms: i64) -> Result<()> {
+        sql.write(move |c| term::end(c, term, released_ms))
+    }
+
+    // ---- what the ledger tells
 
     /// The latest boots, newest first.
     pub fn list(&self, sql: &Sql, limit: u32) -> Result<Vec<Boot>> {
         sql.read(|c| ledger::list(c, limit))
+    }
+
+    /// The overlaps of boot `from` and of those after it, latest first.
+    pub fn overlaps(&self, sql: &Sql, from: u64) -> Result<Vec<Overlap>> {
+        sql.read(|c| overlap::list(c, from))
+    }
+
+    /// The terms in which boot `from` and those after it held the index lease, latest first.
+    pub fn terms(&self, sql: &Sql, from: u64) -> Result<Vec<Term>> {
+        sql.read(|c| term::list(c, from))
     }
 
     /// Reads back what earlier boots left in every store.
@@ -264,201 +316,30 @@ impl Boots {
         index: &Index,
         blobs: &Blobs,
     ) -> Result<Vec<StoreProof>> {
-        verify_before(
-            &self.shared.folder,
-            self.shared.current.number,
-            sql,
-            kv,
-            index,
-            blobs,
-        )
+        let Shared {
+            folder, current, ..
+        } = &*self.shared;
+        proof::verify(folder, current.number, sql, kv, index, blobs)
     }
 }
 
-fn verify_before(
-    folder: &Path,
-    before: u64,
-    sql: &Sql,
-    kv: &Kv,
-    index: &Index,
-    blobs: &Blobs,
-) -> Result<Vec<StoreProof>> {
-    let earlier = sql.read(|c| ledger::earlier(c, before, CHECKED))?;
-    let index_born_ms = index.payload().born_ms;
-    Ok(vec![
-        prove("blobs", before, &earlier, |one| match &one.blob {
-            Some(digest) => same(read_blob(blobs, digest)? == one.sentinel.content()),
-            None => Ok(Found::NotExpected),
-        }),
-        prove("boots", before, &earlier, |one| match &one.blob {
-            Some(_) => same(read_file(folder, one.boot.number)?.as_ref() == Some(&one.sentinel)),
-            None => Ok(Found::NotExpected),
-        }),
-        match unknown_boot(folder, before, &earlier)? {
-            Some(boot) => StoreProof::older_catalog(boot),
-            None => prove("catalog", before, &earlier, |_| Ok(Found::Same)),
-        },
-        prove("facts", before, &earlier, |one| {
-            let key = one.sentinel.number.to_be_bytes();
-            match kv.get(&IN_KV, &key)? {
-                Some(Json(found)) => same(found == one.sentinel),
-                None if !one.in_kv => Ok(Found::NotExpected),
-                None if one.boot.last_seen_ms < kv.born_ms()? => Ok(Found::Rebuilt),
-                None => Ok(Found::Lost),
-            }
-        }),
-        prove("index", before, &earlier, |one| {
-            if index.holds(&one.sentinel)? {
-                Ok(Found::Same)
-            } else if !one.in_index {
-                Ok(Found::NotExpected)
-            } else if one.boot.last_seen_ms < index_born_ms {
-                Ok(Found::Rebuilt)
-            } else {
-                Ok(Found::Lost)
-            }
-        }),
-    ])
-}
-
-enum Found {
-    Same,
-    Lost,
-    /// That boot was killed before it got there.
-    NotExpected,
-    /// The store was begun anew after that boot had ended.
-    Rebuilt,
-}
-
-fn same(equal: bool) -> Result<Found> {
-    Ok(if equal { Found::Same } else { Found::Lost })
-}
-
-/// The latest boot that left a file but is not in the ledger: the catalog is an older copy.
-fn unknown_boot(folder: &Path, before: u64, earlier: &[Earlier]) -> Result<Option<u64>> {
-    let known: Vec<u64> = earlier.iter().map(|one| one.boot.number).collect();
-    let numbers = file_numbers(folder)?;
-    let recent = numbers.filter(|&n| n < before && n + u64::from(CHECKED) >= before);
-    Ok(recent.filter(|number| !known.contains(number)).max())
-}
-
-/// Highest number of a boot that left a file; 0 if none did.
-pub(super) fn latest_file(folder: &Path) -> Result<u64> {
-    Ok(file_numbers(folder)?.max().unwrap_or(0))
-}
-
-fn file_numbers(folder: &Path) -> Result<impl Iterator<Item = u64>> {
-    let entries = match std::fs::read_dir(folder) {
-        Ok(entries) => Some(entries),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-        Err(error) => return Err(Error::io("reading", folder, error)),
-    };
-    Ok(entries.into_iter().flatten().flatten().filter_map(|entry| {
-        let name = entry.file_name().into_string().ok()?;
-        name.strip_suffix(".json")?.parse().ok()
-    }))
-}
-
-/// Asks one store for each earlier sentinel, oldest first; the first loss ends it.
-fn prove(
-    store: &'static str,
-    before: u64,
-    earlier: &[Earlier],
-    find: impl Fn(&Earlier) -> Result<Found>,
-) -> StoreProof {
-    let mut proof = StoreProof {
-        store,
-        state: ProofState::First,
-        written_by: None,
-        boots_ago: 0,
-        sentence: "Nothing from an earlier boot to read back yet.".into(),
-    };
-    for one in earlier {
-        let boot = &one.boot;
-        let (state, sentence) = match find(one) {
-            Ok(Found::NotExpected) => continue,
-            Ok(Found::Same) => {
-                if proof.written_by.is_none() {
-                    proof.boots_ago = before - boot.number;
-                    proof.written_by = Some(boot.clone());
-                }
-                (ProofState::Proven, "Read back.".to_owned())
-            }
-            Ok(Found::Rebuilt) => (
-                ProofState::Rebuilt,
-                format!(
-                    "Built anew after boot {}; nothing older is in it.",
-                    boot.number
-                ),
-            ),
-            Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::Damaged) => {
-                (ProofState::Unavailable, error.sentence().to_owned())
-            }
-            Ok(Found::Lost) | Err(_) => (
-                ProofState::Missing,
-                format!(
-                    "What boot {} (release {}) wrote is not there any more.",
-                    boot.number, boot.release
-                ),
-            ),
-        };
-        proof.state = state;
-        proof.sentence = sentence;
-        if matches!(state, ProofState::Missing | ProofState::Unavailable) {
-            break;
+impl Pulse {
+    fn pace(&self) -> Duration {
+        match self.neighbours.youngest() {
+            Some(age) if age < YOUNG => IN_COMPANY,
+            _ => HEARTBEAT,
         }
     }
-    if let (ProofState::Proven, Some(boot)) = (proof.state, &proof.written_by) {
-        let when = since(now_ms() - boot.started_ms, proof.boots_ago);
-        proof.sentence = format!(
-            "Written by release {} {when}, read back by this one.",
-            boot.release
-        );
-    }
-    proof
 }
 
-/// `41 days and 17 deploys ago`; the days are left out of the first one.
-fn since(age_ms: i64, boots: u64) -> String {
-    let count = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-    match u64::try_from(age_ms / 86_400_000).unwrap_or(0) {
-        0 => format!("{} ago", count(boots, "deploy")),
-        days => format!("{} and {} ago", count(days, "day"), count(boots, "deploy")),
-    }
+fn is_over(since: Option<Instant>, pause: Duration) -> bool {
+    since.is_none_or(|since| since.elapsed() >= pause)
 }
 
-#[derive(Serialize, Deserialize)]
-struct BootFile {
-    #[serde(flatten)]
-    boot: Boot,
-    token: String,
+/// The first time counts.
+fn note_once(at: &AtomicI64) {
+    let _ = at.compare_exchange(0, now_ms(), Ordering::Relaxed, Ordering::Relaxed);
 }
 
-fn write_file(folder: &Path, boot: &Boot, sentinel: &Sentinel) -> Result<()> {
-    let content = BootFile {
-        boot: boot.clone(),
-        token: sentinel.token.clone(),
-    };
-    let bytes = serde_json::to_vec_pretty(&content)
-        .map_err(|e| Error::internal("A boot could not be written as JSON.").because(e))?;
-    super::write_durably(&folder.join(format!("{}.json", boot.number)), &bytes)
-}
-
-fn read_file(folder: &Path, number: u64) -> Result<Option<Sentinel>> {
-    let path = folder.join(format!("{number}.json"));
-    let bytes = std::fs::read(&path).map_err(|e| Error::io("reading", &path, e))?;
-    Ok(serde_json::from_slice::<BootFile>(&bytes)
-        .ok()
-        .map(|file| Sentinel {
-            number: file.boot.number,
-            token: file.token,
-        }))
-}
-
-fn read_blob(blobs: &Blobs, digest: &Digest) -> Result<String> {
-    let mut text = String::new();
-    let mut file = blobs.open_blob(digest)?;
-    std::io::Read::read_to_string(&mut file, &mut text)
-        .map_err(|e| Error::damaged("A boot's blob cannot be read.").because(e))?;
-    Ok(text)
-}
+#[cfg(test)]
+mod tests;

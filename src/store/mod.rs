@@ -43,6 +43,7 @@ pub mod blobs;
 pub mod boots;
 pub mod crash;
 mod digest;
+mod follow;
 mod identity;
 pub mod index;
 pub mod kv;
@@ -53,9 +54,7 @@ pub mod wake;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 pub use blobs::Blobs;
 pub use boots::Boots;
@@ -65,9 +64,10 @@ pub use index::{Index, Lease};
 pub use kv::Kv;
 pub use mount::{Finding, Mount, Severity};
 pub use sql::Sql;
-use wake::{Changes, Wake};
 
 use crate::error::{Error, Result};
+use follow::{Followed, Follower};
+use wake::{Changes, Wake};
 
 /// Name and version of each engine in this build.
 pub fn engines() -> [(&'static str, &'static str); 3] {
@@ -85,9 +85,6 @@ pub fn engines() -> [(&'static str, &'static str); 3] {
 
 /// How long a start waits for the facts store before it goes on without.
 const KV_PATIENCE: Duration = Duration::from_millis(1500);
-const HEARTBEAT: Duration = Duration::from_secs(15);
-const SWEEP: Duration = Duration::from_secs(10 * 60);
-const FOLLOW: Duration = Duration::from_millis(100);
 
 /// What a store is opened with.
 pub struct Options<'a> {
@@ -137,6 +134,7 @@ impl Store {
     /// # Errors
     /// [`Kind::Incompatible`](crate::error::Kind::Incompatible) when this release cannot run on this directory; what is there is untouched.
     pub fn open(options: Options<'_>) -> Result<(Self, Report)> {
+        let started_ms = now_ms();
         let root = options.root;
         let mount = Mount::prepare(root)?;
         let identity = Identity::establish(root)?;
@@ -149,10 +147,10 @@ impl Store {
         let catalog = root.join("catalog.sqlite");
         refuse_lost_catalog(root, &catalog)?;
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
-        sql.write(sql::ledger::create_table)?;
+        sql.write(sql::ledger::create_tables)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
         let index = Index::open(root, options.index, options.index_memory)?;
-        let boots = Boots::record(root, options.release, &sql, &blobs)?;
+        let boots = Boots::record(root, options.release, started_ms, &sql, &blobs)?;
         let followed = Followed {
             sql: sql.clone(),
             kv: kv.clone(),
@@ -279,105 +277,6 @@ fn refuse_lost_catalog(root: &Path, catalog: &Path) -> Result<()> {
          restore it from a backup (backups/ holds the copies made before upgrades). Nothing was changed.",
         catalog.display()
     )))
-}
-
-/// The thread that follows the other processes: their commits, their index, and our heartbeat.
-struct Follower {
-    stop: Arc<AtomicBool>,
-    changes: Changes,
-    thread: std::sync::Mutex<Option<JoinHandle<()>>>,
-}
-
-impl Follower {
-    fn start(followed: Followed, wake: &Wake) -> Result<Self> {
-        let reader = followed.sql.reader()?;
-        let watch = wake.watch(move || {
-            reader
-                .pragma_query_value(None, "data_version", |row| row.get(0))
-                .ok()
-        })?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let changes = wake.changes();
-        let thread = std::thread::Builder::new()
-            .name("follower".into())
-            .spawn({
-                let (stop, changes) = (stop.clone(), changes.clone());
-                move || {
-                    let _watch = watch;
-                    followed.follow(&changes, &stop);
-                }
-            })
-            .map_err(|e| Error::internal("The follower thread could not be started.").because(e))?;
-        Ok(Self {
-            stop,
-            changes,
-            thread: std::sync::Mutex::new(Some(thread)),
-        })
-    }
-
-    /// For a store that is only looked at.
-    fn absent() -> Self {
-        Self {
-            stop: Arc::default(),
-            changes: Changes::default(),
-            thread: std::sync::Mutex::new(None),
-        }
-    }
-
-    fn stop(&self) {
-        self.stop.store(true, Ordering::Relaxed);
-        self.changes.announce();
-        if let Some(thread) = sync::lock(&self.thread).take() {
-            // A panic of the follower was logged when it happened.
-            let _ = thread.join();
-        }
-    }
-}
-
-impl Drop for Follower {
-    fn drop(&mut self) {
-        self.stop();
-    }
-}
-
-/// What the follower's thread works on.
-struct Followed {
-    sql: Sql,
-    kv: Kv,
-    index: Index,
-    boots: Boots,
-    blobs: Blobs,
-    grace: Duration,
-}
-
-impl Followed {
-    fn follow(&self, changes: &Changes, stop: &AtomicBool) {
-        let (mut beaten, mut swept) = (Instant::now(), Instant::now());
-        while !stop.load(Ordering::Relaxed) {
-            let seen = changes.seen();
-            if let Err(error) = self.index.refresh() {
-                tracing::debug!(%error, "the index could not be refreshed yet");
-            }
-            if self.kv.state() == kv::State::Open
-                && let Err(error) = self.boots.settle(&self.sql, &self.kv)
-            {
-                tracing::debug!(%error, "this boot's sentinel is not in the facts store yet");
-            }
-            if beaten.elapsed() >= HEARTBEAT {
-                beaten = Instant::now();
-                if let Err(error) = self.boots.beat(&self.sql) {
-                    tracing::warn!(%error, "the heartbeat could not be written");
-                }
-            }
-            if swept.elapsed() >= SWEEP {
-                swept = Instant::now();
-                if let Err(error) = self.blobs.sweep_staging(self.grace) {
-                    tracing::warn!(%error, "staging/ could not be swept");
-                }
-            }
-            changes.wait(seen, FOLLOW);
-        }
-    }
 }
 
 /// Makes a file's name durable: fsync of the directory it is in.

@@ -128,6 +128,11 @@ impl Metrics {
 }
 
 impl Exchange<'_> {
+    /// Whether it asked after the process itself, and for nothing that the process is there for.
+    pub fn is_of_the_platform(&self) -> bool {
+        CLASSES[self.class] == "health"
+    }
+
     /// Counts the answer, and says how long it took.
     pub fn end(self, status: StatusCode) -> Duration {
         let took = self.began.elapsed();
@@ -266,6 +271,22 @@ mod tests {
                 .render()
                 .contains("wharfside_in_flight_requests 0\n")
         );
+    }
+
+    #[test]
+    fn what_the_platform_asks_is_told_apart() {
+        let metrics = Metrics::default();
+        for path in ["/health/live", "/health/ready", "/metrics"] {
+            assert!(metrics.begin(path).is_of_the_platform(), "{path}");
+        }
+        for path in [
+            "/",
+            "/healthy/ready.txt",
+            "/api/v1/files/health",
+            "/assets/app.css",
+        ] {
+            assert!(!metrics.begin(path).is_of_the_platform(), "{path}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ use tracing::Instrument;
 
 use crate::error::Error;
 use problem::{Asked, Failure};
-pub use server::{Running, serve};
+pub use server::{Opened, Running, serve};
 use state::App;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -95,6 +95,9 @@ async fn front(State(app): State<App>, request: Request, next: Next) -> Response
             response
                 .headers_mut()
                 .insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        if !exchange.is_of_the_platform() {
+            app.count_served();
         }
         log(response.status(), exchange.end(response.status()));
         response

@@ -4,9 +4,8 @@
 //! waiting for. Told to stop, the process lets go of the index first and goes on serving while
 //! another one takes over (design: "Two releases on one directory").
 
-use std::future::Future;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -28,6 +27,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// Pauses between attempts to open the stores.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(2);
+/// How often the thread that opens the stores looks whether it is still wanted.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// What a connection must know of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,11 +38,18 @@ pub enum Stage {
     Stopping,
 }
 
-/// An opened library with the work that goes on behind it.
-pub struct Running {
+/// An opened library, and how the work behind it begins.
+pub struct Opened {
     pub library: Library,
-    /// Lets another process index; called once, as soon as this one is told to stop.
-    pub release_lease: Box<dyn FnOnce() + Send>,
+    /// Called once, when requests are answered and readiness says so.
+    pub begin: Box<dyn FnOnce() -> Result<Running> + Send>,
+}
+
+/// The work that goes on behind an opened library.
+pub struct Running {
+    /// Lets other processes take over what only one may do; called once, as soon as this one is
+    /// told to stop, and before anything else. Returns at once.
+    pub leave: Box<dyn FnOnce() + Send>,
     /// Ends the work and closes the stores; called once, when nothing is served any more.
     pub close: Box<dyn FnOnce() + Send>,
 }
@@ -54,7 +62,7 @@ pub struct Running {
 /// does not mend.
 pub fn serve(
     config: Config,
-    open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+    open: impl FnMut(&Config) -> Result<Opened> + Send + 'static,
 ) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -71,7 +79,7 @@ pub fn serve(
 
 async fn run(
     config: Config,
-    open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+    open: impl FnMut(&Config) -> Result<Opened> + Send + 'static,
 ) -> Result<()> {
     let mut signals = Signals::listen()?;
     let listener = bind(&config).await?;
@@ -89,19 +97,21 @@ async fn run(
     let running = tokio::select! {
         opened = &mut opening => opened.unwrap_or_else(|_| Err(Error::internal("Opening the stores ended in a panic.")))?,
         signal = signals.next() => {
+            app.drain();
             tracing::info!(signal = signal.name(), "told to stop before the stores were open");
+            leave_while_opening(opening).await;
             return Ok(());
         }
     };
     let signal = signals.next().await;
-    tracing::info!(signal = signal.name(), "told to stop");
+    (running.leave)();
     app.drain();
-    let released = tokio::task::spawn_blocking(running.release_lease);
+    tracing::info!(signal = signal.name(), "told to stop");
     if signal == Told::Terminate {
         drain(&app, &mut signals).await;
     }
     stop_connections(stage).await;
-    close(running.close, released).await;
+    close(running.close).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -172,16 +182,11 @@ async fn accept(
 /// peer, and the runtime would wait for its own threads at the end.
 fn open_in_background(
     app: App,
-    mut open: impl FnMut(&Config) -> Result<Running> + Send + 'static,
+    mut open: impl FnMut(&Config) -> Result<Opened> + Send + 'static,
 ) -> Result<oneshot::Receiver<Result<Running>>> {
     let (done, opened) = oneshot::channel();
     let open = move || {
-        let result = open_patiently(&app, &mut open);
-        if let Ok(running) = &result {
-            app.open(running.library.clone());
-            tracing::info!(after = ?app.started().elapsed(), "ready");
-        }
-        let _ = done.send(result);
+        let _ = done.send(open_patiently(&app, &mut open).and_then(|opened| begin(&app, opened)));
     };
     std::thread::Builder::new()
         .name("open".into())
@@ -190,13 +195,26 @@ fn open_in_background(
     Ok(opened)
 }
 
-fn open_patiently(app: &App, open: &mut impl FnMut(&Config) -> Result<Running>) -> Result<Running> {
+/// Serves what was opened; the work behind it begins when readiness says yes.
+fn begin(app: &App, opened: Opened) -> Result<Running> {
+    if app.is_draining() {
+        opened.library.close();
+        return Err(Error::unavailable(
+            "This process was told to stop while it opened its stores.",
+        ));
+    }
+    app.open(opened.library);
+    tracing::info!(after = ?app.started().elapsed(), "ready");
+    (opened.begin)()
+}
+
+fn open_patiently(app: &App, open: &mut impl FnMut(&Config) -> Result<Opened>) -> Result<Opened> {
     let mut pause = FIRST_RETRY;
     let mut said = String::new();
     loop {
         let error = match open(app.config()) {
-            Ok(running) => return Ok(running),
-            Err(error) if may_mend(error.kind()) => error,
+            Ok(opened) => return Ok(opened),
+            Err(error) if may_mend(error.kind()) && !app.is_draining() => error,
             Err(error) => return Err(error),
         };
         app.wait_for(error.sentence());
@@ -204,8 +222,16 @@ fn open_patiently(app: &App, open: &mut impl FnMut(&Config) -> Result<Running>) 
             said = error.sentence().to_owned();
             tracing::warn!(kind = ?error.kind(), "{error}");
         }
-        std::thread::sleep(pause);
+        wait(app, pause);
         pause = (pause * 2).min(LAST_RETRY);
+    }
+}
+
+/// Sleeps, but not past the order to stop.
+fn wait(app: &App, pause: Duration) {
+    let end = Instant::now() + pause;
+    while !app.is_draining() && Instant::now() < end {
+        std::thread::sleep(LOOK.min(pause));
     }
 }
 
@@ -241,13 +267,18 @@ async fn stop_connections(stage: watch::Sender<Stage>) {
     }
 }
 
-async fn close(close: Box<dyn FnOnce() + Send>, released: impl Future) {
-    let closing = async {
-        let _ = released.await;
-        let _ = tokio::task::spawn_blocking(close).await;
-    };
+async fn close(close: Box<dyn FnOnce() + Send>) {
+    let closing = tokio::task::spawn_blocking(close);
     if tokio::time::timeout(CLOSING, closing).await.is_err() {
         tracing::warn!("the stores did not close in time; they recover at the next start");
+    }
+}
+
+/// Opening cannot be broken off, but it mostly ends soon; then the stores are closed in order.
+async fn leave_while_opening(opening: oneshot::Receiver<Result<Running>>) {
+    if let Ok(Ok(Ok(running))) = tokio::time::timeout(CLOSING, opening).await {
+        (running.leave)();
+        close(running.close).await;
     }
 }
 
@@ -294,6 +325,7 @@ impl Signals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::boots::Ending;
 
     fn config(port: u16) -> Config {
         Config::from_vars([("PORT".to_owned(), port.to_string())]).unwrap()
@@ -325,6 +357,55 @@ mod tests {
         });
         assert_eq!(error.err().unwrap().kind(), Kind::Damaged);
         assert_eq!(attempts, 2);
+    }
+
+    fn library(dir: &tempfile::TempDir) -> Library {
+        let place = dir.path().to_str().unwrap().to_owned();
+        let config = Config::from_vars([("STORAGE_DIR".to_owned(), place)]).unwrap();
+        Library::open(&config.library()).unwrap()
+    }
+
+    fn nothing_behind() -> Running {
+        Running {
+            leave: Box::new(|| {}),
+            close: Box::new(|| {}),
+        }
+    }
+
+    #[test]
+    fn p6_the_work_begins_when_readiness_says_yes() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::new(config(0));
+        let (seen, library) = (app.clone(), library(&dir));
+        let opened = Opened {
+            library: library.clone(),
+            begin: Box::new(move || {
+                assert!(seen.is_open() && !seen.is_draining());
+                Ok(nothing_behind())
+            }),
+        };
+        assert!(!app.is_open());
+        begin(&app, opened).unwrap();
+        library.close();
+    }
+
+    #[test]
+    fn p6_a_process_told_to_stop_while_it_opens_takes_nothing_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::new(config(0));
+        app.drain();
+        let opened = Opened {
+            library: library(&dir),
+            begin: Box::new(|| panic!("it works all the same")),
+        };
+        assert_eq!(begin(&app, opened).err().unwrap().kind(), Kind::Unavailable);
+        assert!(!app.is_open());
+        // Its end is in the ledger: nobody will take it for a crash.
+        let next = library(&dir);
+        let store = next.store();
+        let boots = store.boots.list(&store.sql, 2).unwrap();
+        assert_eq!(boots[1].ending, Some(Ending::Drained));
+        next.close();
     }
 
     #[tokio::test]

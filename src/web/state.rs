@@ -103,6 +103,13 @@ impl App {
         &self.0.metrics
     }
 
+    /// Counts an answered request in the boot ledger; there is none before the library is open.
+    pub fn count_served(&self) {
+        if let Some(library) = self.0.library.get() {
+            library.store().boots.count_served();
+        }
+    }
+
     /// When this process began to listen.
     pub fn started(&self) -> Instant {
         self.0.started

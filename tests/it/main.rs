@@ -12,6 +12,7 @@ mod crash;
 mod downloads;
 mod entries;
 mod guestbook;
+mod ledger;
 mod needs_mount;
 mod needs_mount_power_cut;
 mod pages;

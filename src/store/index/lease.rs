@@ -3,6 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
@@ -46,15 +47,55 @@ pub enum Change {
 pub struct Lease {
     shared: Arc<Shared>,
     index: Index,
-    writer: IndexWriter<Queued>,
+    writer: Writer,
     room: Room,
     payload: Payload,
     folder_inode: u64,
+    taken: (Instant, i64),
     // Last, so that the lock outlives the writer.
     _lock: File,
 }
 
+/// The engine's writer. Dropping one does not wait for its own threads, and one of them may be
+/// replacing `meta.json` after a merge: it would do so under the next holder, and then remove
+/// files that the next holder reads. So what is under way is waited for first; a merge that is
+/// not finished goes on, and finds that it may not end any more.
+struct Writer(IndexWriter<Queued>);
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        // Queued behind what is under way. Fails where the writer is broken, which is all right:
+        // a broken one does not replace anything.
+        let _ = self.0.garbage_collect_files().wait();
+    }
+}
+
 impl Lease {
+    /// When the lock was taken.
+    pub fn taken_at(&self) -> Instant {
+        self.taken.0
+    }
+
+    /// The same in milliseconds since the epoch: after the lock was taken, and before anything
+    /// was done with it.
+    pub fn taken_ms(&self) -> i64 {
+        self.taken.1
+    }
+
+    /// Name of the index's folder, which has a lease of its own.
+    pub fn place(&self) -> String {
+        let name = self.shared.folder.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Lets another process have it; answers when, in milliseconds since the epoch: after the
+    /// last that was done with it, and before the lock was let go.
+    pub fn release(self) -> i64 {
+        let Self { writer, _lock, .. } = self;
+        drop(writer);
+        now_ms()
+    }
+
     /// Highest sequence that is durably in the index.
     pub fn applied(&self) -> u64 {
         self.payload.applied
@@ -85,25 +126,23 @@ impl Lease {
     /// # Errors
     /// After an error the lease is spent: drop it.
     pub fn add(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
+        let writer = &self.writer.0;
         for change in changes {
             match change {
                 Change::Put { key, mut document } => {
-                    self.writer
-                        .delete_term(Term::from_field_u64(self.shared.key, key));
+                    writer.delete_term(Term::from_field_u64(self.shared.key, key));
                     document.add_u64(self.shared.key, key);
-                    self.writer.add_document(self.room.admit(document)?)?;
+                    writer.add_document(self.room.admit(document)?)?;
                 }
                 Change::Delete { key } => {
-                    self.writer
-                        .delete_term(Term::from_field_u64(self.shared.key, key));
+                    writer.delete_term(Term::from_field_u64(self.shared.key, key));
                 }
                 Change::Sentinel(sentinel) => {
                     let word = sentinel.word();
-                    self.writer
-                        .delete_term(Term::from_field_text(self.shared.boot, &word));
+                    writer.delete_term(Term::from_field_text(self.shared.boot, &word));
                     let mut document = TantivyDocument::default();
                     document.add_text(self.shared.boot, &word);
-                    self.writer.add_document(self.room.admit(document)?)?;
+                    writer.add_document(self.room.admit(document)?)?;
                 }
             }
         }
@@ -122,7 +161,7 @@ impl Lease {
         let payload = serde_json::to_string(&self.payload).map_err(|e| {
             Error::internal("The commit's payload could not be written.").because(e)
         })?;
-        let mut commit = self.writer.prepare_commit()?;
+        let mut commit = self.writer.0.prepare_commit()?;
         commit.set_payload(&payload);
         crash::point("index.prepared");
         commit.commit()?;
@@ -138,6 +177,7 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
     let Some(held) = try_lock(&shared.lease_path)? else {
         return Ok(None);
     };
+    let taken = (Instant::now(), now_ms());
     let fresh = ensure(&shared)?;
     let payload = payload_of(&fresh)?;
     let threads = writers(shared.memory);
@@ -164,10 +204,11 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
     Ok(Some(Lease {
         shared,
         index: index.clone(),
-        writer,
+        writer: Writer(writer),
         room: Room::default(),
         payload,
         folder_inode,
+        taken,
         _lock: held,
     }))
 }

@@ -1,9 +1,15 @@
-//! The boot ledger: one row per start, with what it noted about its sentinels.
+//! The boot ledger: one row per start, with what it noted about its sentinels and its own life.
+//!
+//! Two releases share these tables, so what a later release adds has to leave the statements of
+//! the one before valid: columns that may be absent, and tables of their own.
+
+pub(in crate::store) mod overlap;
+pub(in crate::store) mod term;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::error::Result;
-use crate::store::boots::{Boot, Sentinel};
+use crate::store::boots::{Beside, Boot, Ending, Sentinel};
 use crate::store::{Digest, now_ms};
 
 /// An earlier boot with what it noted about its sentinels.
@@ -16,8 +22,41 @@ pub(in crate::store) struct Earlier {
     pub(in crate::store) in_index: bool,
 }
 
-/// Creates the ledger's table; part of every catalog on this kit.
-pub(in crate::store) fn create_table(c: &Connection) -> Result<()> {
+/// A boot of which no end is noted.
+pub(in crate::store) struct Open {
+    pub(in crate::store) number: u64,
+    pub(in crate::store) started_ms: i64,
+    pub(in crate::store) last_seen_ms: i64,
+    /// Whether it keeps the lock on its file for as long as it lives.
+    pub(in crate::store) locked: bool,
+}
+
+/// A sign of life.
+pub(in crate::store) struct Beat {
+    pub(in crate::store) number: u64,
+    pub(in crate::store) ready_ms: Option<i64>,
+    pub(in crate::store) told_ms: Option<i64>,
+    pub(in crate::store) beside: Vec<Beside>,
+}
+
+/// The columns that [`boot_of`] reads, in its order.
+const BOOT: &str = "number, release, host, pid, started_ms, last_seen_ms, ended_ms, \
+     ready_ms, told_ms, ending";
+/// The same of a ledger that no release with these columns has opened yet.
+const BOOT_BEFORE: &str = "number, release, host, pid, started_ms, last_seen_ms, ended_ms, \
+     NULL, NULL, NULL";
+
+/// Columns that the first releases did not know.
+const ADDED: [(&str, &str); 4] = [
+    ("ready_ms", "INTEGER"),
+    ("told_ms", "INTEGER"),
+    ("ending", "TEXT"),
+    ("locked", "INTEGER NOT NULL DEFAULT 0"),
+];
+
+/// Creates the ledger's tables, or adds what a ledger of an earlier release lacks; part of every
+/// catalog on this kit.
+pub(in crate::store) fn create_tables(c: &Connection) -> Result<()> {
     c.execute_batch(
         "CREATE TABLE IF NOT EXISTS kit_boot (
              number       INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -31,9 +70,34 @@ pub(in crate::store) fn create_table(c: &Connection) -> Result<()> {
              blob         BLOB,
              in_kv        INTEGER NOT NULL DEFAULT 0,
              in_index     INTEGER NOT NULL DEFAULT 0
-         ) STRICT",
+         ) STRICT;
+         CREATE INDEX IF NOT EXISTS kit_boot_open ON kit_boot (number) WHERE ended_ms IS NULL;",
     )?;
-    Ok(())
+    for (column, declaration) in ADDED {
+        if !has_column(c, column)? {
+            c.execute_batch(&format!(
+                "ALTER TABLE kit_boot ADD COLUMN {column} {declaration}"
+            ))?;
+        }
+    }
+    overlap::create_table(c)?;
+    term::create_table(c)
+}
+
+fn has_column(c: &Connection, column: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM pragma_table_info('kit_boot') WHERE name = ?1)";
+    Ok(c.prepare_cached(sql)?
+        .query_row([column], |row| row.get(0))?)
+}
+
+/// Whoever only looks may find a ledger that this release has not extended yet.
+fn boot_columns(c: &Connection) -> Result<&'static str> {
+    let (last, _) = ADDED[ADDED.len() - 1];
+    Ok(if has_column(c, last)? {
+        BOOT
+    } else {
+        BOOT_BEFORE
+    })
 }
 
 /// Whether a blob is a boot's sentinel.
@@ -54,7 +118,7 @@ pub(in crate::store) fn insert(
     let number = (latest(c)? < taken).then_some(taken + 1);
     c.execute(
         "INSERT INTO kit_boot (number, token, release, host, pid, started_ms, last_seen_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         (
             number,
             token,
@@ -62,13 +126,15 @@ pub(in crate::store) fn insert(
             &boot.host,
             boot.pid,
             boot.started_ms,
+            boot.last_seen_ms,
         ),
     )?;
     Ok(c.last_insert_rowid() as u64)
 }
 
+/// The blob and the file are durable, and the file's lock is held.
 pub(in crate::store) fn note_blob(c: &Connection, number: u64, blob: &Digest) -> Result<()> {
-    let sql = "UPDATE kit_boot SET blob = ?2 WHERE number = ?1";
+    let sql = "UPDATE kit_boot SET blob = ?2, locked = 1 WHERE number = ?1";
     c.execute(sql, (number, blob.as_bytes()))?;
     Ok(())
 }
@@ -86,16 +152,76 @@ pub(in crate::store) fn note_in_index(c: &Connection, numbers: &[u64]) -> Result
     Ok(())
 }
 
-pub(in crate::store) fn beat(c: &Connection, number: u64) -> Result<()> {
-    let sql = "UPDATE kit_boot SET last_seen_ms = ?2 WHERE number = ?1";
-    c.execute(sql, (number, now_ms()))?;
+/// Whoever can say that it lives has not ended, whatever others concluded.
+pub(in crate::store) fn beat(c: &Connection, beat: &Beat) -> Result<()> {
+    c.prepare_cached(
+        "UPDATE kit_boot SET last_seen_ms = ?2, ready_ms = ?3, told_ms = ?4,
+                ended_ms = NULL, ending = NULL
+         WHERE number = ?1",
+    )?
+    .execute((beat.number, now_ms(), beat.ready_ms, beat.told_ms))?;
+    overlap::note(c, beat.number, &beat.beside)
+}
+
+/// The orderly end, which is also the last sign of life.
+pub(in crate::store) fn end(c: &Connection, last: &Beat) -> Result<()> {
+    beat(c, last)?;
+    c.execute(
+        "UPDATE kit_boot SET ended_ms = last_seen_ms, ending = ?2 WHERE number = ?1",
+        (last.number, Ending::Drained.word()),
+    )?;
     Ok(())
 }
 
-pub(in crate::store) fn end(c: &Connection, number: u64) -> Result<()> {
-    let sql = "UPDATE kit_boot SET last_seen_ms = ?2, ended_ms = ?2 WHERE number = ?1";
-    c.execute(sql, (number, now_ms()))?;
-    Ok(())
+/// Notes the end of another boot that is gone without having noted it itself; answers how it
+/// ended, unless that was noted in the meantime. `alive_ms` is when it was last seen alive.
+pub(in crate::store) fn end_of(
+    c: &Connection,
+    number: u64,
+    alive_ms: i64,
+) -> Result<Option<Ending>> {
+    let open: Option<Option<i64>> = c
+        .query_row(
+            "SELECT told_ms FROM kit_boot WHERE number = ?1 AND ended_ms IS NULL",
+            [number],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(told_ms) = open else { return Ok(None) };
+    let ending = match told_ms {
+        Some(_) => Ending::Killed,
+        None => Ending::Crashed,
+    };
+    c.execute(
+        "UPDATE kit_boot SET ended_ms = max(last_seen_ms, coalesce(told_ms, 0), ?2), ending = ?3
+         WHERE number = ?1",
+        (number, alive_ms, ending.word()),
+    )?;
+    Ok(Some(ending))
+}
+
+/// Every boot but this one of which no end is noted, oldest first.
+pub(in crate::store) fn open(c: &Connection, besides: u64) -> Result<Vec<Open>> {
+    let mut statement = c.prepare_cached(
+        "SELECT number, started_ms, last_seen_ms, locked FROM kit_boot
+         WHERE ended_ms IS NULL AND number <> ?1 ORDER BY number",
+    )?;
+    let rows = statement.query_map([besides], |row| {
+        Ok(Open {
+            number: row.get(0)?,
+            started_ms: row.get(1)?,
+            last_seen_ms: row.get(2)?,
+            locked: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// When a boot ended, if that is noted.
+pub(in crate::store) fn ended_ms(c: &Connection, number: u64) -> Result<Option<i64>> {
+    let sql = "SELECT ended_ms FROM kit_boot WHERE number = ?1";
+    let ended: Option<Option<i64>> = c.query_row(sql, [number], |row| row.get(0)).optional()?;
+    Ok(ended.flatten())
 }
 
 /// Sentinels of the latest boots after number `after` that were alive at `alive_ms`, newest first.
@@ -119,38 +245,38 @@ pub(in crate::store) fn sentinels(
 
 /// The latest boots, newest first.
 pub(in crate::store) fn list(c: &Connection, limit: u32) -> Result<Vec<Boot>> {
-    let mut statement = c.prepare_cached(
-        "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms
-         FROM kit_boot ORDER BY number DESC LIMIT ?1",
-    )?;
+    let columns = boot_columns(c)?;
+    let mut statement = c.prepare_cached(&format!(
+        "SELECT {columns} FROM kit_boot ORDER BY number DESC LIMIT ?1"
+    ))?;
     let rows = statement.query_map([limit], boot_of)?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// The very first boot and up to `count` before number `before`, oldest first.
 pub(in crate::store) fn earlier(c: &Connection, before: u64, count: u32) -> Result<Vec<Earlier>> {
-    let mut statement = c.prepare_cached(
-        "SELECT number, release, host, pid, started_ms, last_seen_ms, ended_ms,
-                token, blob, in_kv, in_index
+    let columns = boot_columns(c)?;
+    let mut statement = c.prepare_cached(&format!(
+        "SELECT {columns}, token, blob, in_kv, in_index
          FROM kit_boot
          WHERE number < ?1 AND (number >= ?1 - ?2
             OR number = (SELECT min(number) FROM kit_boot))
-         ORDER BY number",
-    )?;
+         ORDER BY number"
+    ))?;
     let mut rows = statement.query((before, count))?;
     let mut earlier = Vec::new();
     while let Some(row) = rows.next()? {
         let boot = boot_of(row)?;
-        let blob: Option<Vec<u8>> = row.get(8)?;
+        let blob: Option<Vec<u8>> = row.get(11)?;
         earlier.push(Earlier {
             sentinel: Sentinel {
                 number: boot.number,
-                token: row.get(7)?,
+                token: row.get(10)?,
             },
             boot,
             blob: blob.map(|bytes| Digest::from_slice(&bytes)).transpose()?,
-            in_kv: row.get(9)?,
-            in_index: row.get(10)?,
+            in_kv: row.get(12)?,
+            in_index: row.get(13)?,
         });
     }
     Ok(earlier)
@@ -164,13 +290,22 @@ pub(in crate::store) fn latest(c: &Connection) -> Result<u64> {
 }
 
 fn boot_of(row: &Row<'_>) -> rusqlite::Result<Boot> {
+    let ended_ms: Option<i64> = row.get(6)?;
+    let ending: Option<String> = row.get(9)?;
     Ok(Boot {
         number: row.get(0)?,
         release: row.get(1)?,
         host: row.get(2)?,
         pid: row.get(3)?,
         started_ms: row.get(4)?,
+        ready_ms: row.get(7)?,
+        told_ms: row.get(8)?,
         last_seen_ms: row.get(5)?,
-        ended_ms: row.get(6)?,
+        ended_ms,
+        ending: match ending {
+            Some(word) => Ending::of(&word),
+            // Releases that noted no more than the time noted only orderly ends.
+            None => ended_ms.map(|_| Ending::Drained),
+        },
     })
 }

@@ -15,6 +15,8 @@ mod rows;
 mod search;
 mod show;
 mod standing;
+mod starts;
+mod timeline;
 mod trash;
 
 #[cfg(test)]

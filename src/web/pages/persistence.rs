@@ -6,13 +6,18 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::show::{Count, Counted, Moment, Size, Span};
+use super::starts::{self, Starts};
+use super::timeline::Timeline;
 use super::{Shell, respond};
 use crate::library::{Level, Millis, Persistence, Totals};
-use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::boots::{ProofState, StoreProof};
 use crate::store::mount::{Finding, Severity};
 use crate::store::{Identity, Mount, now_ms};
 use crate::web::problem::Failure;
 use crate::web::state::App;
+
+/// Starts on the page: what is behind them is in the API.
+const SHOWN: usize = 16;
 
 #[derive(Template)]
 #[template(path = "persistence.html")]
@@ -25,7 +30,10 @@ pub struct PersistencePage {
     pub repairs: Vec<String>,
     pub mount: Vec<Fact>,
     pub totals: Vec<Fact>,
-    pub boots: Vec<BootRow>,
+    pub timeline: Timeline,
+    pub starts: Starts,
+    /// Which of all starts are shown.
+    pub shown: String,
 }
 
 /// How something stands, as a shape and a word: never told by colour alone.
@@ -79,19 +87,6 @@ pub struct Fact {
     value: String,
 }
 
-pub struct BootRow {
-    number: Count,
-    release: String,
-    host: String,
-    started: Moment,
-    /// When it stopped, in words where that is not known.
-    ended: Option<Moment>,
-    is_this: bool,
-    ran: Span,
-    /// It ran beside the boot after it: a deploy without a gap.
-    overlap: Option<Span>,
-}
-
 pub async fn page(State(app): State<App>) -> Result<Response, Failure> {
     let persistence = app.look(|library| library.persistence()).await?;
     let page = PersistencePage::new(Shell::new(app.release()), persistence, now_ms());
@@ -107,10 +102,15 @@ impl PersistencePage {
             stores,
             mount,
             findings,
-            boots,
+            mut boots,
+            overlaps,
+            lease,
             totals,
             repairs,
         } = persistence;
+        boots.truncate(SHOWN);
+        let this = boot.number;
+        let known = boots.first().map_or(0, |latest| latest.number);
         Self {
             shell,
             verdict: Mark::from(verdict.level),
@@ -126,7 +126,9 @@ impl PersistencePage {
             sentence: verdict.sentence,
             mount: mount_facts(&mount, &storage),
             totals: total_facts(&totals),
-            boots: boot_rows(&boots, boot.number),
+            timeline: Timeline::new(&boots, &overlaps, &lease, this, now_ms),
+            starts: Starts::new(&boots, &overlaps, &lease, this, now_ms),
+            shown: starts::told(boots.len(), known),
         }
     }
 }
@@ -269,27 +271,4 @@ fn total_facts(totals: &Totals) -> Vec<Fact> {
         Fact::new("In the trash", Count(totals.trashed)),
         Fact::new("Search", search),
     ]
-}
-
-/// `boots` come newest first.
-fn boot_rows(boots: &[Boot], current: u64) -> Vec<BootRow> {
-    let row = |(at, boot): (usize, &Boot)| {
-        let is_this = boot.number == current;
-        let last_ms = boot.ended_ms.unwrap_or(boot.last_seen_ms);
-        let next = at.checked_sub(1).and_then(|newer| boots.get(newer));
-        BootRow {
-            number: Count(boot.number),
-            release: boot.release.clone(),
-            host: boot.host.clone(),
-            started: Moment(boot.started_ms),
-            ended: boot.ended_ms.map(Moment),
-            is_this,
-            ran: Span(last_ms - boot.started_ms),
-            overlap: next
-                .map(|next| last_ms - next.started_ms)
-                .filter(|ms| *ms > 0)
-                .map(Span),
-        }
-    };
-    boots.iter().enumerate().map(row).collect()
 }

@@ -132,6 +132,20 @@ impl fmt::Display for Span {
     }
 }
 
+/// How long something took, told more closely the shorter it was: `81 ms`, `1.4 seconds`, then
+/// as a [`Span`].
+pub struct Took(pub Millis);
+
+impl fmt::Display for Took {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.max(0) {
+            ms @ 0..1_000 => write!(f, "{ms}\u{a0}ms"),
+            ms @ 1_000..10_000 => write!(f, "{:.1}\u{a0}seconds", ms as f64 / 1000.0),
+            ms => Span(ms).fmt(f),
+        }
+    }
+}
+
 /// A media type in a word or two where people have one: `PDF`, `plain text`, `PNG image`.
 pub fn kind(media_type: &str) -> String {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
@@ -199,6 +213,20 @@ mod tests {
         assert_eq!(Moment(i64::MAX).human().to_string(), "unknown");
         assert_eq!(Span(41 * 86_400_000).to_string(), "41\u{a0}days");
         assert_eq!(Span(-5).to_string(), "0\u{a0}seconds");
+    }
+
+    #[test]
+    fn what_is_short_is_told_closely() {
+        for (ms, text) in [
+            (-3, "0 ms"),
+            (999, "999 ms"),
+            (1_000, "1.0 seconds"),
+            (9_949, "9.9 seconds"),
+            (42_600, "42 seconds"),
+            (3 * 3_600_000, "3 hours"),
+        ] {
+            assert_eq!(Took(ms).to_string().replace('\u{a0}', " "), text);
+        }
     }
 
     #[test]

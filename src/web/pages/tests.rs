@@ -15,7 +15,7 @@ use crate::library::{
     Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, Sort, Totals,
     Verdict, Version,
 };
-use crate::store::boots::{Boot, ProofState, StoreProof};
+use crate::store::boots::{Boot, Ending, HandOver, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
 use crate::store::{Digest, Identity, Mount};
 use crate::web::assets;
@@ -193,17 +193,40 @@ fn persistence() -> String {
     let boot = |number: u64| {
         let started_ms = NOW - (18 - number as i64) * DAY;
         let ended_ms = (number < 18).then_some(started_ms + DAY + 42_000);
-        let last_seen_ms = ended_ms.unwrap_or(started_ms + 60_000);
-        let release = format!("{:012x}", number * 82_934_017_711);
+        let release = format!("{:040x}", (u128::from(number) * 82_934_017_711) << 100);
         Boot {
             number,
             release,
             host: "5f2c9e0b71aa".into(),
             pid: 7,
             started_ms,
-            last_seen_ms,
+            ready_ms: Some(started_ms + 384),
+            told_ms: ended_ms.filter(|_| number != 14).map(|ms| ms - 25_000),
+            last_seen_ms: ended_ms.unwrap_or(started_ms + 60_000),
             ended_ms,
+            ending: ended_ms.map(|_| match number {
+                14 => Ending::Crashed,
+                11 => Ending::Killed,
+                _ => Ending::Drained,
+            }),
         }
+    };
+    let overlap = |newer: u64| Overlap {
+        older: newer - 1,
+        newer,
+        began_ms: boot(newer).started_ms,
+        last_ms: boot(newer).started_ms + 42_000,
+        older_requests: Some(1_203),
+        newer_requests: Some(88),
+    };
+    let term = |number: u64| Term {
+        boot: number,
+        index: "0123456789abcdef".into(),
+        taken_ms: boot(number).started_ms + 17_081,
+        released_ms: boot(number).told_ms,
+        how: HandOver::Released,
+        previous: Some(number - 1),
+        after_ms: Some(81),
     };
     let proof = |store, state, sentence: &str| StoreProof {
         store,
@@ -232,6 +255,8 @@ fn persistence() -> String {
             remedy: Some("dokku storage:ensure-directory APP\ndokku storage:mount APP /var/lib/dokku/data/storage/APP:/storage\ndokku ps:restart APP".into()),
         }],
         boots: (1..=18).rev().map(boot).collect(),
+        overlaps: (2..=18).rev().map(overlap).collect(),
+        lease: (2..=18).rev().map(term).collect(),
         totals: Totals { files: 20_431, bytes: 8_123_456_789, versions: 23_001, trashed: 12, last_sequence: 120, searchable_through: 100, waiting: 20 },
         repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
     };
@@ -406,8 +431,39 @@ async fn a_refused_change_is_explained_beside_its_field() {
 #[test]
 fn a_proof_says_how_old_it_is() {
     let html = persistence().replace('\u{a0}', " ");
-    let proof = "Written by release 00134f40aeaf 17 days and 17 starts ago, read back by this one.";
+    let proof = "17 days and 17 starts ago, read back by this one.";
     assert!(html.contains(proof));
+}
+
+#[test]
+fn an_overlap_is_drawn_and_told() {
+    let html = persistence().replace('\u{a0}', " ");
+    let picture = html
+        .split_once("<svg class=\"timeline\" role=\"img\"")
+        .and_then(|(_, rest)| rest.split_once("<ul"))
+        .unwrap()
+        .0;
+    for (part, count) in [
+        ("<title ", 1),
+        ("<desc ", 1),
+        ("class=\"band\"", 15),
+        ("class=\"leaving\"", 14),
+        ("class=\"lease\"", 16),
+        ("class=\"cut\"", 2),
+    ] {
+        assert_eq!(picture.matches(part).count(), count, "{part}");
+    }
+    for words in [
+        "<caption ",
+        "18 for 42 seconds: 1,203 requests here, 88 there",
+        "81 ms, from 17",
+        "<td class=\"said\">drained in 25 seconds</td>",
+        "<td class=\"said\">killed after 25 seconds</td>",
+        "<td class=\"said\">crashed</td>",
+        "The last 16 of 18 starts.",
+    ] {
+        assert!(html.contains(words), "{words}");
+    }
 }
 
 #[test]

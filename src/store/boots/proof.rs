@@ -1,0 +1,200 @@
+//! The proof: what earlier boots left in each store, read back the way the app reads its data.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Boot, IN_KV, file};
+use crate::error::{Error, Kind, Result};
+use crate::store::kv::Json;
+use crate::store::sql::ledger::{self, Earlier};
+use crate::store::{Blobs, Digest, Index, Kv, Sql, now_ms};
+
+/// Earlier boots that are read back at each check, besides the very first one.
+const CHECKED: u32 = 10;
+
+/// What could be read back from one store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct StoreProof {
+    /// `blobs`, `boots`, `catalog`, `facts` or `index`.
+    pub store: &'static str,
+    pub state: ProofState,
+    /// The oldest earlier boot whose sentinel was read back.
+    pub written_by: Option<Boot>,
+    /// How many boots there were since, this one included.
+    pub boots_ago: u64,
+    pub sentence: String,
+}
+
+impl StoreProof {
+    fn older_catalog(boot: u64) -> Self {
+        Self {
+            store: "catalog",
+            state: ProofState::Missing,
+            written_by: None,
+            boots_ago: 0,
+            sentence: format!(
+                "Boot {boot} left its mark in boots/, but is not in the catalog: the catalog is an older copy, and what was stored since is not in it."
+            ),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProofState {
+    /// Every sentinel that should be there was read back.
+    Proven,
+    /// There was no boot before this one.
+    First,
+    /// The store was built anew after the previous boot, and holds what was written since.
+    Rebuilt,
+    /// A sentinel that should be there is not.
+    Missing,
+    /// The store cannot be asked at the moment.
+    Unavailable,
+}
+
+/// Reads back what the boots before number `before` left in every store.
+pub(super) fn verify(
+    folder: &Path,
+    before: u64,
+    sql: &Sql,
+    kv: &Kv,
+    index: &Index,
+    blobs: &Blobs,
+) -> Result<Vec<StoreProof>> {
+    let earlier = sql.read(|c| ledger::earlier(c, before, CHECKED))?;
+    let index_born_ms = index.payload().born_ms;
+    Ok(vec![
+        prove("blobs", before, &earlier, |one| match &one.blob {
+            Some(digest) => same(read_blob(blobs, digest)? == one.sentinel.content()),
+            None => Ok(Found::NotExpected),
+        }),
+        prove("boots", before, &earlier, |one| match &one.blob {
+            Some(_) => same(file::read(folder, one.boot.number)?.as_ref() == Some(&one.sentinel)),
+            None => Ok(Found::NotExpected),
+        }),
+        match unknown_boot(folder, before, &earlier)? {
+            Some(boot) => StoreProof::older_catalog(boot),
+            None => prove("catalog", before, &earlier, |_| Ok(Found::Same)),
+        },
+        prove("facts", before, &earlier, |one| {
+            let key = one.sentinel.number.to_be_bytes();
+            match kv.get(&IN_KV, &key)? {
+                Some(Json(found)) => same(found == one.sentinel),
+                None if !one.in_kv => Ok(Found::NotExpected),
+                None if one.boot.last_seen_ms < kv.born_ms()? => Ok(Found::Rebuilt),
+                None => Ok(Found::Lost),
+            }
+        }),
+        prove("index", before, &earlier, |one| {
+            if index.holds(&one.sentinel)? {
+                Ok(Found::Same)
+            } else if !one.in_index {
+                Ok(Found::NotExpected)
+            } else if one.boot.last_seen_ms < index_born_ms {
+                Ok(Found::Rebuilt)
+            } else {
+                Ok(Found::Lost)
+            }
+        }),
+    ])
+}
+
+enum Found {
+    Same,
+    Lost,
+    /// That boot was killed before it got there.
+    NotExpected,
+    /// The store was begun anew after that boot had ended.
+    Rebuilt,
+}
+
+fn same(equal: bool) -> Result<Found> {
+    Ok(if equal { Found::Same } else { Found::Lost })
+}
+
+/// The latest boot that left a file but is not in the ledger: the catalog is an older copy.
+fn unknown_boot(folder: &Path, before: u64, earlier: &[Earlier]) -> Result<Option<u64>> {
+    let known: Vec<u64> = earlier.iter().map(|one| one.boot.number).collect();
+    let numbers = file::numbers(folder)?;
+    let recent = numbers.filter(|&n| n < before && n + u64::from(CHECKED) >= before);
+    Ok(recent.filter(|number| !known.contains(number)).max())
+}
+
+/// Asks one store for each earlier sentinel, oldest first; the first loss ends it.
+fn prove(
+    store: &'static str,
+    before: u64,
+    earlier: &[Earlier],
+    find: impl Fn(&Earlier) -> Result<Found>,
+) -> StoreProof {
+    let mut proof = StoreProof {
+        store,
+        state: ProofState::First,
+        written_by: None,
+        boots_ago: 0,
+        sentence: "Nothing from an earlier boot to read back yet.".into(),
+    };
+    for one in earlier {
+        let boot = &one.boot;
+        let (state, sentence) = match find(one) {
+            Ok(Found::NotExpected) => continue,
+            Ok(Found::Same) => {
+                if proof.written_by.is_none() {
+                    proof.boots_ago = before - boot.number;
+                    proof.written_by = Some(boot.clone());
+                }
+                (ProofState::Proven, "Read back.".to_owned())
+            }
+            Ok(Found::Rebuilt) => (
+                ProofState::Rebuilt,
+                format!(
+                    "Built anew after boot {}; nothing older is in it.",
+                    boot.number
+                ),
+            ),
+            Err(error) if !matches!(error.kind(), Kind::NotFound | Kind::Damaged) => {
+                (ProofState::Unavailable, error.sentence().to_owned())
+            }
+            Ok(Found::Lost) | Err(_) => (
+                ProofState::Missing,
+                format!(
+                    "What boot {} (release {}) wrote is not there any more.",
+                    boot.number, boot.release
+                ),
+            ),
+        };
+        proof.state = state;
+        proof.sentence = sentence;
+        if matches!(state, ProofState::Missing | ProofState::Unavailable) {
+            break;
+        }
+    }
+    if let (ProofState::Proven, Some(boot)) = (proof.state, &proof.written_by) {
+        let when = since(now_ms() - boot.started_ms, proof.boots_ago);
+        proof.sentence = format!(
+            "Written by release {} {when}, read back by this one.",
+            boot.release
+        );
+    }
+    proof
+}
+
+/// `41 days and 17 deploys ago`; the days are left out of the first one.
+fn since(age_ms: i64, boots: u64) -> String {
+    let count = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
+    match u64::try_from(age_ms / 86_400_000).unwrap_or(0) {
+        0 => format!("{} ago", count(boots, "deploy")),
+        days => format!("{} and {} ago", count(days, "day"), count(boots, "deploy")),
+    }
+}
+
+fn read_blob(blobs: &Blobs, digest: &Digest) -> Result<String> {
+    let mut text = String::new();
+    let mut file = blobs.open_blob(digest)?;
+    std::io::Read::read_to_string(&mut file, &mut text)
+        .map_err(|e| Error::damaged("A boot's blob cannot be read.").because(e))?;
+    Ok(text)
+}

@@ -1,0 +1,194 @@
+//! The indexer's work under one lease, a step at a time.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::batch::{BATCH_BYTES, BATCH_FILES, Prepared, documents, extract_blob, prepare};
+use crate::error::{Error, Kind, Result};
+use crate::library::{FactsBatch, Library};
+use crate::store::index::{Change, Lease};
+use crate::store::kv::{Pending, State};
+use crate::store::{Digest, crash};
+
+/// How long a commit is put off while there is more to do: each one costs some fsyncs, ends a
+/// segment that will have to be merged, and lets the writer stand still.
+const COMMIT: Duration = Duration::from_secs(1);
+/// The same while another process runs, which may have to take over at any moment.
+const COMMIT_IN_COMPANY: Duration = Duration::from_millis(200);
+
+/// What a step found to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing: the index holds everything, with its facts.
+    Empty,
+    /// This many changes were made searchable.
+    Applied(usize),
+    /// Facts that were missing were read again.
+    Refilled,
+}
+
+/// Works through the outbox under one lease, a batch at a time; what [`Worker`](super::Worker) loops.
+///
+/// Three things go on at once: reading the next batch, writing the facts of this one, and
+/// adding its documents to the index. A commit waits for all of them, so that what it tells of is
+/// there.
+pub struct Steps {
+    lease: Lease,
+    /// Highest sequence that was added; durable from the next commit on.
+    reached: u64,
+    /// Since when something was added that is not committed.
+    uncommitted: Option<Instant>,
+    ahead: Option<Prepared>,
+    facts: Option<Pending>,
+}
+
+impl Steps {
+    pub fn new(lease: Lease) -> Self {
+        Self {
+            reached: lease.applied(),
+            lease,
+            uncommitted: None,
+            ahead: None,
+            facts: None,
+        }
+    }
+
+    /// Whether the lease still is worth something; see [`Lease::is_sound`].
+    pub fn is_sound(&self) -> bool {
+        self.lease.is_sound()
+    }
+
+    /// Whether the next batch is known already.
+    pub(super) fn has_more(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// Gives the lease up; see [`Lease::release`]. What was not committed is forgotten, and is
+    /// for the next holder to do again.
+    pub(super) fn release(self) -> i64 {
+        self.lease.release()
+    }
+
+    /// Applies the next batch of changes, or fills in missing facts.
+    ///
+    /// # Errors
+    /// After an error the lease is spent: drop it.
+    pub fn step(&mut self, library: &Library, stop: &AtomicBool) -> Result<Step> {
+        let batch = match self.ahead.take() {
+            Some(batch) => batch,
+            None => match prepare(library, self.reached, stop)? {
+                Some(batch) => batch,
+                None => return Ok(Step::Empty),
+            },
+        };
+        let store = library.store();
+        let is_idle = batch.changed.is_empty() && self.uncommitted.is_none();
+        if is_idle && store.boots.pending(&store.sql, &store.index)?.is_empty() {
+            return refill(library, self.reached, stop);
+        }
+        let (files, more) = (batch.changed.len(), batch.more);
+        let began = *self.uncommitted.get_or_insert_with(Instant::now);
+        self.add(library, batch, stop)?;
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Step::Empty);
+        }
+        let most = if store.boots.has_company() {
+            COMMIT_IN_COMPANY
+        } else {
+            COMMIT
+        };
+        if !more || began.elapsed() >= most {
+            self.commit(library)?;
+        }
+        Ok(Step::Applied(files))
+    }
+
+    /// Told to stop, it leaves the batch half added: nothing may be committed then.
+    fn add(&mut self, library: &Library, mut batch: Prepared, stop: &AtomicBool) -> Result<()> {
+        self.settle_facts()?;
+        self.facts = begin_facts(library, batch.facts.take())?;
+        let (through, more) = (batch.through, batch.more);
+        let lease = &self.lease;
+        let go_on = |_: &Change| !stop.load(Ordering::Relaxed);
+        let (added, ahead) = std::thread::scope(|scope| {
+            let adding = scope.spawn(|| lease.add(documents(library, batch).take_while(go_on)));
+            let ahead = if more {
+                prepare(library, through, stop)
+            } else {
+                Ok(None)
+            };
+            let failed = |_| Err(Error::internal("Indexing a batch failed unexpectedly."));
+            (adding.join().unwrap_or_else(failed), ahead)
+        });
+        added?;
+        self.reached = through;
+        self.ahead = ahead?;
+        Ok(())
+    }
+
+    fn commit(&mut self, library: &Library) -> Result<()> {
+        self.settle_facts()?;
+        crash::point("index.facts_written");
+        let store = library.store();
+        let sentinels = store.boots.pending(&store.sql, &store.index)?;
+        self.lease
+            .add(sentinels.iter().cloned().map(Change::Sentinel))?;
+        self.lease.commit(self.reached)?;
+        self.uncommitted = None;
+        if !sentinels.is_empty() {
+            store.boots.indexed(&store.sql, &sentinels)?;
+        }
+        store.announce();
+        Ok(())
+    }
+
+    fn settle_facts(&mut self) -> Result<()> {
+        match self.facts.take() {
+            Some(facts) => tolerate_absence(facts.wait()),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Without the facts store the index goes on; the gap in its progress is filled later.
+fn begin_facts(library: &Library, facts: Option<FactsBatch>) -> Result<Option<Pending>> {
+    let kv = &library.store().kv;
+    match facts {
+        Some(facts) if kv.state() == State::Open => kv.queue(facts.into()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// After the facts were rebuilt: reads again, a few at a time, what the index already holds.
+fn refill(library: &Library, applied: u64, stop: &AtomicBool) -> Result<Step> {
+    let kv = &library.store().kv;
+    let noted = match library.facts_through() {
+        Ok(noted) if noted < applied => noted,
+        _ => return Ok(Step::Empty),
+    };
+    let mut changed = library.changed_after(noted, BATCH_FILES, BATCH_BYTES)?;
+    changed.retain(|changed| changed.sequence <= applied);
+    let through = changed.last().map_or(applied, |last| last.sequence);
+    let mut facts = FactsBatch::new()?;
+    let mut seen: Vec<Digest> = Vec::new();
+    for entry in changed.iter().filter_map(|changed| changed.entry.as_ref()) {
+        if stop.load(Ordering::Relaxed) {
+            return Ok(Step::Empty);
+        }
+        if library.current_facts(&entry.sha256)?.is_none() && !seen.contains(&entry.sha256) {
+            let found = extract_blob(library, entry)?;
+            facts.put(&entry.sha256, entry.size, &found, &found.text)?;
+            seen.push(entry.sha256);
+        }
+    }
+    facts.note_progress(noted, through);
+    kv.write(facts.into())?;
+    Ok(Step::Refilled)
+}
+
+fn tolerate_absence(outcome: Result<()>) -> Result<()> {
+    match outcome {
+        Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Damaged) => Ok(()),
+        other => other,
+    }
+}
