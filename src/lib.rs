@@ -37,7 +37,7 @@
 //!
 //! **Index.** [`Steps::step`](worker::Steps::step) takes the next changes from the outbox
 //! ([`changed_after`](library::Library::changed_after)), reads their contents through
-//! [`extract::extract`], commits the facts, then [`Lease::apply`](store::Lease::apply) commits
+//! [`extract::extract`], commits the facts, then [`Lease::commit`](store::Lease::commit) commits
 //! documents and the highest sequence together. Killed anywhere, the next holder of the lease
 //! repeats the batch, which changes nothing that was done.
 //!

@@ -226,8 +226,8 @@ fn p3_a_bad_facts_file_is_set_aside_and_not_destroyed() {
 }
 
 #[test]
-fn reindex_builds_the_index_anew_while_the_app_runs() {
-    let app = TestApp::start();
+fn p8_reindex_builds_the_index_anew_once_while_the_app_runs() {
+    let mut app = TestApp::start();
     for n in 0..30 {
         app.put(&format!("{n}.txt"), format!("barrel {n}").as_bytes());
     }
@@ -240,4 +240,6 @@ fn reindex_builds_the_index_anew_while_the_app_runs() {
     app.put("later.txt", b"barrel later");
     app.wait_searchable("later.txt", "later");
     app.assert_sound();
+    app.restart("again");
+    assert_eq!(app.wait_proven()["repairs"], serde_json::json!([]));
 }
