@@ -50,13 +50,10 @@ pub struct WordTokenizer {
 }
 
 impl WordTokenizer {
-    /// For looking for a few words: only the stems that begin as one of `stems` does are made.
+    /// For looking for a few words: only `stems` and those that begin like them are made.
     pub fn looking_for<'a>(stems: impl Iterator<Item = &'a str>) -> Self {
-        let mut initials: Vec<u8> = stems.filter_map(|stem| stem.bytes().next()).collect();
-        initials.sort_unstable();
-        initials.dedup();
         Self {
-            stems: Stems::beginning_with(initials),
+            stems: Stems::beginning_as(stems),
         }
     }
 }
