@@ -48,6 +48,7 @@ mod identity;
 pub mod index;
 pub mod kv;
 pub mod mount;
+mod sigbus;
 pub mod sql;
 pub(crate) mod sync;
 pub mod wake;
@@ -149,6 +150,9 @@ impl Store {
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
         sql.write(sql::ledger::create_tables)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
+        if let Err(error) = sigbus::survive_below(&root.join("index")) {
+            tracing::warn!(%error, "an index file that is cut short will end this process");
+        }
         let index = Index::open(root, options.index, options.index_memory)?;
         let boots = Boots::record(root, options.release, started_ms, &sql, &blobs)?;
         let followed = Followed {

@@ -41,6 +41,7 @@ pub(super) fn run(
     if found < known {
         if found > 0 {
             keep_copy(connection, path, backups, found)?;
+            crate::store::crash::point("sql.copied");
         }
         apply(connection, migrations)?;
     }
