@@ -175,9 +175,6 @@ impl Pair {
         }
         let load = Load::start(std::mem::take(&mut self.clients));
         load.go_on(60);
-        for app in &self.apps {
-            app.wait_indexed();
-        }
         let before = self.repairs();
         let began = Instant::now();
         ruin(self.apps[0].directory());

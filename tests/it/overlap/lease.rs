@@ -46,18 +46,14 @@ fn look(directory: &Path) -> BTreeSet<u32> {
         .collect()
 }
 
-/// The locks of all indexes, ours and the one that tantivy takes for itself.
+/// One for each index that was ever in this directory.
 fn lease_files(directory: &Path) -> Vec<PathBuf> {
-    let named = |folder: &Path, is: fn(&str) -> bool| {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries
-            .filter(move |entry| entry.file_name().to_str().is_some_and(is))
-            .map(|entry| entry.path())
-            .collect::<Vec<_>>()
-    };
-    named(directory, |name| {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    let is_lease = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
         name.starts_with("indexer-") && name.ends_with(".lock")
-    })
+    };
+    entries.map(|entry| entry.path()).filter(is_lease).collect()
 }
 
 /// From a line like `3: FLOCK  ADVISORY  WRITE 27481 00:27:5464368 0 EOF`.

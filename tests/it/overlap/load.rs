@@ -394,11 +394,21 @@ impl Load {
     ///
     /// # Panics
     /// If a client met a failure.
-    pub fn stop(self) -> Vec<Client> {
+    pub fn stop(mut self) -> Vec<Client> {
         self.stop.store(true, Ordering::Relaxed);
-        self.threads
+        std::mem::take(&mut self.threads)
             .into_iter()
             .map(|thread| thread.join().expect("a client failed; see above"))
             .collect()
+    }
+}
+
+impl Drop for Load {
+    /// A test that fails ends its processes; their clients go first.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
     }
 }

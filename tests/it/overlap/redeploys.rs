@@ -149,7 +149,7 @@ impl SlowUpload {
         let mut stream = TcpStream::connect(&peer.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = format!(
-            "PUT {} HTTP/1.1\r\nHost: test\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            "PUT {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
             file(&path),
             bytes.len()
         );
