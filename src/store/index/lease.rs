@@ -4,6 +4,7 @@ use std::fs::{File, Metadata, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
@@ -307,6 +308,10 @@ fn ensure(shared: &Shared) -> Result<tantivy::Index> {
                 &Error::damaged("The search index has lost its meta.json."),
             )?;
         }
+        None if shared.had_index.load(Ordering::Relaxed) => {
+            tracing::warn!("the search index was taken away; it is begun anew");
+            lock(&shared.repairs).push("The search index was gone and is being rebuilt.".into());
+        }
         None => {}
     }
     create(shared)
@@ -350,6 +355,7 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
     std::fs::rename(&shared.folder, &aside)
         .map_err(|e| Error::io("renaming", &shared.folder, e))?;
     sync_parent(&shared.folder)?;
+    shared.had_index.store(false, Ordering::Relaxed);
     forget_older(&aside, &format!("{name}.bad-"));
     let name = aside
         .file_name()

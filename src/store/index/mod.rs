@@ -21,6 +21,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -87,6 +88,8 @@ struct Shared {
     tokenizers: TokenizerManager,
     memory: usize,
     opened: Mutex<Option<Opened>>,
+    /// Whether there was an index since the start: then one that is missing was taken away.
+    had_index: AtomicBool,
     followed: Mutex<Followed>,
     repairs: Mutex<Vec<String>>,
 }
@@ -162,6 +165,7 @@ impl Index {
                 tokenizers: spec.tokenizers,
                 memory,
                 opened: Mutex::new(None),
+                had_index: AtomicBool::new(false),
                 followed: Mutex::default(),
                 repairs: Mutex::new(Vec::new()),
             }),
@@ -374,6 +378,7 @@ impl Shared {
                 .reload_policy(ReloadPolicy::Manual)
                 .doc_store_cache_num_blocks(4)
                 .try_into()?;
+            self.had_index.store(true, Ordering::Relaxed);
             let mut files = Files::default();
             files.go_on(&self.folder, metas.list_segment_files());
             Ok(Opened {

@@ -57,6 +57,8 @@ pub(super) struct Keeper {
     state: Mutex<State>,
     changed: Condvar,
     repairs: Mutex<Vec<String>>,
+    /// Whether there was a file since the start: then one that is missing was taken away.
+    had_file: AtomicBool,
     /// Set when redb refuses to go on with this handle after a failed read or write.
     spent: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -82,6 +84,7 @@ impl Keeper {
             state: Mutex::new(State::Waiting("The facts store is being opened.".into())),
             changed: Condvar::new(),
             repairs: Mutex::new(Vec::new()),
+            had_file: AtomicBool::new(false),
             spent: AtomicBool::new(false),
             thread: Mutex::new(None),
         });
@@ -221,6 +224,7 @@ impl Keeper {
         match open_database(&self.path, self.cache) {
             Ok(database) => {
                 *lock(&self.database) = Some(Arc::new(database));
+                self.had_file.store(true, Ordering::Relaxed);
                 Ok(Held {
                     _lock: shared,
                     inode: found.ino(),
@@ -299,10 +303,13 @@ impl Keeper {
                     .map_err(|e| Error::io("removing", &self.mark_path, e))?;
             }
             if self.path.exists() {
-                Ok(())
-            } else {
-                self.create()
+                return Ok(());
             }
+            if self.had_file.swap(false, Ordering::Relaxed) {
+                tracing::warn!("the facts store was taken away; it is begun anew");
+                lock(&self.repairs).push("facts.redb was gone and is being rebuilt.".into());
+            }
+            self.create()
         })
     }
 
@@ -351,6 +358,7 @@ impl Keeper {
             .with_file_name(format!("facts.redb.bad-{}", now_ms()));
         std::fs::rename(&self.path, &aside).map_err(|e| Error::io("renaming", &self.path, e))?;
         sync_parent(&self.path)?;
+        self.had_file.store(false, Ordering::Relaxed);
         forget_older(&aside, "facts.redb.bad-");
         let name = aside
             .file_name()
