@@ -83,9 +83,18 @@ pub(super) fn verify(
             let key = one.sentinel.number.to_be_bytes();
             match kv.get(&IN_KV, &key)? {
                 Some(Json(found)) => same(found == one.sentinel),
-                None if !one.in_kv => Ok(Found::NotExpected),
-                None if one.boot.last_seen_ms < kv.born_ms()? => Ok(Found::Rebuilt),
-                None => Ok(Found::Lost),
+                None if one.in_kv == 0 => Ok(Found::NotExpected),
+                None => {
+                    let born_ms = kv.born_ms()?;
+                    // A process that lives on leaves it again in the file that was begun since.
+                    let in_another = one.in_kv > 1 && one.in_kv != born_ms;
+                    let ended_before = one.boot.last_seen_ms < born_ms;
+                    Ok(if in_another || ended_before {
+                        Found::Rebuilt
+                    } else {
+                        Found::Lost
+                    })
+                }
             }
         }),
         prove("index", before, &earlier, |one| {

@@ -18,7 +18,9 @@ pub(in crate::store) struct Earlier {
     pub(in crate::store) sentinel: Sentinel,
     /// Set after the blob and the file in `boots/` were durable.
     pub(in crate::store) blob: Option<Digest>,
-    pub(in crate::store) in_kv: bool,
+    /// When the facts file that holds it was begun, in milliseconds since the epoch; 0 if none
+    /// does, 1 if that was not noted.
+    pub(in crate::store) in_kv: i64,
     pub(in crate::store) in_index: bool,
 }
 
@@ -139,8 +141,10 @@ pub(in crate::store) fn note_blob(c: &Connection, number: u64, blob: &Digest) ->
     Ok(())
 }
 
-pub(in crate::store) fn note_in_kv(c: &Connection, number: u64) -> Result<()> {
-    c.execute("UPDATE kit_boot SET in_kv = 1 WHERE number = ?1", [number])?;
+/// `born_ms` tells which file it is in: another one may take its place.
+pub(in crate::store) fn note_in_kv(c: &Connection, number: u64, born_ms: i64) -> Result<()> {
+    let sql = "UPDATE kit_boot SET in_kv = ?2 WHERE number = ?1";
+    c.execute(sql, (number, born_ms.max(1)))?;
     Ok(())
 }
 
