@@ -193,9 +193,10 @@ impl Boots {
     }
 
     /// Notes which sentinels the index now holds durably, so that their absence means loss.
-    pub fn indexed(&self, sql: &Sql, sentinels: &[Sentinel]) -> Result<()> {
+    pub fn indexed(&self, sql: &Sql, index: &Index, sentinels: &[Sentinel]) -> Result<()> {
         let numbers: Vec<u64> = sentinels.iter().map(|sentinel| sentinel.number).collect();
-        sql.write(move |c| ledger::note_in_index(c, &numbers))
+        let born_ms = index.payload().born_ms;
+        sql.write(move |c| ledger::note_in_index(c, &numbers, born_ms))
     }
 
     /// The index was replaced: its sentinels have to be looked for again.

@@ -136,7 +136,7 @@ impl Steps {
         self.lease.commit(self.reached)?;
         self.uncommitted = None;
         if !sentinels.is_empty() {
-            store.boots.indexed(&store.sql, &sentinels)?;
+            store.boots.indexed(&store.sql, &store.index, &sentinels)?;
         }
         store.announce();
         Ok(())

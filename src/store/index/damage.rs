@@ -8,9 +8,10 @@
 //! about by its inode: a mark that comes late never hits the folder that was built instead.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::Metadata;
+use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Shared;
 use crate::error::Error;
@@ -19,7 +20,14 @@ use crate::store::sigbus;
 /// The files of one commit, as they were when they were first seen.
 #[derive(Clone, Default)]
 pub(super) struct Files {
-    seen: HashMap<PathBuf, Print>,
+    seen: HashMap<PathBuf, Arc<Seen>>,
+}
+
+struct Seen {
+    print: Print,
+    /// Kept open, because a merge reads a file and then removes it: what was done to it before
+    /// is in what was merged. Absent only where no more files can be opened.
+    file: Option<File>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,6 +47,26 @@ impl From<Metadata> for Print {
     }
 }
 
+impl Seen {
+    fn at(path: &Path) -> Option<Self> {
+        let file = File::open(path).ok();
+        let found = match &file {
+            Some(file) => file.metadata(),
+            None => std::fs::metadata(path),
+        };
+        Some(Self {
+            print: found.ok()?.into(),
+            file,
+        })
+    }
+
+    /// Whether it was written to, wherever it is now.
+    fn is_changed(&self) -> bool {
+        let now = self.file.as_ref().and_then(|file| file.metadata().ok());
+        now.is_some_and(|now| Print::from(now) != self.print)
+    }
+}
+
 /// What became of the files.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Look {
@@ -51,16 +79,25 @@ pub(super) enum Look {
 
 impl Files {
     /// Goes on to another commit. What both have in common stays as it was first seen; names that
-    /// a commit lists but does not have (a segment without deletes) are left out.
-    pub(super) fn go_on(&mut self, folder: &Path, names: HashSet<PathBuf>) {
-        self.seen.retain(|name, _| names.contains(name));
+    /// a commit lists but does not have (a segment without deletes) are left out. Answers if one
+    /// that is left behind was written to: its bytes may be in what replaces it.
+    pub(super) fn go_on(&mut self, folder: &Path, names: HashSet<PathBuf>) -> Option<String> {
+        let mut harmed = None;
+        self.seen.retain(|name, seen| {
+            let stays = names.contains(name);
+            if !stays && seen.is_changed() {
+                harmed = Some(said(name, "was written to before it was merged"));
+            }
+            stays
+        });
         for name in names {
             if !self.seen.contains_key(&name)
-                && let Ok(found) = std::fs::metadata(folder.join(&name))
+                && let Some(seen) = Seen::at(&folder.join(&name))
             {
-                self.seen.insert(name, found.into());
+                self.seen.insert(name, Arc::new(seen));
             }
         }
+        harmed
     }
 
     pub(super) fn look(&self, folder: &Path) -> Look {
@@ -68,8 +105,8 @@ impl Files {
         for (name, seen) in &self.seen {
             let now = std::fs::metadata(folder.join(name)).map(Print::from);
             match now {
-                Ok(now) if now == *seen => {}
-                Ok(now) if now.length == seen.length => look = Look::Touched,
+                Ok(now) if now == seen.print => {}
+                Ok(now) if now.length == seen.print.length => look = Look::Touched,
                 Ok(_) => {
                     return Look::Harmed(said(name, "has another length than it was written with"));
                 }
@@ -82,8 +119,8 @@ impl Files {
     /// Takes what is there now for what it should be.
     pub(super) fn accept(&mut self, folder: &Path) {
         for (name, seen) in &mut self.seen {
-            if let Ok(found) = std::fs::metadata(folder.join(name)) {
-                *seen = found.into();
+            if let Some(found) = Seen::at(&folder.join(name)) {
+                *seen = Arc::new(found);
             }
         }
     }
@@ -155,7 +192,7 @@ mod tests {
         term.set_modified(std::time::SystemTime::UNIX_EPOCH)
             .unwrap();
         // Known from the commit before, so it is not taken for what it is now.
-        files.go_on(dir.path(), names());
+        assert_eq!(files.go_on(dir.path(), names()), None);
         assert_eq!(files.look(dir.path()), Look::Touched);
         files.accept(dir.path());
         assert_eq!(files.look(dir.path()), Look::Same);
@@ -165,5 +202,24 @@ mod tests {
         files.accept(dir.path());
         fs::remove_file(dir.path().join("a.store")).unwrap();
         assert!(matches!(files.look(dir.path()), Look::Harmed(why) if why.contains("a.store")));
+    }
+
+    #[test]
+    fn what_was_merged_after_somebody_wrote_to_it_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let names = || HashSet::from(["a.term".into(), "b.term".into()]);
+        let mut files = Files::default();
+        for (harm, told) in [(false, false), (true, true)] {
+            fs::write(dir.path().join("a.term"), b"terms").unwrap();
+            fs::write(dir.path().join("b.term"), b"terms").unwrap();
+            files.go_on(dir.path(), names());
+            if harm {
+                fs::write(dir.path().join("b.term"), b"noise").unwrap();
+            }
+            fs::remove_file(dir.path().join("a.term")).unwrap();
+            fs::remove_file(dir.path().join("b.term")).unwrap();
+            let left = files.go_on(dir.path(), HashSet::new());
+            assert_eq!(left.is_some_and(|why| why.contains("b.term")), told);
+        }
     }
 }

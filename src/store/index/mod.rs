@@ -100,6 +100,8 @@ struct Opened {
     state: Payload,
     signature: Signature,
     files: Files,
+    /// Why it cannot be relied on, though its files are whole.
+    spoilt: Option<String>,
     /// Faults survived before it was opened.
     faults: u64,
 }
@@ -241,16 +243,20 @@ impl Index {
 
     /// Looks at the files of the commit being searched.
     fn look(&self) -> Result<()> {
-        let (files, signature, faults) = match &*lock(&self.shared.opened) {
-            Some(opened) => (opened.files.clone(), opened.signature, opened.faults),
+        let (files, signature, spoilt) = match &*lock(&self.shared.opened) {
+            Some(opened) => {
+                let cut = is_cut_short(opened.faults).then(cut_short);
+                let spoilt = opened.spoilt.clone().map(Error::damaged);
+                (opened.files.clone(), opened.signature, cut.or(spoilt))
+            }
             None => return Ok(()),
         };
         let inode = signature.folder_inode;
         if self.shared.is_marked(inode) {
             return Ok(());
         }
-        if is_cut_short(faults) {
-            self.shared.mark_damaged(inode, &cut_short());
+        if let Some(spoilt) = spoilt {
+            self.shared.mark_damaged(inode, &spoilt);
             return Ok(());
         }
         let look = files.look(&self.shared.folder);
@@ -387,6 +393,7 @@ impl Shared {
                 state: payload_in(&metas),
                 signature,
                 files,
+                spoilt: None,
                 faults,
             })
         }));
@@ -415,7 +422,8 @@ impl Opened {
             let metas = self.index.load_metas()?;
             self.reader.reload()?;
             self.state = payload_in(&metas);
-            self.files.go_on(folder, metas.list_segment_files());
+            let harmed = self.files.go_on(folder, metas.list_segment_files());
+            self.spoilt = self.spoilt.take().or(harmed);
             self.signature = signature;
             Ok(())
         }));

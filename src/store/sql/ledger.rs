@@ -21,7 +21,8 @@ pub(in crate::store) struct Earlier {
     /// When the facts file that holds it was begun, in milliseconds since the epoch; 0 if none
     /// does, 1 if that was not noted.
     pub(in crate::store) in_kv: i64,
-    pub(in crate::store) in_index: bool,
+    /// The same for the index.
+    pub(in crate::store) in_index: i64,
 }
 
 /// A boot of which no end is noted.
@@ -148,10 +149,10 @@ pub(in crate::store) fn note_in_kv(c: &Connection, number: u64, born_ms: i64) ->
     Ok(())
 }
 
-pub(in crate::store) fn note_in_index(c: &Connection, numbers: &[u64]) -> Result<()> {
-    let mut note = c.prepare_cached("UPDATE kit_boot SET in_index = 1 WHERE number = ?1")?;
+pub(in crate::store) fn note_in_index(c: &Connection, numbers: &[u64], born_ms: i64) -> Result<()> {
+    let mut note = c.prepare_cached("UPDATE kit_boot SET in_index = ?2 WHERE number = ?1")?;
     for number in numbers {
-        note.execute([number])?;
+        note.execute((number, born_ms.max(1)))?;
     }
     Ok(())
 }
