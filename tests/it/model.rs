@@ -3,6 +3,7 @@
 //!
 //! `PROPTEST_CASES` raises the number of cases, `PROPTEST_RNG_SEED` repeats those of a run.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::time::SystemTime;
@@ -18,7 +19,7 @@ use crate::uploads::sha256_hex;
 
 const CASES: u32 = 16;
 /// Each one more is a case to run again, with two processes of its own.
-const SHRINKS: u32 = 80;
+const SHRINKS: u32 = 200;
 
 const FOLDERS: [&str; 4] = ["", "hold", "hold/fore", "deck"];
 /// As the library sorts them: without case and accents.
@@ -133,6 +134,11 @@ fn join(folder: &str, name: &str) -> String {
     }
 }
 
+/// The folder above; the root's is the root.
+fn parent(folder: &str) -> &str {
+    folder.rsplit_once('/').map_or("", |(parent, _)| parent)
+}
+
 fn word(content: usize) -> String {
     format!("ballast{content}")
 }
@@ -179,6 +185,19 @@ impl File {
 impl Model {
     fn live(&self) -> impl Iterator<Item = (&i64, &File)> {
         self.files.iter().filter(|(_, file)| !file.trashed)
+    }
+
+    /// Those that operations choose from, and those that a folder moved into another has made.
+    fn folders(&self) -> BTreeSet<String> {
+        let mut folders: BTreeSet<String> = FOLDERS.map(str::to_owned).into();
+        for (_, file) in self.live() {
+            let mut folder = file.place().0;
+            while !folder.is_empty() {
+                folders.insert(folder.to_owned());
+                folder = parent(folder);
+            }
+        }
+        folders
     }
 
     fn at(&self, path: &str) -> Option<i64> {
@@ -449,8 +468,8 @@ impl Pair {
     /// Listings, entries and totals, asked of both.
     fn compare(&self, round: usize) -> Checked {
         for app in &self.apps {
-            for folder in FOLDERS {
-                self.compare_folder(app, folder, ["name", "time", "size"][round % 3])?;
+            for folder in self.model.folders() {
+                self.compare_folder(app, &folder, ["name", "time", "size"][round % 3])?;
             }
             self.compare_totals(app)?;
         }
@@ -496,10 +515,10 @@ impl Pair {
             let sizes: Vec<usize> = inside.map(|file| bytes(file.content()).len()).collect();
             json!({ "path": child, "files": sizes.len(), "bytes": sizes.iter().sum::<usize>() })
         };
-        let children = FOLDERS.iter().filter(|child| {
-            let parent = child.rsplit_once('/').map_or("", |(parent, _)| parent);
-            !child.is_empty() && parent == folder
-        });
+        let known = self.model.folders();
+        let children = known
+            .iter()
+            .filter(|child| !child.is_empty() && parent(child) == folder);
         let mut folders: Vec<Value> = children.map(|child| inside(child)).collect();
         folders.retain(|folder| folder["files"] != 0);
         folders.sort_by_key(|folder| folder["path"].to_string());
@@ -610,9 +629,11 @@ fn status(answer: &Answer, expected: u16) -> Checked {
     Ok(())
 }
 
-fn play(ops: &[Op]) -> Checked {
+/// `performed` is how many were, when it ends.
+fn play(ops: &[Op], performed: &Cell<usize>) -> Checked {
     let mut pair = Pair::start();
     for (round, op) in ops.iter().enumerate() {
+        performed.set(round + 1);
         pair.perform(op)?;
         pair.compare(round)
             .map_err(|error| TestCaseError::fail(format!("after {op:?}: {error}")))?;
@@ -637,12 +658,18 @@ fn the_library_does_what_its_model_does() {
         config.rng_seed = RngSeed::Fixed(fresh_seed());
     }
     let seed = config.rng_seed;
-    let outcome = TestRunner::new(config).run(&vec(op(), 15..30), |ops| play(&ops));
+    // Of the last sequence that failed, which is the shortest in the end: what comes behind the
+    // failing operation was never done.
+    let failed_at = Cell::new(0);
+    let outcome = TestRunner::new(config).run(&vec(op(), 15..30), |ops| {
+        let performed = Cell::new(0);
+        play(&ops, &performed).inspect_err(|_| failed_at.set(performed.get()))
+    });
     match outcome {
         Ok(()) => {}
         Err(TestError::Fail(reason, ops)) => {
             let mut told = String::new();
-            for op in ops {
+            for op in &ops[..failed_at.get().min(ops.len())] {
                 let _ = writeln!(told, "  {op:?}");
             }
             panic!("{reason}\nPROPTEST_RNG_SEED={seed} found it; the shortest way there:\n{told}");
