@@ -120,12 +120,10 @@ impl Preflight<'_> {
         }
         let survey = self.catalog(&rehearsal)?;
         let facts = rehearsal.facts();
-        // Into the temporary directory if it has room, so that the storage is left alone.
-        let place = place(&mount, survey.bytes);
-        let trial = (survey.bytes == 0 || place.is_some()).then(|| {
-            let place = place.unwrap_or_else(config::temporary_dir);
-            rehearsal.migrations(&place)
-        });
+        let trial = match survey.missing {
+            0 => Some(rehearsal.soundness()),
+            _ => place(&mount, survey.bytes).map(|place| rehearsal.migrations(&place)),
+        };
         let index = self.index(rehearsal)?;
         let room = self.space(&mount, &survey, &index);
         match trial {
@@ -231,10 +229,11 @@ impl Preflight<'_> {
 
     /// Nothing is there yet but what the release brings.
     fn first(&mut self, rehearsal: &Rehearsal<'_>) -> Result<(), Ended> {
-        let tried = rehearsal.migrations(&config::temporary_dir());
-        let survey = rehearsal.catalog();
-        let survey = self.or_end("migrations", survey)?;
-        self.migrations(&survey, tried);
+        let survey = self.or_end("migrations", rehearsal.catalog())?;
+        match temporary(survey.bytes) {
+            Some(place) => self.migrations(&survey, rehearsal.migrations(&place)),
+            None => self.ok("migrations", "the first start makes the catalog."),
+        }
         Ok(())
     }
 
@@ -439,18 +438,27 @@ impl Preflight<'_> {
     }
 }
 
-/// Where a copy of the catalog of so many bytes fits while it is migrated.
+/// Where a copy of the catalog of so many bytes fits while it is migrated: outside the storage
+/// directory if possible, so that it is left alone.
 fn place(mount: &Mount, bytes: u64) -> Option<PathBuf> {
-    let needed = bytes.saturating_mul(2).saturating_add(RESERVE);
-    let temporary = config::temporary_dir();
-    let suits = |found: &Mount| {
-        found.writable && found.free_bytes >= needed && (!found.in_memory || bytes <= IN_MEMORY)
+    let staging = || {
+        let staging = Path::new(&mount.path).join("staging");
+        let fits = mount.free_bytes >= needed_for_copy(bytes);
+        (fits && staging.is_dir()).then_some(staging)
     };
-    if Mount::inspect(&temporary).is_ok_and(|found| suits(&found)) {
-        return Some(temporary);
-    }
-    let staging = Path::new(&mount.path).join("staging");
-    (mount.free_bytes >= needed && staging.is_dir()).then_some(staging)
+    temporary(bytes).or_else(staging)
+}
+
+fn temporary(bytes: u64) -> Option<PathBuf> {
+    let place = config::temporary_dir();
+    let found = Mount::inspect(&place).ok()?;
+    let fits = found.writable && found.free_bytes >= needed_for_copy(bytes);
+    (fits && (!found.in_memory || bytes <= IN_MEMORY)).then_some(place)
+}
+
+/// The copy, and what its migration writes.
+fn needed_for_copy(bytes: u64) -> u64 {
+    bytes.saturating_mul(2).saturating_add(RESERVE)
 }
 
 /// An operator at a deploy has no log to look into, so the cause is said.
@@ -473,9 +481,11 @@ fn counted(n: u64, noun: &str) -> String {
 }
 
 fn size(bytes: u64) -> String {
+    const MEBI: u64 = 1 << 20;
+    const GIBI: u64 = 1 << 30;
     match bytes {
-        0..0x10_0000 => format!("{} KiB", bytes.div_ceil(1 << 10)),
-        0..0x4000_0000 => format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20)),
-        _ => format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30)),
+        ..MEBI => format!("{} KiB", bytes.div_ceil(1 << 10)),
+        MEBI..GIBI => format!("{:.1} MiB", bytes as f64 / MEBI as f64),
+        GIBI.. => format!("{:.1} GiB", bytes as f64 / GIBI as f64),
     }
 }

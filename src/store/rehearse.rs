@@ -69,6 +69,14 @@ impl<'a> Rehearsal<'a> {
         Sql::survey(&self.catalog, self.options.migrations)
     }
 
+    /// Whether the catalog is sound where no migration is missing; no copy is made.
+    pub fn soundness(&self) -> Result<Trial> {
+        Ok(Trial {
+            problems: Sql::problems(&self.catalog)?,
+            ..Trial::default()
+        })
+    }
+
     /// See [`Sql::rehearse`]; the copy is made below `place` and removed.
     pub fn migrations(&self, place: &Path) -> Result<Trial> {
         let scratch = Scratch::within(place)?;

@@ -343,6 +343,56 @@ mod tests {
         assert_eq!(count, 3);
     }
 
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(dir).unwrap();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.collect()
+    }
+
+    #[test]
+    fn a_copy_of_what_another_process_has_migrated_already_is_not_kept() {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path(), &[FIRST, ADDS]).unwrap().0.close();
+        let path = dir.path().join("t.sqlite");
+        let late = Connection::open(&path).unwrap();
+        keep_copy(&late, &path, dir.path(), 1).unwrap();
+        drop(late);
+        let copies = |name: &String| name.contains("before-schema");
+        assert_eq!(names(dir.path()).into_iter().find(copies), None);
+        let on_time = Connection::open(&path).unwrap();
+        keep_copy(&on_time, &path, dir.path(), 2).unwrap();
+        let kept = names(dir.path()).into_iter().filter(copies);
+        assert_eq!(kept.collect::<Vec<_>>(), ["t-before-schema-3.sqlite"]);
+    }
+
+    #[test]
+    fn a_busy_writer_does_not_keep_a_copy_from_being_made() {
+        let dir = tempfile::tempdir().unwrap();
+        let (sql, _) = open(dir.path(), &[FIRST]).unwrap();
+        // More pages than are copied while the writer pauses.
+        let large = "INSERT INTO note (text) VALUES (hex(zeroblob(8000000)))";
+        sql.write(move |c| Ok(c.execute(large, [])?)).unwrap();
+        let target = dir.path().join("copy.sqlite");
+        std::thread::scope(|scope| {
+            let copied = scope.spawn(|| sql.copy_to(&target));
+            while !copied.is_finished() {
+                sql.write(|c| Ok(c.execute("INSERT INTO note (text) VALUES ('x')", [])?))
+                    .unwrap();
+            }
+            copied.join().unwrap().unwrap();
+        });
+        let copy = Connection::open(&target).unwrap();
+        let sound: String = copy
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(sound, "ok");
+        assert!(
+            !names(dir.path())
+                .iter()
+                .any(|name| name.contains("partial"))
+        );
+    }
+
     #[test]
     fn p7_a_release_too_old_for_the_schema_refuses_and_touches_nothing() {
         let dir = tempfile::tempdir().unwrap();
