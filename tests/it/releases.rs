@@ -11,7 +11,6 @@ use serde_json::json;
 use wharfside::library::MIGRATIONS;
 
 use crate::app::{Directory, TestApp};
-use crate::command::eventually;
 use crate::uploads::sha256_hex;
 
 /// Else the fixture's trash is purged once it is old enough.
@@ -202,6 +201,7 @@ mod with_the_next {
     use std::thread;
 
     use super::*;
+    use crate::command::eventually;
 
     const NEXT: (&str, &str) = ("WHARFSIDE_PRETEND", "next");
 
