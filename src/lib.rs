@@ -49,6 +49,11 @@
 //! validating and rebuilding go on in the background: a start takes no longer because there are
 //! more files.
 //!
+//! **Rehearsal.** `wharfside check --preflight` is a start that changes nothing
+//! ([`Library::rehearse`](library::Library::rehearse)): migrations are tried on a copy, engines
+//! opened as a start opens them. The platform runs it beside the old release and deploys only if
+//! it passes.
+//!
 //! **Stop.** The first SIGTERM gives up the index lease and turns readiness to 503, while
 //! everything is still served; after `DRAIN_SECONDS`, or at the second signal, what is in
 //! flight is finished and the process ends with 0.

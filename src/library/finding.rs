@@ -16,10 +16,10 @@ use crate::store::now_ms;
 /// Snippets shown for one file.
 const SNIPPETS: usize = 2;
 /// Raised when the same files must be indexed differently though the schema is the same.
-const REVISION: u32 = 1;
+pub(super) const REVISION: u32 = 1;
 
 /// The library's index: its fields, and what the kit needs to make it.
-pub(super) fn index() -> (Fields, Spec) {
+pub(super) fn index(revision: u32) -> (Fields, Spec) {
     let mut schema = Schema::builder();
     let fields = Fields::add_to(&mut schema);
     let tokenizers = TokenizerManager::default();
@@ -27,7 +27,7 @@ pub(super) fn index() -> (Fields, Spec) {
     let spec = Spec {
         schema,
         tokenizers,
-        revision: REVISION,
+        revision,
     };
     (fields, spec)
 }

@@ -88,6 +88,7 @@ fn settings(root: &Path, release: &str) -> Settings {
         index_memory: 16 << 20,
         facts_cache: 4 << 20,
         grace: Duration::ZERO,
+        generation: Generation::CURRENT,
     }
 }
 

@@ -9,6 +9,7 @@
 //! - [`kv`]: redb for what can be rebuilt or may expire.
 //! - [`index`]: tantivy for finding. Everyone searches; the holder of the [`Lease`] writes.
 //! - [`boots`]: sentinels in all four, read back by the next start.
+//! - [`rehearse`]: a start tried beside a running release, without changing anything.
 //! - [`wake`]: how one process learns at once that another committed.
 //!
 //! ```no_run
@@ -43,11 +44,13 @@ pub mod blobs;
 pub mod boots;
 pub mod crash;
 mod digest;
+mod fitness;
 mod follow;
 mod identity;
 pub mod index;
 pub mod kv;
 pub mod mount;
+pub mod rehearse;
 mod sigbus;
 pub mod sql;
 pub(crate) mod sync;
@@ -64,6 +67,7 @@ pub use identity::Identity;
 pub use index::{Index, Lease};
 pub use kv::Kv;
 pub use mount::{Finding, Mount, Severity};
+pub use rehearse::Rehearsal;
 pub use sql::Sql;
 
 use crate::error::{Error, Result};

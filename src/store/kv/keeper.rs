@@ -43,6 +43,8 @@ pub enum State {
     Open,
     /// Not yet, or not at the moment; the sentence says what is waited for.
     Waiting(String),
+    /// Another release holds the file in a way that excludes this one until it has stopped.
+    Barred(String),
     Closed,
 }
 
@@ -130,7 +132,7 @@ impl Keeper {
         let open = lock(&self.database).clone();
         let Some(database) = open else {
             return Err(match self.state() {
-                State::Waiting(reason) => Error::unavailable(reason),
+                State::Waiting(reason) | State::Barred(reason) => Error::unavailable(reason),
                 _ => super::closed(),
             });
         };
@@ -176,7 +178,11 @@ impl Keeper {
                     drop(held);
                 }
                 Err(error) => {
-                    self.set_state(State::Waiting(error.sentence().to_owned()));
+                    let why = error.sentence().to_owned();
+                    self.set_state(match error.kind() {
+                        Kind::Incompatible => State::Barred(why),
+                        _ => State::Waiting(why),
+                    });
                     self.pause(RETRY);
                 }
             }

@@ -225,7 +225,7 @@ pub(super) fn storage(error: impl Into<redb::Error>) -> Error {
             "facts.redb has a format that this release no longer reads.",
         ),
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => (
-            Kind::Unavailable,
+            Kind::Incompatible,
             "Another release holds facts.redb with a lock that this one cannot share; it is free \
              once that release has stopped.",
         ),

@@ -20,6 +20,9 @@ use super::peer::{Peer, Switch};
 use crate::app::{Directory, TestApp};
 use crate::command::{Process, eventually, wharfside};
 
+/// Makes a process the release that comes next.
+const PRETEND: &str = "WHARFSIDE_PRETEND";
+
 /// When a process passes a point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum When {
@@ -27,6 +30,8 @@ enum When {
     First,
     /// It starts beside one that serves.
     Start,
+    /// The same, of the release that comes next and brings another schema.
+    Migration,
     /// Uploads arrive at it.
     Uploads,
     /// It collects what nothing names; the other one does not.
@@ -39,7 +44,9 @@ enum When {
 
 fn occasions(point: &str) -> &'static [When] {
     match point {
-        "sql.migrated" | "kv.created" | "index.created" => &[When::First],
+        "sql.copied" => &[When::Migration],
+        "sql.migrated" => &[When::First, When::Migration],
+        "kv.created" | "index.created" => &[When::First],
         "boot.numbered" | "boot.recorded" | "boot.sealed" | "kv.written" => &[When::Start],
         "collect.removed" | "blob.removed" | "blob.forgotten" => &[When::Collection],
         "lease.taken" => &[When::Lease],
@@ -195,6 +202,9 @@ fn dies_beside_another(template: &Template, point: &str, when: When) -> bool {
     other.wait_indexed();
     other.assert_sound();
     assert_eq!(other.stop(), Some(0));
+    if when == When::Migration {
+        other.set(PRETEND, "next");
+    }
     other.start_again();
     assert_eq!(
         other.wait_proven()["repairs"],
@@ -249,8 +259,10 @@ impl Doomed {
             .env("LOG_FORMAT", "json")
             .env("GIT_REV", "doomed")
             .env("WHARFSIDE_CRASH_POINT", format!("{point}:{skip}"));
-        if when == When::Collection {
-            command.env("GRACE_MINUTES", "0");
+        match when {
+            When::Collection => drop(command.env("GRACE_MINUTES", "0")),
+            When::Migration => drop(command.env(PRETEND, "next")),
+            _ => {}
         }
         Self {
             process: Process::start(command),
