@@ -2,9 +2,11 @@
 //!
 //! It only looks: nothing is migrated, repaired or swept, and no boot is counted, so it is safe
 //! beside any number of running releases. An index whose checksums fail is marked, for the
-//! release that holds the lease to rebuild.
+//! release that holds the lease to rebuild. With `--preflight` it is asked before there is
+//! anything new to check: what a start of this release would meet.
 
 mod deep;
+mod preflight;
 
 use std::io::Write;
 
@@ -37,15 +39,29 @@ pub struct Report {
 /// When the check itself could not be done.
 pub fn run(config: &Config, deep: bool, json: bool) -> Result<bool> {
     let report = check(config, deep)?;
+    print(&report, json, in_words)?;
+    Ok(report.ok)
+}
+
+/// Rehearses the start of this release, prints, and answers whether it may go live.
+///
+/// # Errors
+/// When the result cannot be printed.
+pub fn preflight(config: &Config, json: bool) -> Result<bool> {
+    let report = preflight::rehearse(config);
+    print(&report, json, preflight::Report::in_words)?;
+    Ok(report.ok)
+}
+
+fn print<R: Serialize>(report: &R, json: bool, in_words: fn(&R) -> String) -> Result<()> {
     let text = if json {
-        serde_json::to_string_pretty(&report)
+        serde_json::to_string_pretty(report)
             .map_err(|e| Error::internal("The report could not be written as JSON.").because(e))?
     } else {
-        in_words(&report)
+        in_words(report)
     };
     writeln!(std::io::stdout(), "{text}")
-        .map_err(|e| Error::internal("The report could not be printed.").because(e))?;
-    Ok(report.ok)
+        .map_err(|e| Error::internal("The report could not be printed.").because(e))
 }
 
 /// Looks at everything; `deep` re-hashes every blob and compares the stores in every direction.

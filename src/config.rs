@@ -11,11 +11,15 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::library::Settings;
+use crate::library::{Generation, Settings};
 
 const PREFIX: &str = "WHARFSIDE_";
 /// Known to builds for crash tests only, and never listed.
+#[cfg(feature = "crash-points")]
 const CRASH_POINT: &str = "CRASH_POINT";
+/// Likewise: the release that this one pretends to be.
+#[cfg(feature = "crash-points")]
+const PRETEND: &str = "PRETEND";
 
 /// One environment variable.
 pub struct Variable {
@@ -134,6 +138,9 @@ pub struct Config {
     pub release: String,
     pub log: String,
     pub log_format: LogFormat,
+    /// The formats on disk that this release knows; in a build for crash tests, those of the
+    /// release that `WHARFSIDE_PRETEND` names.
+    pub generation: Generation,
     /// Where a test makes the process stop dead, and how often it passes there first; from
     /// `WHARFSIDE_CRASH_POINT`, as `blob.synced` or `blob.synced:2`.
     #[cfg(feature = "crash-points")]
@@ -149,6 +156,7 @@ impl Config {
             index_memory: self.index_memory,
             facts_cache: self.facts_cache,
             grace: self.grace,
+            generation: self.generation,
         }
     }
 
@@ -256,6 +264,10 @@ impl Config {
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
             log: get("LOG").unwrap_or("info").to_owned(),
             log_format,
+            #[cfg(not(feature = "crash-points"))]
+            generation: Generation::CURRENT,
+            #[cfg(feature = "crash-points")]
+            generation: get(PRETEND).map_or(Ok(Generation::CURRENT), pretended)?,
             #[cfg(feature = "crash-points")]
             crash_point: get(CRASH_POINT).map(crash_point).transpose()?,
         })
@@ -269,6 +281,17 @@ fn crash_point(text: &str) -> Result<(String, u32)> {
         .parse()
         .map_err(|_| bad(CRASH_POINT, text, "a name, or name:times"))?;
     Ok((name.to_owned(), times))
+}
+
+#[cfg(feature = "crash-points")]
+fn pretended(name: &str) -> Result<Generation> {
+    let known = crate::library::PRETENDED.join(", ");
+    Generation::pretended(name).ok_or_else(|| bad(PRETEND, name, &format!("one of {known}")))
+}
+
+/// Where files may be put that need not last; the system's directory for them.
+pub fn temporary_dir() -> PathBuf {
+    std::env::temp_dir()
 }
 
 /// The revision that was built: the git hash where there was a checkout, else the version.
@@ -338,8 +361,7 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         let Some(bare) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        let for_tests = cfg!(feature = "crash-points") && bare == CRASH_POINT;
-        if for_tests || VARIABLES.iter().any(|v| v.name == bare) {
+        if for_tests(bare) || VARIABLES.iter().any(|v| v.name == bare) {
             continue;
         }
         let names: Vec<&str> = VARIABLES.iter().map(|v| v.name).collect();
@@ -349,6 +371,16 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+#[cfg(feature = "crash-points")]
+fn for_tests(bare: &str) -> bool {
+    [CRASH_POINT, PRETEND].contains(&bare)
+}
+
+#[cfg(not(feature = "crash-points"))]
+fn for_tests(_bare: &str) -> bool {
+    false
 }
 
 #[cfg(test)]

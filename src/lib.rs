@@ -49,6 +49,11 @@
 //! validating and rebuilding go on in the background: a start takes no longer because there are
 //! more files.
 //!
+//! **Rehearsal.** `wharfside check --preflight` is a start that changes nothing
+//! ([`Library::rehearse`](library::Library::rehearse)): migrations are tried on a copy, engines
+//! opened as a start opens them. The platform runs it beside the old release and deploys only if
+//! it passes.
+//!
 //! **Stop.** The first SIGTERM gives up the index lease and turns readiness to 503, while
 //! everything is still served; after `DRAIN_SECONDS`, or at the second signal, what is in
 //! flight is finished and the process ends with 0.
@@ -74,7 +79,8 @@
 //! Assumed: one host and a local filesystem, whose fsync does what it says, because flock and
 //! SQLite's WAL need shared memory. On a network filesystem, the start warns.
 
-#![forbid(unsafe_code)]
+// Denied, not forbidden: one module may not do without, and says why (`store/sigbus.rs`).
+#![deny(unsafe_code)]
 
 pub mod check;
 pub mod config;

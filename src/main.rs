@@ -40,6 +40,9 @@ enum Command {
         /// Also read every stored byte again, and compare catalog, contents, facts and index
         #[arg(long)]
         deep: bool,
+        /// Rehearse the start of this release beside the one that runs, and change nothing
+        #[arg(long, conflicts_with = "deep")]
+        preflight: bool,
         /// Print the result as JSON
         #[arg(long)]
         json: bool,
@@ -118,7 +121,12 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<bool> {
     match command {
         Command::Serve => serve::run(configure(Role::Server)?).map(|()| true),
-        Command::Check { deep, json } => check::run(&configure(Role::Command)?, deep, json),
+        Command::Check {
+            preflight: true,
+            json,
+            ..
+        } => check::preflight(&configure(Role::Command)?, json),
+        Command::Check { deep, json, .. } => check::run(&configure(Role::Command)?, deep, json),
         Command::Reindex => {
             let changes = reindex::run(&configure(Role::Command)?)?;
             print(&format!(

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::library::Library;
 use crate::store::Severity;
 use crate::store::boots::ProofState;
+use crate::store::index;
 use crate::upkeep::Upkeep;
 use crate::web::{self, Opened, Running};
 use crate::worker::Worker;
@@ -17,6 +18,7 @@ use crate::worker::Worker;
 /// # Errors
 /// Those of [`web::serve`].
 pub fn run(config: Config) -> Result<()> {
+    index::outlive_panics();
     web::serve(config, open)
 }
 

@@ -157,7 +157,7 @@ impl Deep<'_> {
     /// Every entry is readable, and every content that should have facts has them.
     fn facts(&mut self) -> Result<()> {
         let kv = &self.library.store().kv;
-        if let State::Waiting(reason) = kv.state() {
+        if let State::Waiting(reason) | State::Barred(reason) = kv.state() {
             self.findings.push(warning(&format!("facts: {reason}")));
             return Ok(());
         }

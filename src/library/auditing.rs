@@ -31,7 +31,7 @@ impl Library {
     /// # Errors
     /// Those of [`Store::attach`].
     pub fn attach(settings: &Settings) -> Result<Self> {
-        let (fields, spec) = finding::index();
+        let (fields, spec) = finding::index(settings.generation.index_revision);
         let (store, report) = Store::attach(settings.options(spec))?;
         Ok(Self::of(store, fields, settings, report))
     }

@@ -6,7 +6,7 @@ use super::catalog;
 use super::entry::{Entry, FileId};
 use super::search::{self, Fields, Hit, Place, Request, Results, Snippets, Source};
 use super::{Library, MAX_PAGE};
-use crate::error::{Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::store::index::Spec;
 use crate::store::index::tantivy::schema::Schema;
 use crate::store::index::tantivy::tokenizer::TokenizerManager;
@@ -16,10 +16,10 @@ use crate::store::now_ms;
 /// Snippets shown for one file.
 const SNIPPETS: usize = 2;
 /// Raised when the same files must be indexed differently though the schema is the same.
-const REVISION: u32 = 1;
+pub(super) const REVISION: u32 = 1;
 
 /// The library's index: its fields, and what the kit needs to make it.
-pub(super) fn index() -> (Fields, Spec) {
+pub(super) fn index(revision: u32) -> (Fields, Spec) {
     let mut schema = Schema::builder();
     let fields = Fields::add_to(&mut schema);
     let tokenizers = TokenizerManager::default();
@@ -27,7 +27,7 @@ pub(super) fn index() -> (Fields, Spec) {
     let spec = Spec {
         schema,
         tokenizers,
-        revision: REVISION,
+        revision,
     };
     (fields, spec)
 }
@@ -37,7 +37,7 @@ impl Library {
     /// [`Results::read_as`].
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] while the index is being made for the first time.
+    /// [`Kind::Unavailable`] while the index is being made or repaired.
     pub fn search(&self, request: &Request) -> Result<Results> {
         let started = Instant::now();
         let parsed = search::parse(&request.query, now_ms());
@@ -59,7 +59,14 @@ impl Library {
             }
             Ok((proposed, hits))
         });
-        let (proposed, hits) = outcome?;
+        let (proposed, hits) = outcome.map_err(|error| match error.kind() {
+            // It is marked; whoever holds the lease builds it anew.
+            Kind::Damaged => Error::unavailable(
+                "The search index is damaged and is being rebuilt; try again in a moment.",
+            )
+            .because(error),
+            _ => error,
+        })?;
         Ok(Results {
             total: proposed.total,
             hits,

@@ -12,10 +12,12 @@ mod entry;
 mod facts;
 mod files;
 mod finding;
+mod generation;
 mod listing;
 mod outbox;
 mod path;
 mod persistence;
+mod rehearsing;
 pub mod search;
 pub mod text;
 
@@ -30,6 +32,9 @@ pub use entry::{
 pub use facts::Facts;
 pub(crate) use facts::FactsBatch;
 pub use files::{Content, Upload};
+#[cfg(feature = "crash-points")]
+pub use generation::PRETENDED;
+pub use generation::{Generation, MIGRATIONS};
 pub use listing::MAX_PAGE;
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
@@ -38,15 +43,8 @@ pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
 use crate::error::Result;
 use crate::extract;
 use crate::store::index::Spec;
-use crate::store::sql::Migration;
 use crate::store::{Options, Report, Store, now_ms};
 use search::Fields;
-
-/// The catalog's schema, step by step; each only adds.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    sql: include_str!("schema/001_files.sql"),
-    compatible_back_to: 0,
-}];
 
 /// How a library is opened.
 #[derive(Clone, Debug)]
@@ -61,6 +59,8 @@ pub struct Settings {
     pub facts_cache: usize,
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
+    /// The formats that this release knows.
+    pub generation: Generation,
 }
 
 impl Settings {
@@ -68,7 +68,7 @@ impl Settings {
         Options {
             root: &self.root,
             release: &self.release,
-            migrations: MIGRATIONS,
+            migrations: self.generation.migrations,
             index,
             index_memory: self.index_memory,
             kv_cache: self.facts_cache,
@@ -100,7 +100,7 @@ impl Library {
     /// # Errors
     /// Those of [`Store::open`].
     pub fn open(settings: &Settings) -> Result<Self> {
-        let (fields, spec) = finding::index();
+        let (fields, spec) = finding::index(settings.generation.index_revision);
         let (store, mut report) = Store::open(settings.options(spec))?;
         report.repairs.extend(outbox::rewind(&store)?);
         Ok(Self::of(store, fields, settings, report))

@@ -158,7 +158,7 @@ impl Library {
                 ok: true,
                 detail: "open".into(),
             },
-            kv::State::Waiting(reason) => StoreHealth {
+            kv::State::Waiting(reason) | kv::State::Barred(reason) => StoreHealth {
                 store: "facts",
                 ok: false,
                 detail: reason,

@@ -88,6 +88,7 @@ fn settings(root: &Path, release: &str) -> Settings {
         index_memory: 16 << 20,
         facts_cache: 4 << 20,
         grace: Duration::ZERO,
+        generation: Generation::CURRENT,
     }
 }
 
@@ -571,7 +572,7 @@ fn p3_damage_to_the_segments_alone_is_healed_stopped_or_running() {
         bench.index();
         assert_eq!(bench.find("harbour"), ["sea.txt"], "{damage}");
     }
-    // Truncating a mapped file would end this process; overwriting it does not.
+    // Truncating a file that is in use is tried on processes of their own.
     let bench = Bench::new();
     bench.put("sea.txt", "A quiet harbour.");
     bench.index();

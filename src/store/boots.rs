@@ -58,7 +58,8 @@ struct Shared {
     folder: PathBuf,
     current: Boot,
     sentinel: Sentinel,
-    in_kv: AtomicBool,
+    /// When the file was begun that has the sentinel; 0 until one does.
+    in_kv: AtomicI64,
     indexed_through: AtomicU64,
     served: AtomicU64,
     has_company: AtomicBool,
@@ -134,7 +135,7 @@ impl Boots {
                 folder,
                 current,
                 sentinel,
-                in_kv: AtomicBool::new(false),
+                in_kv: AtomicI64::new(0),
                 indexed_through: AtomicU64::new(0),
                 served: AtomicU64::new(0),
                 has_company: AtomicBool::new(false),
@@ -151,9 +152,11 @@ impl Boots {
         &self.shared.current
     }
 
-    /// Leaves the sentinel in the key-value store once that is open; does nothing afterwards.
+    /// Leaves the sentinel in the key-value store once that is open, and again if that was begun
+    /// anew; does nothing otherwise.
     pub fn settle(&self, sql: &Sql, kv: &Kv) -> Result<()> {
-        if self.shared.in_kv.load(Ordering::Relaxed) {
+        let born_ms = kv.born_ms()?.max(1);
+        if self.shared.in_kv.load(Ordering::Relaxed) == born_ms {
             return Ok(());
         }
         let sentinel = &self.shared.sentinel;
@@ -163,8 +166,8 @@ impl Boots {
             &Json(sentinel.clone()),
         )?;
         let number = sentinel.number;
-        sql.write(move |c| ledger::note_in_kv(c, number))?;
-        self.shared.in_kv.store(true, Ordering::Relaxed);
+        sql.write(move |c| ledger::note_in_kv(c, number, born_ms))?;
+        self.shared.in_kv.store(born_ms, Ordering::Relaxed);
         Ok(())
     }
 
@@ -190,9 +193,10 @@ impl Boots {
     }
 
     /// Notes which sentinels the index now holds durably, so that their absence means loss.
-    pub fn indexed(&self, sql: &Sql, sentinels: &[Sentinel]) -> Result<()> {
+    pub fn indexed(&self, sql: &Sql, index: &Index, sentinels: &[Sentinel]) -> Result<()> {
         let numbers: Vec<u64> = sentinels.iter().map(|sentinel| sentinel.number).collect();
-        sql.write(move |c| ledger::note_in_index(c, &numbers))
+        let born_ms = index.payload().born_ms;
+        sql.write(move |c| ledger::note_in_index(c, &numbers, born_ms))
     }
 
     /// The index was replaced: its sentinels have to be looked for again.

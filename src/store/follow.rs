@@ -89,7 +89,7 @@ impl Followed {
         let mut said = String::new();
         while !stop.load(Ordering::Relaxed) {
             let seen = changes.seen();
-            if let Err(error) = self.index.refresh() {
+            if let Err(error) = self.index.follow() {
                 tracing::debug!(%error, "the index could not be refreshed yet");
             }
             if self.kv.state() == kv::State::Open

@@ -35,6 +35,23 @@ impl Identity {
         }
     }
 
+    /// Reads the identity; nothing if the directory is empty or missing, where a start would give
+    /// it one.
+    ///
+    /// # Errors
+    /// As for [`establish`](Self::establish).
+    pub fn look(root: &Path) -> Result<Option<Self>> {
+        let path = root.join(FILE);
+        match std::fs::read(&path) {
+            Ok(bytes) => Self::read(&path, &bytes).map(Some),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("reading", &path, error))
+            }
+            Err(_) if !root.exists() => Ok(None),
+            Err(_) => refuse_foreign(root).map(|()| None),
+        }
+    }
+
     fn read(path: &Path, bytes: &[u8]) -> Result<Self> {
         let identity: Self = serde_json::from_slice(bytes).map_err(|error| {
             Error::incompatible(format!(
@@ -54,12 +71,7 @@ impl Identity {
     }
 
     fn give(root: &Path, path: &Path) -> Result<Self> {
-        if let Some(name) = foreign_entry(root)? {
-            return Err(Error::incompatible(format!(
-                "{} holds {name:?} but no {FILE}, so it is not a Wharfside directory; point STORAGE_DIR at an empty directory, or bring {FILE} back from a backup.",
-                root.display()
-            )));
-        }
+        refuse_foreign(root)?;
         let identity = Self {
             storage: uuid::Uuid::new_v4(),
             format: FORMAT,
@@ -81,6 +93,16 @@ impl Identity {
         }
         let kept = std::fs::read(path).map_err(|e| Error::io("reading", path, e))?;
         Self::read(path, &kept)
+    }
+}
+
+fn refuse_foreign(root: &Path) -> Result<()> {
+    match foreign_entry(root)? {
+        None => Ok(()),
+        Some(name) => Err(Error::incompatible(format!(
+            "{} holds {name:?} but no {FILE}, so it is not a Wharfside directory; point STORAGE_DIR at an empty directory, or bring {FILE} back from a backup.",
+            root.display()
+        ))),
     }
 }
 

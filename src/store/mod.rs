@@ -9,6 +9,7 @@
 //! - [`kv`]: redb for what can be rebuilt or may expire.
 //! - [`index`]: tantivy for finding. Everyone searches; the holder of the [`Lease`] writes.
 //! - [`boots`]: sentinels in all four, read back by the next start.
+//! - [`rehearse`]: a start tried beside a running release, without changing anything.
 //! - [`wake`]: how one process learns at once that another committed.
 //!
 //! ```no_run
@@ -43,11 +44,14 @@ pub mod blobs;
 pub mod boots;
 pub mod crash;
 mod digest;
+mod fitness;
 mod follow;
 mod identity;
 pub mod index;
 pub mod kv;
 pub mod mount;
+pub mod rehearse;
+mod sigbus;
 pub mod sql;
 pub(crate) mod sync;
 pub mod wake;
@@ -63,6 +67,7 @@ pub use identity::Identity;
 pub use index::{Index, Lease};
 pub use kv::Kv;
 pub use mount::{Finding, Mount, Severity};
+pub use rehearse::Rehearsal;
 pub use sql::Sql;
 
 use crate::error::{Error, Result};
@@ -149,6 +154,9 @@ impl Store {
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
         sql.write(sql::ledger::create_tables)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
+        if let Err(error) = sigbus::survive_below(&root.join("index")) {
+            tracing::warn!(%error, "an index file that is cut short will end this process");
+        }
         let index = Index::open(root, options.index, options.index_memory)?;
         let boots = Boots::record(root, options.release, started_ms, &sql, &blobs)?;
         let followed = Followed {

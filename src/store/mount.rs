@@ -1,6 +1,7 @@
 //! What the storage directory really is: a mount of its own or not, on what, whose, how full,
 //! and whether a file can be written there, which is tried and not guessed.
 
+mod entries;
 mod findings;
 mod table;
 

@@ -73,11 +73,28 @@ async fn readiness(app: &App) -> Readiness {
         Ok(stores) => stores,
         Err(error) => return answer(Status::Unavailable, Vec::new(), Some(error.to_string())),
     };
+    if let Err(error) = fitness(app).await {
+        return answer(Status::Unavailable, stores, Some(error.to_string()));
+    }
     if app.is_draining() {
         let reason = "This process was told to stop and is handing over.".to_owned();
         return answer(Status::Draining, stores, Some(reason));
     }
     answer(Status::Ready, stores, None)
+}
+
+/// Whether this release may still serve on this directory.
+async fn fitness(app: &App) -> Result<()> {
+    let asked = app.run(|library| library.store().fitness());
+    let answered = tokio::time::timeout(PATIENCE, asked).await;
+    answered.unwrap_or_else(|_| Err(silent()))
+}
+
+fn silent() -> Error {
+    Error::unavailable(format!(
+        "The stores did not answer within {} seconds.",
+        PATIENCE.as_secs()
+    ))
 }
 
 /// What each store says of itself.
@@ -89,9 +106,6 @@ pub async fn stores(app: &App) -> Result<Vec<StoreHealth>> {
     let asked = blocking(move || Ok(library.health()));
     match tokio::time::timeout(PATIENCE, asked).await {
         Ok(stores) => stores,
-        Err(_) => Err(Error::unavailable(format!(
-            "The stores did not answer within {} seconds.",
-            PATIENCE.as_secs()
-        ))),
+        Err(_) => Err(silent()),
     }
 }

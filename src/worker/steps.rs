@@ -108,7 +108,7 @@ impl Steps {
         self.settle_facts()?;
         self.facts = begin_facts(library, batch.facts.take())?;
         let (through, more) = (batch.through, batch.more);
-        let lease = &self.lease;
+        let lease = &mut self.lease;
         let go_on = |_: &Change| !stop.load(Ordering::Relaxed);
         let (added, ahead) = std::thread::scope(|scope| {
             let adding = scope.spawn(|| lease.add(documents(library, batch).take_while(go_on)));
@@ -136,7 +136,7 @@ impl Steps {
         self.lease.commit(self.reached)?;
         self.uncommitted = None;
         if !sentinels.is_empty() {
-            store.boots.indexed(&store.sql, &sentinels)?;
+            store.boots.indexed(&store.sql, &store.index, &sentinels)?;
         }
         store.announce();
         Ok(())

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use serde_json::json;
 use wharfside::library::Receipt;
 use wharfside::store::crash::POINTS;
@@ -132,10 +133,15 @@ fn armed_process(directory: &Path, armed: &str) -> Process {
         .env("LOG_FORMAT", "json")
         .env("GRACE_MINUTES", "0")
         .env("WHARFSIDE_CRASH_POINT", armed);
+    if armed.starts_with("sql.copied") {
+        // A copy is only made of a schema that another one is to follow.
+        command.env("WHARFSIDE_PRETEND", "next");
+    }
     Process::start(command)
 }
 
-/// Uploads until the process dies, or all is searchable and `collected` is gone; whether it died.
+/// Uploads until the process dies, or all is searchable and `collected` is gone; then tells it to
+/// go. Whether it died.
 fn provoke(process: &mut Process, collected: &Path) -> (Vec<Witness>, bool) {
     let mut witnesses = Vec::new();
     let Some(client) = Client::of(process) else {
@@ -157,7 +163,11 @@ fn provoke(process: &mut Process, collected: &Path) -> (Vec<Witness>, bool) {
     });
     // Commits one after the other: answered, the collection's own has been made.
     witnesses.push(client.upload(8, 0));
-    let died = witnesses[8].receipt.is_none() && was_killed(process);
+    if witnesses[8].receipt.is_none() {
+        return (witnesses, was_killed(process));
+    }
+    process.signal(Signal::INT);
+    let died = process.wait_exit().signal() == Some(9);
     (witnesses, died)
 }
 

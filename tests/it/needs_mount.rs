@@ -11,10 +11,10 @@ use crate::app::{Directory, TestApp};
 use crate::command::eventually;
 
 /// A tmpfs of `mebibytes`, unmounted on drop.
-struct SmallDisk(TempDir);
+pub struct SmallDisk(TempDir);
 
 impl SmallDisk {
-    fn mount(mebibytes: u32) -> Option<Self> {
+    pub fn mount(mebibytes: u32) -> Option<Self> {
         let directory = TempDir::new().unwrap();
         let size = format!("size={mebibytes}m");
         let mounted = Command::new("mount")
@@ -28,7 +28,7 @@ impl SmallDisk {
         None
     }
 
-    fn path(&self) -> &Path {
+    pub fn path(&self) -> &Path {
         self.0.path()
     }
 }

@@ -65,7 +65,10 @@ pub(super) fn verify(
     blobs: &Blobs,
 ) -> Result<Vec<StoreProof>> {
     let earlier = sql.read(|c| ledger::earlier(c, before, CHECKED))?;
-    let index_born_ms = index.payload().born_ms;
+    // Later than what the ledger says of it; a commit that cannot be followed yet shows as damage.
+    if let Err(error) = index.refresh() {
+        tracing::debug!(%error, "the index could not be refreshed yet");
+    }
     Ok(vec![
         prove("blobs", before, &earlier, |one| match &one.blob {
             Some(digest) => same(read_blob(blobs, digest)? == one.sentinel.content()),
@@ -83,20 +86,14 @@ pub(super) fn verify(
             let key = one.sentinel.number.to_be_bytes();
             match kv.get(&IN_KV, &key)? {
                 Some(Json(found)) => same(found == one.sentinel),
-                None if !one.in_kv => Ok(Found::NotExpected),
-                None if one.boot.last_seen_ms < kv.born_ms()? => Ok(Found::Rebuilt),
-                None => Ok(Found::Lost),
+                None => Ok(absent(one, one.in_kv, kv.born_ms()?)),
             }
         }),
         prove("index", before, &earlier, |one| {
             if index.holds(&one.sentinel)? {
                 Ok(Found::Same)
-            } else if !one.in_index {
-                Ok(Found::NotExpected)
-            } else if one.boot.last_seen_ms < index_born_ms {
-                Ok(Found::Rebuilt)
             } else {
-                Ok(Found::Lost)
+                Ok(absent(one, one.in_index, index.payload().born_ms))
             }
         }),
     ])
@@ -109,6 +106,20 @@ enum Found {
     NotExpected,
     /// The store was begun anew after that boot had ended.
     Rebuilt,
+}
+
+/// What it means that a sentinel is not in the store that was begun at `born_ms`: the ledger says
+/// when the one was begun that it was left in. If another has taken its place since, a boot that
+/// lives on leaves it again.
+fn absent(one: &Earlier, left_in: i64, born_ms: i64) -> Found {
+    let in_another = left_in > 1 && left_in != born_ms;
+    if left_in == 0 {
+        Found::NotExpected
+    } else if in_another || one.boot.last_seen_ms < born_ms {
+        Found::Rebuilt
+    } else {
+        Found::Lost
+    }
 }
 
 fn same(equal: bool) -> Result<Found> {

@@ -1,19 +1,22 @@
 //! The writer's role: taken by at most one process, given up by dropping it.
 
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
 
+use super::damage::{cut_short, is_cut_short};
 use super::queue::{Queued, Room};
-use super::{Index, Payload, Shared, open_lock, payload_of};
+use super::{Index, Payload, Shared, open_lock, payload_in, pool};
 use crate::error::{Error, Kind, Result};
 use crate::store::boots::Sentinel;
 use crate::store::sync::lock;
-use crate::store::{crash, forget_older, now_ms, sync_parent};
+use crate::store::{crash, forget_older, now_ms, sigbus, sync_parent};
 
 /// Share of deleted documents at which a segment is merged to reclaim their space.
 const DELETED_BEFORE_MERGE: f32 = 0.2;
@@ -50,7 +53,6 @@ pub struct Lease {
     writer: Writer,
     room: Room,
     payload: Payload,
-    folder_inode: u64,
     taken: (Instant, i64),
     // Last, so that the lock outlives the writer.
     _lock: File,
@@ -60,13 +62,60 @@ pub struct Lease {
 /// replacing `meta.json` after a merge: it would do so under the next holder, and then remove
 /// files that the next holder reads. So what is under way is waited for first; a merge that is
 /// not finished goes on, and finds that it may not end any more.
-struct Writer(IndexWriter<Queued>);
+struct Writer {
+    /// Absent only while this is dropped.
+    engine: Option<IndexWriter<Queued>>,
+    shared: Arc<Shared>,
+    /// Of the folder that it writes to.
+    folder_inode: u64,
+    /// Faults and panics survived before there was this writer.
+    faults: u64,
+    panics: u64,
+}
+
+impl Writer {
+    /// # Errors
+    /// [`Kind::Damaged`] if nothing that is written from now on could be relied on. Committing
+    /// would even wait for ever once the engine's thread is lost.
+    fn engine(&mut self) -> Result<&mut IndexWriter<Queued>> {
+        match (self.harm(), &mut self.engine) {
+            (None, Some(engine)) => Ok(engine),
+            (harm, _) => Err(harm.unwrap_or_else(pool::lost)),
+        }
+    }
+
+    /// Why what was written by it cannot be relied on: merges and deletes read the segments, too.
+    fn harm(&self) -> Option<Error> {
+        if pool::panics() != self.panics {
+            Some(pool::lost())
+        } else if is_cut_short(self.faults) {
+            Some(cut_short())
+        } else {
+            None
+        }
+    }
+
+    fn tell_harm(&self) {
+        if let Some(harm) = self.harm() {
+            self.shared.mark_damaged(self.folder_inode, &harm);
+        }
+    }
+}
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        // Queued behind what is under way. Fails where the writer is broken, which is all right:
-        // a broken one does not replace anything.
-        let _ = self.0.garbage_collect_files().wait();
+        crash::point("lease.releasing");
+        if let Some(engine) = self.engine.take() {
+            // Queued behind what is under way. Fails where the writer is broken, which is all
+            // right: a broken one does not replace anything.
+            let _ = pool::wait(engine.garbage_collect_files(), self.panics);
+            if pool::panics() != self.panics {
+                // Dropping it would join threads that wait for the lost one. What it holds is the
+                // folder that is about to be set aside.
+                std::mem::forget(engine);
+            }
+        }
+        self.tell_harm();
     }
 }
 
@@ -104,11 +153,10 @@ impl Lease {
     /// Whether the folder is still the one this lease writes to, and not marked as damaged. If
     /// not, drop the lease and take it again: that repairs.
     pub fn is_sound(&self) -> bool {
-        let same = self
-            .shared
-            .signature()
-            .is_some_and(|found| found.folder_inode == self.folder_inode);
-        same && !self.shared.mark_path.exists()
+        self.writer.tell_harm();
+        let inode = self.writer.folder_inode;
+        let found = self.shared.signature();
+        found.is_some_and(|found| found.folder_inode == inode) && !self.shared.is_marked(inode)
     }
 
     /// Applies the changes and [commits](Self::commit).
@@ -125,8 +173,8 @@ impl Lease {
     ///
     /// # Errors
     /// After an error the lease is spent: drop it.
-    pub fn add(&self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
-        let writer = &self.writer.0;
+    pub fn add(&mut self, changes: impl IntoIterator<Item = Change>) -> Result<()> {
+        let writer = self.writer.engine()?;
         for change in changes {
             match change {
                 Change::Put { key, mut document } => {
@@ -161,10 +209,11 @@ impl Lease {
         let payload = serde_json::to_string(&self.payload).map_err(|e| {
             Error::internal("The commit's payload could not be written.").because(e)
         })?;
-        let mut commit = self.writer.0.prepare_commit()?;
+        let panics = self.writer.panics;
+        let mut commit = self.writer.engine()?.prepare_commit()?;
         commit.set_payload(&payload);
         crash::point("index.prepared");
-        commit.commit()?;
+        pool::wait(commit.commit_future(), panics)?;
         crash::point("index.committed");
         self.index.refresh()?;
         Ok(())
@@ -178,8 +227,9 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         return Ok(None);
     };
     let taken = (Instant::now(), now_ms());
+    let (faults, panics) = (sigbus::faults(), pool::panics());
     let fresh = ensure(&shared)?;
-    let payload = payload_of(&fresh)?;
+    let payload = payload_in(&fresh.load_metas()?);
     let threads = writers(shared.memory);
     let options = IndexWriterOptions::builder()
         .num_worker_threads(threads)
@@ -201,13 +251,19 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         }
     };
     index.refresh()?;
+    crash::point("lease.taken");
     Ok(Some(Lease {
-        shared,
         index: index.clone(),
-        writer: Writer(writer),
+        writer: Writer {
+            engine: Some(writer),
+            shared: shared.clone(),
+            folder_inode,
+            faults,
+            panics,
+        },
+        shared,
         room: Room::default(),
         payload,
-        folder_inode,
         taken,
         _lock: held,
     }))
@@ -230,10 +286,14 @@ pub(super) fn create_or_repair(shared: &Shared) -> Result<()> {
 /// Invariant: the caller holds the lease's lock.
 fn ensure(shared: &Shared) -> Result<tantivy::Index> {
     if shared.mark_path.exists() {
-        set_aside(
-            shared,
-            &Error::damaged("The search index was found damaged."),
-        )?;
+        // A mark may have come after the folder that it is about was set aside.
+        let marked = |found: Metadata| shared.is_marked(found.ino());
+        if std::fs::metadata(&shared.folder).is_ok_and(marked) {
+            set_aside(
+                shared,
+                &Error::damaged("The search index was found damaged."),
+            )?;
+        }
         std::fs::remove_file(&shared.mark_path)
             .map_err(|e| Error::io("removing", &shared.mark_path, e))?;
     }
@@ -247,6 +307,10 @@ fn ensure(shared: &Shared) -> Result<tantivy::Index> {
                 shared,
                 &Error::damaged("The search index has lost its meta.json."),
             )?;
+        }
+        None if shared.had_index.load(Ordering::Relaxed) => {
+            tracing::warn!("the search index was taken away; it is begun anew");
+            lock(&shared.repairs).push("The search index was gone and is being rebuilt.".into());
         }
         None => {}
     }
@@ -291,6 +355,7 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
     std::fs::rename(&shared.folder, &aside)
         .map_err(|e| Error::io("renaming", &shared.folder, e))?;
     sync_parent(&shared.folder)?;
+    shared.had_index.store(false, Ordering::Relaxed);
     forget_older(&aside, &format!("{name}.bad-"));
     let name = aside
         .file_name()

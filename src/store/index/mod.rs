@@ -6,10 +6,14 @@
 //! holder. Each commit carries the highest sequence it contains, which is where the next
 //! holder resumes: applying a change twice is harmless, because it deletes by key, then adds.
 //!
-//! The folder may vanish or rot at any time. What cannot be opened or fails while it is
-//! searched is set aside by the next lease holder and built again from sequence 0.
+//! The folder may vanish or rot at any time. What cannot be opened, fails while it is searched or
+//! was changed by somebody else is set aside by the next lease holder and built again from
+//! sequence 0. See `index/damage.rs` for how that is noticed, `store/sigbus.rs` and
+//! `index/pool.rs` for why the process outlives it.
 
+mod damage;
 mod lease;
+mod pool;
 mod queue;
 
 use std::fs::File;
@@ -17,8 +21,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -27,12 +32,15 @@ use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteErro
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, SchemaBuilder};
 use tantivy::tokenizer::TokenizerManager;
-use tantivy::{IndexReader, ReloadPolicy, Searcher, TantivyError, Term};
+use tantivy::{IndexMeta, IndexReader, ReloadPolicy, Searcher, TantivyError, Term};
 
+use damage::{Files, Look, cut_short, is_cut_short};
 pub use lease::{Change, Lease};
+pub use pool::outlive_panics;
 pub use tantivy;
 
 use super::boots::Sentinel;
+use super::sigbus;
 use super::sync::lock;
 use crate::error::{Error, Kind, Result};
 
@@ -40,6 +48,9 @@ use crate::error::{Error, Kind, Result};
 pub const KEY: &str = "_key";
 /// The word by which a boot's sentinel is found.
 pub const BOOT: &str = "_boot";
+
+/// Between two looks at the files of an index in use.
+const LOOK: Duration = Duration::from_millis(200);
 
 /// What an app wants indexed.
 pub struct Spec {
@@ -77,6 +88,9 @@ struct Shared {
     tokenizers: TokenizerManager,
     memory: usize,
     opened: Mutex<Option<Opened>>,
+    /// Whether there was an index since the start: then one that is missing was taken away.
+    had_index: AtomicBool,
+    followed: Mutex<Followed>,
     repairs: Mutex<Vec<String>>,
 }
 
@@ -85,6 +99,19 @@ struct Opened {
     reader: IndexReader,
     state: Payload,
     signature: Signature,
+    files: Files,
+    /// Why it cannot be relied on, though its files are whole.
+    spoilt: Option<String>,
+    /// Faults survived before it was opened.
+    faults: u64,
+}
+
+/// What [`Index::follow`] remembers.
+#[derive(Default)]
+struct Followed {
+    /// A commit that looked damaged once: it may have been going away at that moment.
+    suspect: Option<Signature>,
+    looked: Option<Instant>,
 }
 
 /// What a commit says about itself.
@@ -140,6 +167,8 @@ impl Index {
                 tokenizers: spec.tokenizers,
                 memory,
                 opened: Mutex::new(None),
+                had_index: AtomicBool::new(false),
+                followed: Mutex::default(),
                 repairs: Mutex::new(Vec::new()),
             }),
         };
@@ -180,32 +209,96 @@ impl Index {
         match &mut *opened {
             Some(opened) if opened.signature == signature => return Ok(false),
             Some(opened) if opened.signature.folder_inode == signature.folder_inode => {
-                // Read before the reload: it may be older than what is searched, never newer.
-                opened.state = payload_of(&opened.index)?;
-                opened.reader.reload()?;
-                opened.signature = signature;
+                opened.go_on(signature, &self.shared.folder)?;
             }
             _ => *opened = Some(self.shared.open(signature)?),
         }
         Ok(true)
     }
 
-    /// Runs `f` on what is committed. Damage, seen as an error or as a panic, is marked for the
-    /// lease holder to repair.
-    ///
-    /// # Errors
-    /// [`Kind::Unavailable`] while there is no index.
-    pub fn read<T>(&self, f: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
-        let searcher = match &*lock(&self.shared.opened) {
-            Some(opened) => opened.reader.searcher(),
-            None => return Err(Error::unavailable("The search index is being built.")),
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(|| f(&searcher)))
-            .unwrap_or_else(|_| Err(Error::damaged("Searching failed inside the index.")));
+    /// As [`refresh`](Self::refresh), and looks whether what is searched is still what was
+    /// written; damage is marked for the lease holder to repair. To be called again and again.
+    pub(super) fn follow(&self) -> Result<bool> {
+        let mut followed = lock(&self.shared.followed);
+        let outcome = self.refresh();
         if let Err(error) = &outcome
             && error.kind() == Kind::Damaged
         {
-            self.shared.mark_damaged(error);
+            let now = self.shared.signature();
+            if let Some(signature) = now
+                && followed.suspect == now
+            {
+                self.shared.mark_damaged(signature.folder_inode, error);
+            }
+            followed.suspect = now;
+            return outcome;
+        }
+        followed.suspect = None;
+        if followed.looked.is_none_or(|at| at.elapsed() >= LOOK) {
+            self.look()?;
+            followed.looked = Some(Instant::now());
+        }
+        outcome
+    }
+
+    /// Looks at the files of the commit being searched.
+    fn look(&self) -> Result<()> {
+        let (files, signature, spoilt) = match &*lock(&self.shared.opened) {
+            Some(opened) => {
+                let cut = is_cut_short(opened.faults).then(cut_short);
+                let spoilt = opened.spoilt.clone().map(Error::damaged);
+                (opened.files.clone(), opened.signature, cut.or(spoilt))
+            }
+            None => return Ok(()),
+        };
+        let inode = signature.folder_inode;
+        if self.shared.is_marked(inode) {
+            return Ok(());
+        }
+        if let Some(spoilt) = spoilt {
+            self.shared.mark_damaged(inode, &spoilt);
+            return Ok(());
+        }
+        let look = files.look(&self.shared.folder);
+        // Another commit may have done away with them; it is looked at next time.
+        if look == Look::Same || self.shared.signature() != Some(signature) {
+            return Ok(());
+        }
+        if let Look::Harmed(why) = look {
+            self.shared.mark_damaged(inode, &Error::damaged(why));
+        } else if self.validate()?.is_empty()
+            && let Some(opened) = &mut *lock(&self.shared.opened)
+        {
+            opened.files.accept(&self.shared.folder);
+        }
+        Ok(())
+    }
+
+    /// Runs `f` on what is committed. Damage, seen as an error, as a panic or as a file that was
+    /// cut short, is marked for the lease holder to repair.
+    ///
+    /// # Errors
+    /// [`Kind::Unavailable`] while there is no index; [`Kind::Damaged`] if what `f` answered
+    /// cannot be relied on.
+    pub fn read<T>(&self, f: impl FnOnce(&Searcher) -> Result<T>) -> Result<T> {
+        let (searcher, inode, faults) = match &*lock(&self.shared.opened) {
+            Some(opened) => (
+                opened.reader.searcher(),
+                opened.signature.folder_inode,
+                opened.faults,
+            ),
+            None => return Err(Error::unavailable("The search index is being built.")),
+        };
+        let mut outcome = catch_unwind(AssertUnwindSafe(|| f(&searcher)))
+            .unwrap_or_else(|_| Err(Error::damaged("Searching failed inside the index.")));
+        // Since the opening, not since the call: the zeros stay where they are.
+        if is_cut_short(faults) {
+            outcome = Err(cut_short());
+        }
+        if let Err(error) = &outcome
+            && error.kind() == Kind::Damaged
+        {
+            self.shared.mark_damaged(inode, error);
         }
         outcome
     }
@@ -226,16 +319,20 @@ impl Index {
 
     /// Has the lease holder set this index aside and begin a new one.
     pub fn replace(&self) -> Result<()> {
-        let mark = &self.shared.mark_path;
-        std::fs::write(mark, "to be replaced").map_err(|e| Error::io("writing", mark, e))
+        let Some(signature) = self.shared.signature() else {
+            return Ok(());
+        };
+        self.shared
+            .mark(signature.folder_inode, "It is to be replaced.")
+            .map_err(|e| Error::io("writing", &self.shared.mark_path, e))
     }
 
     /// Reads every file of the index and compares it with its checksum; marks and names the bad
     /// ones. Takes as long as reading the folder does.
     pub fn validate(&self) -> Result<Vec<PathBuf>> {
-        if self.shared.signature().is_none() {
+        let Some(signature) = self.shared.signature() else {
             return Ok(Vec::new());
-        }
+        };
         // A merge may remove files while they are read; real damage is there again.
         let mut bad = self.shared.bad_files()?;
         for _ in 0..2 {
@@ -246,9 +343,10 @@ impl Index {
             bad = self.shared.bad_files()?;
         }
         if !bad.is_empty() {
-            self.shared.mark_damaged(&Error::damaged(
-                "A file of the index does not match its checksum.",
-            ));
+            self.shared.mark_damaged(
+                signature.folder_inode,
+                &Error::damaged("A file of the index does not match its checksum."),
+            );
         }
         Ok(bad)
     }
@@ -277,19 +375,26 @@ impl Shared {
     }
 
     fn open(&self, signature: Signature) -> Result<Opened> {
+        let faults = sigbus::faults();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let index = self.open_index()?;
-            let state = payload_of(&index)?;
+            let metas = index.load_metas()?;
             let reader = index
                 .reader_builder()
                 .reload_policy(ReloadPolicy::Manual)
                 .doc_store_cache_num_blocks(4)
                 .try_into()?;
+            self.had_index.store(true, Ordering::Relaxed);
+            let mut files = Files::default();
+            files.go_on(&self.folder, metas.list_segment_files());
             Ok(Opened {
                 index,
                 reader,
-                state,
+                state: payload_in(&metas),
                 signature,
+                files,
+                spoilt: None,
+                faults,
             })
         }));
         outcome.unwrap_or_else(|_| Err(Error::damaged("The index cannot be opened.")))
@@ -307,21 +412,30 @@ impl Shared {
             Err(error) => Err(error),
         }
     }
+}
 
-    fn mark_damaged(&self, error: &Error) {
-        tracing::warn!(reason = %error, "search index damaged; it will be rebuilt");
-        if let Err(failed) = std::fs::write(&self.mark_path, error.sentence()) {
-            tracing::error!(error = %failed, "the damaged index could not be marked");
-        }
+impl Opened {
+    /// Follows to the commit that the folder has now.
+    fn go_on(&mut self, signature: Signature, folder: &Path) -> Result<()> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            // Read before the reload: it may be older than what is searched, never newer.
+            let metas = self.index.load_metas()?;
+            self.reader.reload()?;
+            self.state = payload_in(&metas);
+            let harmed = self.files.go_on(folder, metas.list_segment_files());
+            self.spoilt = self.spoilt.take().or(harmed);
+            self.signature = signature;
+            Ok(())
+        }));
+        outcome.unwrap_or_else(|_| Err(Error::damaged("The index cannot be opened again.")))
     }
 }
 
-fn payload_of(index: &tantivy::Index) -> Result<Payload> {
-    let metas = index.load_metas()?;
-    Ok(metas
-        .payload
-        .and_then(|payload| serde_json::from_str(&payload).ok())
-        .unwrap_or_default())
+fn payload_in(metas: &IndexMeta) -> Payload {
+    let payload = metas.payload.as_deref();
+    payload
+        .and_then(|payload| serde_json::from_str(payload).ok())
+        .unwrap_or_default()
 }
 
 /// The folder's name: the schema, the kit's tokenizer revision and tantivy's format decide

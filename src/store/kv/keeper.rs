@@ -9,6 +9,10 @@
 //!   open sees it within a tick, closes and lets go; whoever gets the exclusive lock first sets
 //!   the file aside, makes a new one and removes the mark.
 //!
+//! Somebody else may write into the file while it is open. The keeper looks for that at each tick:
+//! at what kind of file it is, at its header by reading a little, and at everything in it once it
+//! has become shorter.
+//!
 //! The keeper's thread is the only one that opens the file, because opening waits without limit
 //! while another process is frozen inside a write.
 
@@ -16,13 +20,14 @@ use std::fs::{File, Metadata, OpenOptions, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use redb::{Builder, ConcurrencyMode, Database};
 
-use super::table::storage;
+use super::table::{self, storage};
 use crate::error::{Error, Kind, Result};
 use crate::store::sync::lock;
 use crate::store::{crash, forget_older, now_ms, sync_parent};
@@ -38,6 +43,8 @@ pub enum State {
     Open,
     /// Not yet, or not at the moment; the sentence says what is waited for.
     Waiting(String),
+    /// Another release holds the file in a way that excludes this one until it has stopped.
+    Barred(String),
     Closed,
 }
 
@@ -52,6 +59,10 @@ pub(super) struct Keeper {
     state: Mutex<State>,
     changed: Condvar,
     repairs: Mutex<Vec<String>>,
+    /// Whether there was a file since the start: then one that is missing was taken away.
+    had_file: AtomicBool,
+    /// Set when redb refuses to go on with this handle after a failed read or write.
+    spent: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -59,6 +70,8 @@ pub(super) struct Keeper {
 struct Held {
     _lock: File,
     inode: u64,
+    /// As it was at the last look.
+    length: u64,
 }
 
 impl Keeper {
@@ -73,6 +86,8 @@ impl Keeper {
             state: Mutex::new(State::Waiting("The facts store is being opened.".into())),
             changed: Condvar::new(),
             repairs: Mutex::new(Vec::new()),
+            had_file: AtomicBool::new(false),
+            spent: AtomicBool::new(false),
             thread: Mutex::new(None),
         });
         let thread = std::thread::Builder::new()
@@ -117,7 +132,7 @@ impl Keeper {
         let open = lock(&self.database).clone();
         let Some(database) = open else {
             return Err(match self.state() {
-                State::Waiting(reason) => Error::unavailable(reason),
+                State::Waiting(reason) | State::Barred(reason) => Error::unavailable(reason),
                 _ => super::closed(),
             });
         };
@@ -126,10 +141,13 @@ impl Keeper {
                 "Reading facts.redb failed inside the engine.",
             ))
         });
-        if let Err(error) = &outcome
-            && error.kind() == Kind::Damaged
-        {
-            self.mark_damaged(error);
+        if let Err(error) = &outcome {
+            if error.kind() == Kind::Damaged {
+                self.mark_damaged(error);
+            }
+            if table::is_spent(error) {
+                self.spent.store(true, Ordering::Relaxed);
+            }
         }
         outcome
     }
@@ -149,9 +167,10 @@ impl Keeper {
     fn run(&self) {
         while !self.is_closed() {
             match self.try_open() {
-                Ok(held) => {
+                Ok(mut held) => {
+                    self.spent.store(false, Ordering::Relaxed);
                     self.set_state(State::Open);
-                    while !self.is_closed() && self.is_sound(&held) {
+                    while !self.is_closed() && self.is_sound(&mut held) {
                         self.pause(TICK);
                     }
                     self.set_state(State::Waiting("The facts store is being rebuilt.".into()));
@@ -159,7 +178,11 @@ impl Keeper {
                     drop(held);
                 }
                 Err(error) => {
-                    self.set_state(State::Waiting(error.sentence().to_owned()));
+                    let why = error.sentence().to_owned();
+                    self.set_state(match error.kind() {
+                        Kind::Incompatible => State::Barred(why),
+                        _ => State::Waiting(why),
+                    });
                     self.pause(RETRY);
                 }
             }
@@ -195,8 +218,8 @@ impl Keeper {
             Error::unavailable("Another process is creating or repairing the facts store.")
         })?;
         // Checked again under the lock: the file cannot change its identity from here on.
-        let inode = match std::fs::metadata(&self.path) {
-            Ok(found) if is_plausible(&found) && !self.mark_path.exists() => found.ino(),
+        let found = match std::fs::metadata(&self.path) {
+            Ok(found) if is_plausible(&found) && !self.mark_path.exists() => found,
             Ok(found) if !is_plausible(&found) => {
                 drop(shared);
                 self.set_aside_if_alone(&Error::damaged("facts.redb is empty or no file."))?;
@@ -207,9 +230,11 @@ impl Keeper {
         match open_database(&self.path, self.cache) {
             Ok(database) => {
                 *lock(&self.database) = Some(Arc::new(database));
+                self.had_file.store(true, Ordering::Relaxed);
                 Ok(Held {
                     _lock: shared,
-                    inode,
+                    inode: found.ino(),
+                    length: found.len(),
                 })
             }
             Err(error) if error.kind() == Kind::Damaged => {
@@ -221,11 +246,48 @@ impl Keeper {
         }
     }
 
-    /// Still the file that was opened, unmarked, and with its header.
-    fn is_sound(&self, held: &Held) -> bool {
-        let same = std::fs::metadata(&self.path)
-            .is_ok_and(|found| found.ino() == held.inode && is_plausible(&found));
-        same && !self.mark_path.exists()
+    /// Still the file that was opened, unmarked, and readable.
+    fn is_sound(&self, held: &mut Held) -> bool {
+        let Ok(found) = std::fs::metadata(&self.path) else {
+            return false;
+        };
+        if found.ino() != held.inode || !is_plausible(&found) {
+            return false;
+        }
+        let shorter = found.len() < held.length;
+        held.length = found.len();
+        // What is read wrong is marked where it is read. Nobody may be reading, so a little is
+        // read here; redb makes the file shorter at times, and only then is it worth reading all.
+        let read = self.with(super::born).map(drop);
+        if let Err(error) = read.and_then(|()| match shorter {
+            true => self.validate(|| !self.is_closed()).map(drop),
+            false => Ok(()),
+        }) {
+            tracing::debug!(%error, "the facts store cannot be read");
+        }
+        !self.mark_path.exists() && !self.spent.load(Ordering::Relaxed)
+    }
+
+    /// Reads every entry against its checksum, a few at a time, as long as `go_on` says so;
+    /// answers how many were read.
+    pub(super) fn validate(&self, go_on: impl Fn() -> bool) -> Result<u64> {
+        let mut entries = 0;
+        for name in &self.with(table::names)? {
+            let mut from = Vec::new();
+            while go_on() {
+                let checked = self.with(|db| table::check_stride(db, name, &from))?;
+                entries += checked.entries;
+                match checked.last {
+                    // The smallest key after the last one read.
+                    Some(mut last) => {
+                        last.push(0);
+                        from = last;
+                    }
+                    None => break,
+                }
+            }
+        }
+        Ok(entries)
     }
 
     fn mark_damaged(&self, error: &Error) {
@@ -247,10 +309,13 @@ impl Keeper {
                     .map_err(|e| Error::io("removing", &self.mark_path, e))?;
             }
             if self.path.exists() {
-                Ok(())
-            } else {
-                self.create()
+                return Ok(());
             }
+            if self.had_file.swap(false, Ordering::Relaxed) {
+                tracing::warn!("the facts store was taken away; it is begun anew");
+                lock(&self.repairs).push("facts.redb was gone and is being rebuilt.".into());
+            }
+            self.create()
         })
     }
 
@@ -299,6 +364,7 @@ impl Keeper {
             .with_file_name(format!("facts.redb.bad-{}", now_ms()));
         std::fs::rename(&self.path, &aside).map_err(|e| Error::io("renaming", &self.path, e))?;
         sync_parent(&self.path)?;
+        self.had_file.store(false, Ordering::Relaxed);
         forget_older(&aside, "facts.redb.bad-");
         let name = aside
             .file_name()

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{ReadableDatabase, TableError};
+use redb::{Database, ReadableDatabase, TableError};
 
 pub use keeper::State;
 pub use table::{Batch, Json, Stored, Table};
@@ -67,21 +67,12 @@ impl Kv {
 
     /// When the file was begun, in milliseconds since the epoch: it holds nothing older.
     pub fn born_ms(&self) -> Result<i64> {
-        Ok(self.get(&KIT, BORN)?.map_or(0, |Json(born_ms)| born_ms))
+        self.keeper.with(born)
     }
 
     /// The value at a key.
     pub fn get<V: Stored>(&self, table: &Table<V>, key: &[u8]) -> Result<Option<V>> {
-        self.keeper.with(|db| {
-            let transaction = db.begin_read().map_err(table::storage)?;
-            let open = match transaction.open_table(table.definition()) {
-                Ok(open) => open,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-                Err(error) => return Err(table::storage(error)),
-            };
-            let found = redb::ReadableTable::get(&open, key).map_err(table::storage)?;
-            found.map(|guard| table::decode(guard.value())).transpose()
-        })
+        self.keeper.with(|db| table::get(db, table, key))
     }
 
     /// Up to `limit` pairs from `from` on, in key order. Keep `limit` small: a read transaction
@@ -114,32 +105,7 @@ impl Kv {
     /// Reads every entry against its checksum, a few at a time, as long as `go_on` says so;
     /// answers how many were read. Damage is marked by being read.
     pub fn validate(&self, go_on: impl Fn() -> bool) -> Result<u64> {
-        let tables = self.keeper.with(|db| {
-            let transaction = db.begin_read().map_err(table::storage)?;
-            let handles = transaction.list_tables().map_err(table::storage)?;
-            Ok(handles
-                .map(|handle| redb::TableHandle::name(&handle).to_owned())
-                .collect::<Vec<_>>())
-        })?;
-        let mut entries = 0;
-        for name in &tables {
-            let mut from = Vec::new();
-            while go_on() {
-                let keys = self
-                    .keeper
-                    .with(|db| table::check_stride(db, name, &from))?;
-                entries += keys.entries;
-                match keys.last {
-                    // The smallest key after the last one read.
-                    Some(mut last) => {
-                        last.push(0);
-                        from = last;
-                    }
-                    None => break,
-                }
-            }
-        }
-        Ok(entries)
+        self.keeper.validate(go_on)
     }
 
     /// Applies a batch atomically; durable when this returns. Batches queued at the same time
@@ -165,6 +131,10 @@ impl Kv {
         self.writer.stop();
         self.keeper.stop();
     }
+}
+
+fn born(db: &Database) -> Result<i64> {
+    Ok(table::get(db, &KIT, BORN)?.map_or(0, |Json(born_ms)| born_ms))
 }
 
 fn closed() -> Error {

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -169,8 +169,37 @@ pub(super) fn check_stride(db: &Database, name: &str, from: &[u8]) -> Result<Che
     })
 }
 
+/// Tables that are there.
+pub(super) fn names(db: &Database) -> Result<Vec<String>> {
+    let transaction = db.begin_read().map_err(storage)?;
+    let handles = transaction.list_tables().map_err(storage)?;
+    Ok(handles
+        .map(|handle| redb::TableHandle::name(&handle).to_owned())
+        .collect())
+}
+
+pub(super) fn get<V: Stored>(db: &Database, table: &Table<V>, key: &[u8]) -> Result<Option<V>> {
+    let transaction = db.begin_read().map_err(storage)?;
+    let open = match transaction.open_table(table.definition()) {
+        Ok(open) => open,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
+        Err(error) => return Err(storage(error)),
+    };
+    let found = ReadableTable::get(&open, key).map_err(storage)?;
+    found.map(|guard| decode(guard.value())).transpose()
+}
+
 pub(super) fn decode<V: Stored>(bytes: &[u8]) -> Result<V> {
     V::from_bytes(unseal(bytes)?)
+}
+
+/// Whether redb will answer nothing else until the file is opened again.
+pub(super) fn is_spent(error: &Error) -> bool {
+    let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+    matches!(
+        cause,
+        Some(redb::Error::PreviousIo | redb::Error::DatabaseClosed)
+    )
 }
 
 /// Translates redb's errors; only what means damaged bytes becomes [`Kind::Damaged`].
@@ -196,7 +225,7 @@ pub(super) fn storage(error: impl Into<redb::Error>) -> Error {
             "facts.redb has a format that this release no longer reads.",
         ),
         redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => (
-            Kind::Unavailable,
+            Kind::Incompatible,
             "Another release holds facts.redb with a lock that this one cannot share; it is free \
              once that release has stopped.",
         ),

@@ -56,6 +56,16 @@ impl Mount {
     pub fn unusable(&self) -> Option<Finding> {
         Advice { mount: self }.unusable()
     }
+
+    /// The command that makes everything in the directory ours.
+    pub(super) fn give_to_us(&self) -> String {
+        let Self { path, uid, gid, .. } = self;
+        if self.in_container {
+            format!("chown -R {uid}:{gid} /var/lib/dokku/data/storage/APP\ndokku ps:restart APP")
+        } else {
+            format!("chown -R {uid}:{gid} {}", quoted(path))
+        }
+    }
 }
 
 struct Advice<'a> {
@@ -103,7 +113,7 @@ impl Advice<'_> {
                     self.mount.uid,
                     self.mount.gid
                 ),
-                Some(self.give_to_us()),
+                Some(self.mount.give_to_us()),
             )),
             (Presence::Directory, Trial::Full) => Some(error(
                 match self.mount.total_inodes > 0 && self.mount.free_inodes == 0 {
@@ -176,7 +186,7 @@ impl Advice<'_> {
                     "setpriv --reuid={owner_uid} --regid={} --clear-groups wharfside check",
                     self.mount.owner_gid
                 ),
-                _ => self.give_to_us(),
+                _ => self.mount.give_to_us(),
             }),
         ))
     }
@@ -224,15 +234,6 @@ impl Advice<'_> {
         } else {
             format!("mkdir -p {}", quoted(path))
         })
-    }
-
-    fn give_to_us(&self) -> String {
-        let Mount { path, uid, gid, .. } = self.mount;
-        if self.mount.in_container {
-            format!("chown -R {uid}:{gid} /var/lib/dokku/data/storage/APP\ndokku ps:restart APP")
-        } else {
-            format!("chown -R {uid}:{gid} {}", quoted(path))
-        }
     }
 
     fn look_for_space(&self) -> String {

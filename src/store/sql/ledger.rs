@@ -18,8 +18,11 @@ pub(in crate::store) struct Earlier {
     pub(in crate::store) sentinel: Sentinel,
     /// Set after the blob and the file in `boots/` were durable.
     pub(in crate::store) blob: Option<Digest>,
-    pub(in crate::store) in_kv: bool,
-    pub(in crate::store) in_index: bool,
+    /// When the facts file that holds it was begun, in milliseconds since the epoch; 0 if none
+    /// does, 1 if that was not noted.
+    pub(in crate::store) in_kv: i64,
+    /// The same for the index.
+    pub(in crate::store) in_index: i64,
 }
 
 /// A boot of which no end is noted.
@@ -139,15 +142,17 @@ pub(in crate::store) fn note_blob(c: &Connection, number: u64, blob: &Digest) ->
     Ok(())
 }
 
-pub(in crate::store) fn note_in_kv(c: &Connection, number: u64) -> Result<()> {
-    c.execute("UPDATE kit_boot SET in_kv = 1 WHERE number = ?1", [number])?;
+/// `born_ms` tells which file it is in: another one may take its place.
+pub(in crate::store) fn note_in_kv(c: &Connection, number: u64, born_ms: i64) -> Result<()> {
+    let sql = "UPDATE kit_boot SET in_kv = ?2 WHERE number = ?1";
+    c.execute(sql, (number, born_ms.max(1)))?;
     Ok(())
 }
 
-pub(in crate::store) fn note_in_index(c: &Connection, numbers: &[u64]) -> Result<()> {
-    let mut note = c.prepare_cached("UPDATE kit_boot SET in_index = 1 WHERE number = ?1")?;
+pub(in crate::store) fn note_in_index(c: &Connection, numbers: &[u64], born_ms: i64) -> Result<()> {
+    let mut note = c.prepare_cached("UPDATE kit_boot SET in_index = ?2 WHERE number = ?1")?;
     for number in numbers {
-        note.execute([number])?;
+        note.execute((number, born_ms.max(1)))?;
     }
     Ok(())
 }

@@ -14,6 +14,8 @@
 
 pub(in crate::store) mod ledger;
 mod migrate;
+mod rehearse;
+mod shape;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -24,6 +26,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 pub use ledger::names_blob;
 pub use migrate::{Found, Migration};
+pub use rehearse::{Survey, Trial};
 pub use rusqlite;
 
 use super::sync::lock;
@@ -43,6 +46,8 @@ pub struct Sql {
 
 struct Shared {
     path: PathBuf,
+    /// How many migrations this release knows.
+    known: u32,
     readers: Mutex<Vec<Connection>>,
     writer: writer::Writer,
 }
@@ -64,14 +69,16 @@ impl Sql {
         let mut connection = connect(path)?;
         enter_wal_mode(&connection)?;
         let found = migrate::run(&mut connection, path, migrations, backups)?;
-        Ok((Self::start(path, connection, wake)?, found))
+        let known = migrations.len() as u32;
+        Ok((Self::start(path, connection, wake, known)?, found))
     }
 
-    fn start(path: &Path, connection: Connection, wake: Arc<Wake>) -> Result<Self> {
+    fn start(path: &Path, connection: Connection, wake: Arc<Wake>, known: u32) -> Result<Self> {
         let shared = Shared {
             path: path.to_owned(),
+            known,
             readers: Mutex::new(Vec::new()),
-            writer: writer::Writer::start(connection, wake)?,
+            writer: writer::Writer::start(connection, wake, known)?,
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -90,7 +97,8 @@ impl Sql {
         }
         let connection = connect(path)?;
         let found = migrate::inspect(&connection, migrations)?;
-        Ok((Self::start(path, connection, wake)?, found))
+        let known = migrations.len() as u32;
+        Ok((Self::start(path, connection, wake, known)?, found))
     }
 
     /// Runs `f` inside a write transaction and returns once its effects are durable. If `f`
@@ -128,13 +136,26 @@ impl Sql {
         migrate::copy(&connect_read_only(&self.shared.path)?, target)
     }
 
+    /// Whether this release may still write: a newer one may have closed the schema to it.
+    ///
+    /// # Errors
+    /// [`Kind::Incompatible`] with the remedy if it may not.
+    pub fn admitted(&self) -> Result<()> {
+        self.read(|c| migrate::admitted(c, self.shared.known).map(drop))
+    }
+
     /// A read-only connection of the caller's own, for long work or for following changes.
     pub fn reader(&self) -> Result<Connection> {
         connect_read_only(&self.shared.path)
     }
 
     /// Waits for queued writes and stops the writer; later writes are [`Kind::Unavailable`].
+    ///
+    /// If nobody else has the database open, its log is worked off and gone afterwards, so that
+    /// the file alone is the whole database. Only a connection that may write does that, so the
+    /// writer's has to be the last.
     pub fn close(&self) {
+        lock(&self.shared.readers).clear();
         self.shared.writer.stop();
         lock(&self.shared.readers).clear();
     }

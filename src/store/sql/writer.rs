@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 
 use rusqlite::Connection;
 
+use super::migrate;
 use crate::error::{Error, Result};
 use crate::store::sync::lock;
 use crate::store::wake::Wake;
@@ -31,11 +32,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, wake: Arc<Wake>) -> Result<Self> {
+    /// `known` is how many migrations this release knows.
+    pub(super) fn start(connection: Connection, wake: Arc<Wake>, known: u32) -> Result<Self> {
         let (queue, jobs) = sync_channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("sql-writer".into())
-            .spawn(move || run(&connection, &jobs, &wake))
+            .spawn(move || run(&connection, &jobs, &wake, known))
             .map_err(|e| {
                 Error::internal("The catalog's writer could not be started.").because(e)
             })?;
@@ -81,20 +83,30 @@ impl Drop for Writer {
     }
 }
 
-fn run(connection: &Connection, jobs: &Receiver<Job>, wake: &Wake) {
+fn run(connection: &Connection, jobs: &Receiver<Job>, wake: &Wake, known: u32) {
     while let Ok(first) = jobs.recv() {
         let mut group = vec![first];
         group.extend(jobs.try_iter().take(GROUP - 1));
-        commit(connection, group, wake);
+        commit(connection, group, wake, known);
     }
     // Leaves a small WAL behind for the next start; failing is harmless.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
 }
 
 /// Invariant: nobody is answered with success before COMMIT has returned.
-fn commit(connection: &Connection, group: Vec<Job>, wake: &Wake) {
-    if let Err(error) = connection.execute_batch("BEGIN IMMEDIATE") {
-        return fail(group.into_iter().map(|job| job.answer), &error.into());
+///
+/// Invariant: nothing is written to a schema that a newer release has closed to this one, even if
+/// that happened while this one ran. Asked inside the transaction, so it cannot happen after.
+fn commit(connection: &Connection, group: Vec<Job>, wake: &Wake, known: u32) {
+    let begun = connection.execute_batch("BEGIN IMMEDIATE");
+    let admitted = begun
+        .map_err(Error::from)
+        .and_then(|()| migrate::admitted(connection, known));
+    if let Err(error) = admitted {
+        if !connection.is_autocommit() {
+            let _ = connection.execute_batch("ROLLBACK");
+        }
+        return fail(group.into_iter().map(|job| job.answer), &error);
     }
     let mut done = Vec::with_capacity(group.len());
     for job in group {

@@ -1,0 +1,414 @@
+//! A mixed load with a memory: every client knows what was acknowledged to it, and nobody else
+//! writes where it does, so each answer is either what it must be or a failure.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use ureq::http::Request;
+
+use super::peer::{Peer, Switch};
+use crate::app::{Answer, TestApp, encode, file};
+use crate::command::{PATIENCE, eventually};
+
+/// Between two requests of a client, so that it is the processes that are tested and not the
+/// machine.
+const PAUSE: Duration = Duration::from_millis(15);
+/// After this long, what was acknowledged must be found while everything goes on: a hand-over of
+/// the lease, and the second after it, with the patience that a busy machine needs.
+const SEARCHABLE: Duration = Duration::from_secs(8);
+/// Files in one folder, at most: a listing shows all of them.
+const FOLDER: u64 = 20;
+
+/// A small generator: the same seed, the same numbers.
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+}
+
+/// A file that was acknowledged and not deleted since.
+pub struct Held {
+    id: i64,
+    pub path: String,
+    word: String,
+    seed: u64,
+    length: usize,
+    since: Instant,
+}
+
+impl Held {
+    fn bytes(&self) -> Vec<u8> {
+        content(&self.word, self.seed, self.length)
+    }
+}
+
+fn content(word: &str, seed: u64, length: usize) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let mut text = format!("{word}\n");
+    while text.len() < length {
+        text.push_str(&format!("{:016x} ", random.next()));
+    }
+    text.into_bytes()
+}
+
+/// One client and its memory.
+pub struct Client {
+    name: String,
+    random: Random,
+    agent: ureq::Agent,
+    switch: Arc<Switch>,
+    /// Goes on asking the process before the switch.
+    laggard: bool,
+    /// Searches may be refused, because the index is being rebuilt.
+    index_may_be_away: bool,
+    files: u64,
+    pub held: Vec<Held>,
+    pub gone: Vec<String>,
+}
+
+impl Client {
+    pub fn new(name: &str, seed: u64, switch: &Arc<Switch>) -> Self {
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .accept_encoding("identity")
+            .timeout_global(Some(PATIENCE))
+            .build()
+            .new_agent();
+        Self {
+            name: name.to_owned(),
+            random: Random::new(seed),
+            agent,
+            switch: Arc::clone(switch),
+            laggard: false,
+            index_may_be_away: false,
+            files: 0,
+            held: Vec::new(),
+            gone: Vec::new(),
+        }
+    }
+
+    pub fn lagging(mut self) -> Self {
+        self.laggard = true;
+        self
+    }
+
+    pub fn while_the_index_may_be_away(mut self) -> Self {
+        self.index_may_be_away = true;
+        self
+    }
+
+    /// Asks somebody else from now on.
+    pub fn follow(&mut self, switch: &Arc<Switch>) {
+        self.switch = Arc::clone(switch);
+    }
+
+    /// One request of the mix.
+    pub fn step(&mut self) {
+        match self.random.below(100) {
+            _ if self.held.is_empty() => self.upload(2_000),
+            0..40 => self.upload(2_000),
+            40..44 => self.upload(600_000),
+            44..64 => self.download(),
+            64..78 => self.search(),
+            78..88 => self.list(),
+            88..94 => self.rename(),
+            _ => self.delete(),
+        }
+    }
+
+    /// A new file of at most so many bytes and a word that is in no other.
+    pub fn upload(&mut self, most: u64) {
+        let n = self.files;
+        self.files += 1;
+        let word = format!("{}word{n}", self.name);
+        let seed = self.random.next();
+        let length = self.random.below(most) as usize;
+        let path = format!("{}/{}/{n}.txt", self.name, n / FOLDER);
+        let bytes = content(&word, seed, length);
+        let since = Instant::now();
+        let (answer, _) = self.ask("PUT", &file(&path), Some(&bytes), |client, peer| {
+            // Without an answer it may have happened or not, but never by half.
+            let found = client.send(peer, "GET", &file(&path), None)?;
+            assert!(
+                found.status == 404 || (found.status == 200 && found.body == bytes),
+                "{path} is half there: {}",
+                found.status
+            );
+            Ok(())
+        });
+        assert!(
+            matches!(answer.status, 200 | 201),
+            "{path}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        self.held.push(Held {
+            id: answer.receipt().id,
+            path,
+            word,
+            seed,
+            length,
+            since,
+        });
+    }
+
+    fn download(&mut self) {
+        let at = self.any();
+        let target = file(&self.held[at].path);
+        let (answer, _) = self.ask("GET", &target, None, |_, _| Ok(()));
+        assert_kept(&self.held[at], &answer);
+    }
+
+    fn search(&mut self) {
+        let at = self.any();
+        let target = format!("/api/v1/search?q={}", self.held[at].word);
+        let (answer, _) = self.ask("GET", &target, None, |_, _| Ok(()));
+        if answer.status == 503 && self.index_may_be_away {
+            return;
+        }
+        let held = &self.held[at];
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        let late = held.since.elapsed() > SEARCHABLE && !self.index_may_be_away;
+        assert!(
+            !late || hits(&answer.json()).contains(&held.id),
+            "{} was stored {:?} ago and is not found: {}",
+            held.path,
+            held.since.elapsed(),
+            answer.text()
+        );
+    }
+
+    fn list(&mut self) {
+        let at = self.any();
+        let (folder, _) = self.held[at].path.rsplit_once('/').unwrap();
+        let folder = folder.to_owned();
+        let target = format!("/api/v1/entries?folder={}&limit=100", encode(&folder));
+        let (answer, _) = self.ask("GET", &target, None, |_, _| Ok(()));
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        let listing = answer.json();
+        let listed = paths(&listing["files"]);
+        let inside = |held: &&Held| held.path.rsplit_once('/').unwrap().0 == folder;
+        let held: BTreeSet<_> = self
+            .held
+            .iter()
+            .filter(inside)
+            .collect::<Vec<_>>()
+            .iter()
+            .map(|held| held.path.clone())
+            .collect();
+        assert_eq!(listed, held, "{folder} lists something else than it holds");
+    }
+
+    fn rename(&mut self) {
+        let at = self.any();
+        let held = &self.held[at];
+        let to = format!("{}-moved.txt", held.path.trim_end_matches(".txt"));
+        let target = format!("/api/v1/entries/{}", held.id);
+        let body = json!({ "path": to }).to_string().into_bytes();
+        let (answer, _) = self.ask("PATCH", &target, Some(&body), |_, _| Ok(()));
+        assert_eq!(answer.status, 200, "{target}: {}", answer.text());
+        self.held[at].path = to;
+    }
+
+    fn delete(&mut self) {
+        let at = self.any();
+        let held = self.held.swap_remove(at);
+        let (answer, again) = self.ask("DELETE", &file(&held.path), None, |_, _| Ok(()));
+        let done = matches!(answer.status, 200 | 204) || (again && answer.status == 404);
+        assert!(done, "{}: {} {}", held.path, answer.status, answer.text());
+        self.gone.push(held.path);
+    }
+
+    fn any(&mut self) -> usize {
+        self.random.below(self.held.len() as u64) as usize
+    }
+
+    /// Asks whom the switch names, and again somebody else if that process died over it, after a
+    /// look at what it left behind. Answers whether it was asked more than once.
+    fn ask(
+        &mut self,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+        look: impl Fn(&Self, &Peer) -> Result<(), ureq::Error>,
+    ) -> (Answer, bool) {
+        let mut again = false;
+        loop {
+            let dice = self.random.next();
+            let ticket = self.switch.pick(self.laggard, dice);
+            let peer = &ticket.0;
+            let looked = if again { look(self, peer) } else { Ok(()) };
+            match looked.and_then(|()| self.send(peer, method, target, body)) {
+                Ok(answer) => return (answer, again),
+                Err(error) => {
+                    assert!(
+                        peer.is_mortal(),
+                        "{method} {target} to a process that goes on: {error}"
+                    );
+                    peer.note_gone();
+                    again = true;
+                }
+            }
+        }
+    }
+
+    fn send(
+        &self,
+        peer: &Peer,
+        method: &str,
+        target: &str,
+        body: Option<&[u8]>,
+    ) -> Result<Answer, ureq::Error> {
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{target}", peer.address))
+            .header(
+                "content-type",
+                if method == "PATCH" {
+                    "application/json"
+                } else {
+                    "text/plain"
+                },
+            );
+        let answer = match body {
+            Some(body) => self.agent.run(request.body(body)?)?,
+            None => self.agent.run(request.body(())?)?,
+        };
+        let (head, mut body) = answer.into_parts();
+        let mut bytes = Vec::new();
+        body.as_reader().read_to_end(&mut bytes)?;
+        Ok(Answer {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body: bytes,
+        })
+    }
+
+    /// Everything that was acknowledged is there byte for byte and found by its word; what was
+    /// deleted is not.
+    pub fn assert_kept(&self, app: &TestApp) {
+        for held in &self.held {
+            assert_kept(held, &app.get(&held.path));
+        }
+        for held in &self.held {
+            eventually(&format!("{} to be found", held.path), || {
+                let answer = app.fetch(&format!("/api/v1/search?q={}", held.word));
+                (answer.status == 200 && hits(&answer.json()).contains(&held.id)).then_some(())
+            });
+        }
+        for path in &self.gone {
+            assert_eq!(app.get(path).status, 404, "{path} is there again");
+        }
+    }
+}
+
+fn assert_kept(held: &Held, answer: &Answer) {
+    assert_eq!(answer.status, 200, "{}: {}", held.path, answer.text());
+    assert!(answer.body == held.bytes(), "{} has other bytes", held.path);
+}
+
+fn hits(answer: &Value) -> Vec<i64> {
+    let hits = answer["hits"].as_array().unwrap();
+    hits.iter().map(|hit| hit["id"].as_i64().unwrap()).collect()
+}
+
+fn paths(files: &Value) -> BTreeSet<String> {
+    let files = files.as_array().unwrap();
+    files
+        .iter()
+        .map(|file| file["path"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Clients at work, each on a thread of its own.
+pub struct Load {
+    stop: Arc<AtomicBool>,
+    requests: Arc<AtomicUsize>,
+    threads: Vec<JoinHandle<Client>>,
+}
+
+impl Load {
+    pub fn start(clients: impl IntoIterator<Item = Client>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let requests = Arc::new(AtomicUsize::new(0));
+        let threads = clients
+            .into_iter()
+            .map(|mut client| {
+                let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
+                thread::spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        client.step();
+                        requests.fetch_add(1, Ordering::Relaxed);
+                        thread::sleep(PAUSE);
+                    }
+                    client
+                })
+            })
+            .collect();
+        Self {
+            stop,
+            requests,
+            threads,
+        }
+    }
+
+    /// Requests answered so far.
+    pub fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Waits until so many more requests were answered.
+    pub fn go_on(&self, requests: usize) {
+        let until = self.requests() + requests;
+        eventually("the load to go on", || {
+            assert!(!self.has_failed(), "a client failed; see above");
+            (self.requests() >= until).then_some(())
+        });
+    }
+
+    pub fn has_failed(&self) -> bool {
+        !self.stop.load(Ordering::Relaxed) && self.threads.iter().any(JoinHandle::is_finished)
+    }
+
+    /// Ends it after the requests in flight.
+    ///
+    /// # Panics
+    /// If a client met a failure.
+    pub fn stop(mut self) -> Vec<Client> {
+        self.stop.store(true, Ordering::Relaxed);
+        std::mem::take(&mut self.threads)
+            .into_iter()
+            .map(|thread| thread.join().expect("a client failed; see above"))
+            .collect()
+    }
+}
+
+impl Drop for Load {
+    /// A test that fails ends its processes; their clients go first.
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
