@@ -32,6 +32,7 @@ class Outcome:
     requests: int | None = None
     failures: int | None = None
     longest_ms: int | None = None
+    stalled: str | None = None
     lost: list = field(default_factory=list)
     failed: list = field(default_factory=list)
     said: str = ""
@@ -44,7 +45,7 @@ def outcome(code, printed, said):
     try:
         told = json.loads(lines[-1])
         found.requests, found.failures = told.get("requests"), told.get("failures")
-        found.longest_ms = told.get("longest_ms")
+        found.longest_ms, found.stalled = told.get("longest_ms"), told.get("longest")
         found.lost, found.failed = told.get("lost", []), told.get("failed", [])
     except (IndexError, ValueError, AttributeError):
         pass
@@ -69,13 +70,13 @@ class SmokeWatch:
 
 
 class OwnLoad:
-    """A command of the reader's."""
+    """A command of the reader's. It alone is told to stop: what it started may be a request under way."""
 
     def __init__(self, command, url, directory):
         self.printed = directory / "load.out"
         with open(self.printed, "w") as out:
             self.process = subprocess.Popen(
-                ["sh", "-c", command], env={**os.environ, "URL": url}, stdin=subprocess.DEVNULL, stdout=out, start_new_session=True
+                ["sh", "-c", f"exec {command}"], env={**os.environ, "URL": url}, stdin=subprocess.DEVNULL, stdout=out, start_new_session=True
             )
 
     def alive(self):
@@ -83,7 +84,7 @@ class OwnLoad:
 
     def stop(self):
         if self.alive():
-            os.killpg(self.process.pid, signal.SIGTERM)
+            self.process.terminate()
         try:
             code = self.process.wait(CHECKING)
         except subprocess.TimeoutExpired:
@@ -117,7 +118,6 @@ class Slow(threading.Thread):
         self.content = content
         self.problem = None
         self.began = time.monotonic()
-        self.took = None
         self.ending = threading.Event()
 
     def run(self):
@@ -125,7 +125,6 @@ class Slow(threading.Thread):
             self.problem = self.transfer()
         except (OSError, http.client.HTTPException) as error:
             self.problem = f"the {self.kind} broke off: {error!r}"
-        self.took = time.monotonic() - self.began
 
     def end(self):
         """Lets it come to its end; gives what went wrong."""

@@ -6,6 +6,9 @@ import subprocess
 import time
 from pathlib import Path
 
+# How long nginx tries to reach an address, unless the app's owner set something else.
+CONNECT_SECONDS = 60
+
 # Debian's nginx.conf and the site that the platform writes for an app, as far as a request can feel them.
 CONFIGURATION = """
 daemon off;
@@ -38,7 +41,7 @@ http {{
             proxy_http_version 1.1;
             proxy_buffering on;
             proxy_request_buffering on;
-            proxy_connect_timeout 60s;
+            proxy_connect_timeout {connect}s;
             proxy_read_timeout 60s;
             proxy_send_timeout 60s;
             proxy_set_header Upgrade $http_upgrade;
@@ -57,7 +60,7 @@ http {{
 class Nginx:
     """Its files are in `state`, its address is `url`; it starts with the first `switch`."""
 
-    def __init__(self, binary, state):
+    def __init__(self, binary, state, connect_seconds):
         self.binary = binary
         self.state = state
         self.process = None
@@ -66,7 +69,7 @@ class Nginx:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
-        (state / "nginx.conf").write_text(CONFIGURATION.format(state=state, port=self.port))
+        (state / "nginx.conf").write_text(CONFIGURATION.format(state=state, port=self.port, connect=connect_seconds))
 
     def switch(self, addresses):
         """Sends every new connection to these containers; the old worker processes finish what they have."""

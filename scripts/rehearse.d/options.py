@@ -23,7 +23,7 @@ def read(description):
     load = parser.add_argument_group(
         "the load", "Shell commands that find the address in $URL. With --load, those that are not given are left out."
     )
-    load.add_argument("--load", metavar="COMMAND", help="keeps requests going until SIGTERM; exits with 0 if none failed and nothing was lost")
+    load.add_argument("--load", metavar="COMMAND", help="one that keeps requests going until SIGTERM; exits with 0 if none failed and nothing was lost")
     load.add_argument("--put", metavar="COMMAND", help="stores something and prints what --verify needs to know")
     load.add_argument("--verify", metavar="COMMAND", help="reads that on its input; exits with 0 if all of it is there")
     load.add_argument("--upload", metavar="PATH", help="where a slow PUT of 900 kB goes; a GET must give it back")

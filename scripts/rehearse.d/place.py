@@ -36,16 +36,17 @@ class Left:
 
 
 class Place:
-    def __init__(self, stage, name, environment=None):
+    def __init__(self, stage, name, environment=None, connect_seconds=nginx.CONNECT_SECONDS):
         self.engine = stage.engine
         self.chosen = stage.chosen
-        self.environment = {**stage.chosen.environment, **(environment or {})}
+        # What the reader set wins over what a scenario would like.
+        self.environment = {**(environment or {}), **stage.chosen.environment}
         self.directory = stage.work / name
         self.directory.mkdir()
         self.storage = self.directory / "storage"
         self.storage.mkdir()
         subprocess.run([*stage.as_root, "chown", stage.chosen.owner, str(self.storage)], check=True)
-        self.nginx = nginx.Nginx(stage.nginx, self.directory / "nginx")
+        self.nginx = nginx.Nginx(stage.nginx, self.directory / "nginx", connect_seconds)
         self.url = self.nginx.url
         # The containers that nginx sends requests to.
         self.serving = []
@@ -55,12 +56,13 @@ class Place:
         self.engine.clear()
 
     def deploy(self, release, **how):
-        """All the steps, one after the other; how the old containers left."""
+        """All the steps, one after the other; what a failing postdeploy script said."""
         old = self.serving
         new = self.launch(release, **how)
         self.switch(new)
-        self.postdeploy(release, mounted=how.get("mounted", True))
-        return self.retire(old, Patience(60, 30))
+        said = self.postdeploy(release, mounted=how.get("mounted", True))
+        self.retire(old, Patience(60, 30))
+        return said
 
     def launch(self, release, web=1, mounted=True, attempts=None, settings=None, web_settings=None):
         """Starts a release beside the one that serves and checks it; `web_settings` only the web processes get."""

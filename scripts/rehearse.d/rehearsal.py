@@ -82,6 +82,8 @@ def one(stage, name):
         print(f"  {note}")
     for problem in row.problems:
         print(f"  LOSS: {problem}")
+    for line in row.evidence:
+        print(f"    {line}")
     print(f"  took {time.monotonic() - began:.0f} s", flush=True)
     return row
 
@@ -107,7 +109,9 @@ def build(chosen, work):
 def copy(source, target):
     """What git would push, with what is not committed yet."""
     files = subprocess.run(
-        ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"], stdout=subprocess.PIPE, check=False
+        ["git", "-C", str(source), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
     names = [name for name in files.stdout.decode().split("\0") if name and (source / name).is_file()]
     if files.returncode == 0 and names:

@@ -18,6 +18,8 @@ class Row:
     lease_ms: float | None = None
     problems: list = field(default_factory=list)
     notes: list = field(default_factory=list)
+    # Lines of logs, where something went wrong.
+    evidence: list = field(default_factory=list)
     left_out: str | None = None
 
     def judge(self, outcome, windows=()):
@@ -36,6 +38,8 @@ class Row:
         if failures > self.excused:
             first = f": {unexcused[0]['reason']}" if unexcused else ""
             self.problems.append(f"{failures - self.excused} of {outcome.requests} requests failed without excuse{first}")
+        if outcome.longest_ms is not None:
+            self.notes.append(f"the longest stall was {outcome.stalled or 'one request'}'s")
         if outcome.lost:
             self.problems.append(f"{len(outcome.lost)} receipts were lost: {outcome.lost[0]}")
         if outcome.requests == 0:
@@ -59,7 +63,7 @@ excused        of these, the ones under way while no healthy container could ans
                healthy again, or at the instant at which a container was killed with the request inside. Any other is a loss
 longest stall  the longest that one request waited for its answer; the slow upload and download do not count
 lost           receipts whose file is gone, other, unlisted or not found by search at the end; never excused
-lease          from the signal, or the death, of the process that indexed until another one did
+lease          from just before the signal to the process that indexed until another one did
 """
 
 

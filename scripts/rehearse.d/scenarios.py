@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 import load
+import nginx
 import place
 from place import Patience, Place, Refused
 from release import PORT
@@ -20,15 +21,19 @@ SHORT_DRAIN = 8
 ENDLESS_DRAIN = 300
 # A release that cannot start is asked this often in place of app.json's attempts, unless the rehearsal is a full one.
 FEW_ATTEMPTS = 5
+# What the README advises for more than one web process, in place of 60 s.
+QUICK_CONNECT = 2
 # Most milliseconds for which nobody may index after a death or a signal.
 LEASE_MS = 2_000
 HEALTHY_WITHIN = 120
+# Of a container's log, where something went wrong.
+LINES = 20
 
 
 @contextmanager
-def loaded(stage, row, settings=None, windows=None):
+def loaded(stage, row, settings=None, windows=None, **how):
     """A first release that serves, and a load on it; at the end the load is held against `windows` of excused failures."""
-    with place_of(stage, row, settings) as site:
+    with place_of(stage, row, settings, **how) as site:
         site.switch(site.launch(stage.old, web=site.web))
         watch = start_load(stage, site)
         time.sleep(BEFORE)
@@ -40,20 +45,25 @@ def loaded(stage, row, settings=None, windows=None):
             time.sleep(AFTER)
         finally:
             result = watch.stop()
-        row.judge(result, windows or [])
+            row.judge(result, windows or [])
+            if row.problems:
+                row.evidence += [line for container in site.serving for line in evidence(container)]
 
 
 @contextmanager
-def place_of(stage, row, settings=None):
-    """`settings` are Wharfside's, `web` aside: another app has names of its own for them."""
-    settings = dict(settings or {})
-    web = settings.pop("web", 1)
-    site = Place(stage, row.scenario, settings if stage.chosen.is_wharfside else None)
+def place_of(stage, row, settings=None, web=1, **how):
+    """`settings` are Wharfside's: another app has names of its own for them."""
+    site = Place(stage, row.scenario, settings if stage.chosen.is_wharfside else None, **how)
     site.web = web
     try:
         yield site
     finally:
         site.close()
+
+
+def evidence(container):
+    telling = [line for line in container.log() if '"message":"answered"' not in line]
+    return [f"{container.name} said:", *(f"| {line}" for line in telling[-LINES:])]
 
 
 def start_load(stage, site):
@@ -78,9 +88,10 @@ def plain(stage, row):
         for transfer in slow:
             problem = transfer.end()
             row.problems += [problem] if problem else []
-            row.notes.append(f"the {transfer.kind} took {transfer.took:.0f} s and spanned switch and SIGTERM")
+            row.notes.append(f"the {transfer.kind} took {time.monotonic() - transfer.began:.0f} s and spanned switch and SIGTERM")
         leave(stage, row, site, old, patience, told)
-        row.problems += [problem for problem in map(lambda transfer: given_back(site, transfer), slow) if problem]
+        back = [given_back(site, transfer) for transfer in slow if not transfer.problem]
+        row.problems += [problem for problem in back if problem]
 
 
 def slow_transfers(stage, site):
@@ -162,7 +173,7 @@ def crash(stage, row):
         windows.append((since, until))
         row.notes.append(f"for {(until - since) / 1000:.1f} s there was no web process")
         if container.address() != address:
-            row.notes.append("the container came back with another address, and nginx had to be told")
+            row.notes.append("it came back with another address, and nginx was told, as the platform's event listener does")
             site.switch([container])
             windows.append((since, time.time() * 1000))
         hand_over(stage, row, [container], since)
@@ -207,17 +218,19 @@ def kill_new(stage, row):
 
 
 def kill(container, windows):
-    """Kills it outright. Requests that were inside are excused: from the signal until it was dead."""
+    """Kills it outright; the time just before. Requests that were inside are excused, until the engine saw it dead.
+
+    The engine sees it late: by then another process may have had the lease for a while.
+    """
     before = container.signal("KILL")
-    dead = milliseconds(container.state()["FinishedAt"])
-    windows.append((before, dead))
-    return dead
+    windows.append((before, milliseconds(container.state()["FinishedAt"])))
+    return before
 
 
 def web_2(stage, row):
     """Two web processes replaced by two, each old one with a drain time that takes the platform's second SIGTERM."""
     patience = Patience(60, 30) if stage.chosen.full else Patience(4, 10)
-    with loaded(stage, row, {"DRAIN_SECONDS": ENDLESS_DRAIN, "web": 2}) as site:
+    with loaded(stage, row, {"DRAIN_SECONDS": ENDLESS_DRAIN}, web=2) as site:
         old = site.serving
         switch_to(stage, row, site)
         leave(stage, row, site, old, patience)
@@ -226,11 +239,12 @@ def web_2(stage, row):
 def web_2_kill(stage, row):
     """Two web processes, and the one that indexes is killed outright: the other one serves all."""
     windows = []
-    with loaded(stage, row, {"web": 2}, windows) as site:
-        victim, other = sorted(site.serving, key=lambda container: not taken(container))
+    # nginx tries an address at which nobody answers for as long as this, and again every 10 s.
+    connect = nginx.CONNECT_SECONDS if stage.chosen.full else QUICK_CONNECT
+    with loaded(stage, row, windows=windows, web=2, connect_seconds=connect) as site:
+        other, victim = sorted(site.serving, key=last_taken)
         since = kill(victim, windows)
         hand_over(stage, row, [other], since)
-        # nginx tries a dead address again every 10 s.
         time.sleep(12)
 
 
@@ -245,13 +259,14 @@ def no_mount(stage, row):
         if code != 0:
             raise RuntimeError(f"nothing could be stored: {said}")
         row.requests = len(receipts.splitlines())
-        site.deploy(stage.new, mounted=False)
+        warned = site.deploy(stage.new, mounted=False)
+        row.notes += [f"the postdeploy script fails: {warned}"] if warned else []
         if stage.chosen.is_wharfside:
             expect_warning(row, site)
-        code, _, said = verify(stage, site, receipts)
+        code, printed, said = verify(stage, site, receipts)
         if code == 0:
             row.problems.append("the check finds everything where there is nothing")
-        row.notes.append(f"without the mount, the check says: {place.last_words(said.splitlines())}")
+        row.notes.append(f"without the mount, the check says: {place.last_words((printed or said).splitlines())}")
         site.deploy(stage.old)
         code, printed, said = verify(stage, site, receipts)
         row.notes.append(f"with the mount: {place.last_words(printed.splitlines())}")
@@ -303,7 +318,7 @@ def leave(stage, row, site, old, patience, told=None):
             row.problems.append(f"the old release left with exit code {left.code}")
     holders = [container for container in old if taken(container)]
     if stage.chosen.is_wharfside and holders:
-        last = max(holders, key=lambda container: taken(container)[-1])
+        last = max(holders, key=last_taken)
         told = [milliseconds(event["timestamp"]) for event in last.events() if event.get("message") == "told to stop"]
         hand_over(stage, row, site.serving, told[0])
 
@@ -326,6 +341,10 @@ def hand_over(stage, row, containers, since):
 def taken(container):
     """When this container took the index lease, in milliseconds."""
     return [milliseconds(event["timestamp"]) for event in container.events() if event.get("message") == "index lease taken"]
+
+
+def last_taken(container):
+    return max(taken(container), default=0)
 
 
 def milliseconds(text):
