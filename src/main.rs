@@ -84,6 +84,12 @@ enum Smoke {
         /// How many clients work at once
         #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
         clients: u8,
+        /// Send no file above this, such as 900kB where a proxy refuses more
+        #[arg(long, value_name = "SIZE", value_parser = largest)]
+        largest: Option<usize>,
+        /// Print the summary as one line of JSON, with the time of each failure
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -97,6 +103,15 @@ struct PutArgs {
     /// Make the same sizes and contents as another run with this seed
     #[arg(long)]
     seed: Option<u64>,
+    /// Send no file above this, such as 900kB where a proxy refuses more
+    #[arg(long, value_name = "SIZE", value_parser = largest)]
+    largest: Option<usize>,
+}
+
+fn largest(text: &str) -> std::result::Result<usize, String> {
+    let size = config::parse_bytes(text).and_then(|size| usize::try_from(size).ok());
+    size.filter(|size| *size >= smoke::LEAST_LARGEST)
+        .ok_or_else(|| "it must be a size from 256KiB on, such as 900kB or 1MiB".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -134,13 +149,25 @@ fn run(command: Command) -> Result<bool> {
             ))?;
             Ok(true)
         }
-        Command::Smoke(Smoke::Put(args)) => smoke::put(&args.url, args.files, args.seed),
+        Command::Smoke(Smoke::Put(args)) => {
+            smoke::put(&args.url, args.files, args.seed, args.largest)
+        }
         Command::Smoke(Smoke::Verify { url, same_boot }) => smoke::verify(&url, same_boot),
         Command::Smoke(Smoke::Watch {
             url,
             seconds,
             clients,
-        }) => smoke::watch(&url, seconds, clients),
+            largest,
+            json,
+        }) => {
+            let how = smoke::Watch {
+                seconds,
+                clients,
+                largest,
+                json,
+            };
+            smoke::watch(&url, &how)
+        }
     }
 }
 

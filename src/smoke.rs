@@ -19,8 +19,9 @@ use std::io::{self, Write};
 use serde::{Deserialize, Serialize};
 
 pub use put::put;
+pub use samples::LEAST_LARGEST;
 pub use verify::verify;
-pub use watch::watch;
+pub use watch::{Watch, watch};
 
 use crate::library::Receipt;
 

@@ -32,7 +32,8 @@ docker_start() {
 # docker_try DATA DRIVER: one attempt; the log of the last one is kept.
 docker_try() {
     local log=$docker_directory/dockerd.log
-    "${as_root[@]}" dockerd --host "unix://$docker_directory/docker.sock" --data-root "$(realpath "$1")" \
+    # A session of its own: Ctrl-C is for the script, which still has containers to remove.
+    "${as_root[@]}" setsid dockerd --host "unix://$docker_directory/docker.sock" --data-root "$(realpath "$1")" \
         --exec-root "$docker_directory/exec" --pidfile "$docker_directory/dockerd.pid" --storage-driver "$2" \
         --group "$(id -gn)" --bridge none --iptables=false </dev/null >"$log" 2>&1 &
     local job=$!
@@ -46,10 +47,12 @@ docker_try() {
     return 1
 }
 
-# Removes the containers that were started, ends the engine if it is ours, and clears its directory.
+# Removes the containers that were started; ends the engine if it is ours, without the images that nobody
+# used for a day, and clears its directory.
 docker_stop() {
     ((${#docker_containers[@]})) && docker rm --force "${docker_containers[@]}" >/dev/null 2>&1
     if [[ -n $docker_pid ]]; then
+        docker image prune --force --filter until=24h >/dev/null 2>&1
         "${as_root[@]}" kill "$docker_pid"
         while "${as_root[@]}" kill -0 "$docker_pid" 2>/dev/null; do sleep 0.2; done
     fi

@@ -1,20 +1,23 @@
 //! One client of a watch: a mixed load, and a ledger of what was acknowledged to it.
 
+use std::collections::{BTreeSet, HashMap};
 use std::sync::mpsc::Sender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::client::Client;
+use super::client::{Client, Found};
 use super::samples::{Sample, Samples};
 use super::tally::Request;
-use super::verify::{SEARCHABLE_WITHIN, check_search};
+use super::verify::{SEARCHABLE_WITHIN, check_search, list_all};
 use crate::error::{Error, Kind, Result};
-use crate::library::Receipt;
+use crate::library::{FileId, Receipt};
 
 /// Keeps a few clients from saturating a small server, where every wait would look like a stall.
 const PAUSE: Duration = Duration::from_millis(10);
 /// After a failure, so that a server that is down is not counted by the thousand.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(200);
+/// Files on one page of a listing at the end.
+const PAGE: usize = 200;
 
 /// A file that was acknowledged and not deleted since.
 struct Held {
@@ -24,6 +27,14 @@ struct Held {
     /// Set while a rename has been asked for and not acknowledged: both paths are right.
     moving: Option<String>,
     word: String,
+}
+
+impl Held {
+    /// Where it must be listed; nothing while that is uncertain.
+    fn folder(&self) -> Option<&str> {
+        let (folder, _) = self.path.rsplit_once('/')?;
+        self.moving.is_none().then_some(folder)
+    }
 }
 
 pub struct Load {
@@ -42,15 +53,20 @@ pub struct Load {
 #[derive(Default)]
 pub struct Settled {
     pub receipts: usize,
-    /// One sentence for each acknowledged change that did not hold.
+    /// One sentence for each receipt or deletion that did not hold.
     pub lost: Vec<String>,
 }
 
 impl Load {
-    pub fn new(client: Client, seed: u64, folder: String, requests: Sender<Request>) -> Self {
+    pub fn new(
+        client: Client,
+        samples: Samples,
+        folder: String,
+        requests: Sender<Request>,
+    ) -> Self {
         Self {
             client,
-            samples: Samples::new(seed),
+            samples,
             folder,
             held: Vec::new(),
             gone: Vec::new(),
@@ -121,10 +137,7 @@ impl Load {
     fn list(&mut self) -> bool {
         let index = self.any();
         let held = &self.held[index];
-        let folder = match held.path.rsplit_once('/') {
-            Some((folder, _)) if held.moving.is_none() => folder,
-            _ => &self.folder,
-        };
+        let folder = held.folder().unwrap_or(&self.folder);
         let listing = |client: &Client| client.list(folder, 100, None);
         self.told("listing", |_| None, listing).is_some()
     }
@@ -171,23 +184,14 @@ impl Load {
     pub fn settle(mut self) -> Settled {
         let mut settled = Settled::default();
         let deadline = Instant::now() + SEARCHABLE_WITHIN;
-        for held in std::mem::take(&mut self.held) {
+        let all_held = std::mem::take(&mut self.held);
+        let listed = self.list_folders(&all_held);
+        for held in &all_held {
             settled.receipts += 1;
-            let checked = self.told(
-                "final check",
-                |_: &Option<String>| None,
-                |client| lost(client, &held),
-            );
-            settled.lost.extend(checked.flatten());
-            settled.lost.extend(check_search(
-                &self.client,
-                held.receipt.id,
-                &held.word,
-                deadline,
-            ));
-            if held.moving.is_none() {
-                self.told("delete", |_: &()| None, |client| client.delete(&held.path));
-            }
+            settled.lost.extend(self.missed(held, &listed, deadline));
+        }
+        for held in all_held.iter().filter(|held| held.moving.is_none()) {
+            self.told("delete", |_: &()| None, |client| client.delete(&held.path));
         }
         for path in std::mem::take(&mut self.gone) {
             settled.receipts += 1;
@@ -203,6 +207,44 @@ impl Load {
             }
         }
         settled
+    }
+
+    /// Every folder that must hold one of these files. One that could not be listed has been
+    /// counted as a failure, and is left out.
+    fn list_folders(&self, all_held: &[Held]) -> HashMap<String, HashMap<FileId, Found>> {
+        let folders: BTreeSet<&str> = all_held.iter().filter_map(Held::folder).collect();
+        let list = |folder: &str| {
+            let listing = |client: &Client| match list_all(client, folder, PAGE) {
+                // A folder exists as long as something is in it.
+                Err(error) if error.kind() == Kind::NotFound => Ok(HashMap::new()),
+                answer => answer,
+            };
+            let listed = self.told("final check", |_| None, listing)?;
+            Some((folder.to_owned(), listed))
+        };
+        folders.into_iter().filter_map(list).collect()
+    }
+
+    /// Why this receipt counts as lost, if it does: its bytes, its name or its words.
+    fn missed(
+        &self,
+        held: &Held,
+        listed: &HashMap<String, HashMap<FileId, Found>>,
+        deadline: Instant,
+    ) -> Option<String> {
+        self.told(
+            "final check",
+            |_: &Option<String>| None,
+            |client| lost(client, held),
+        )
+        .flatten()
+        .or_else(|| {
+            let folder = listed.get(held.folder()?)?;
+            let found = folder.get(&held.receipt.id);
+            let there = found.is_some_and(|found| found.path == held.path);
+            (!there).then(|| format!("{} is not listed in its folder.", held.path))
+        })
+        .or_else(|| check_search(&self.client, held.receipt.id, &held.word, deadline))
     }
 
     /// Makes one request and reports how it went; nothing if it failed.

@@ -9,16 +9,16 @@ use super::samples::{Samples, unique_word};
 use super::{Line, count, say};
 use crate::error::{Error, Result};
 
-/// Uploads `files` files into a folder of this run and prints their receipts on stdout; false
-/// if any was refused.
+/// Uploads `files` files of at most `largest` bytes into a folder of this run and prints their
+/// receipts on stdout; false if any was refused.
 ///
 /// # Errors
 /// If the installation does not answer, or stdout cannot be written.
-pub fn put(url: &str, files: u32, seed: Option<u64>) -> Result<bool> {
+pub fn put(url: &str, files: u32, seed: Option<u64>, largest: Option<usize>) -> Result<bool> {
     let client = Client::new(url)?;
     let boot = client.boot()?;
-    let mut samples =
-        Samples::new(seed.unwrap_or_else(|| Timestamp::now().as_millisecond() as u64));
+    let seed = seed.unwrap_or_else(|| Timestamp::now().as_millisecond() as u64);
+    let mut samples = Samples::new(seed, largest);
     let folder = run_folder();
     let mut out = io::stdout().lock();
     let mut refused = 0;

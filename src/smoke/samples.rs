@@ -1,5 +1,5 @@
-//! Varied files to upload: sizes from nothing to 8 MiB, names in many scripts, and in each a
-//! word that occurs nowhere else.
+//! Varied files to upload: sizes from nothing to 8 MiB or to a given limit, names in many
+//! scripts, and in each a word that occurs nowhere else.
 
 use uuid::Uuid;
 
@@ -11,16 +11,23 @@ pub struct Sample {
     pub bytes: Vec<u8>,
 }
 
+/// The least limit that leaves every kind of sample what makes it that kind.
+pub const LEAST_LARGEST: usize = 256 << 10;
+
 /// Makes samples; the same seed gives the same kinds and sizes, with other words.
 pub struct Samples {
     random: Random,
+    /// No sample has more bytes.
+    largest: usize,
     made: u32,
 }
 
 impl Samples {
-    pub fn new(seed: u64) -> Self {
+    /// `largest` is in bytes; one below [`LEAST_LARGEST`] is taken for that.
+    pub fn new(seed: u64, largest: Option<usize>) -> Self {
         Self {
             random: Random(seed),
+            largest: largest.map_or(usize::MAX, |largest| largest.max(LEAST_LARGEST)),
             made: 0,
         }
     }
@@ -84,11 +91,12 @@ impl Samples {
         }
     }
 
-    /// Noise of 1 to 4 MiB.
+    /// Noise of 1 to 4 MiB, or of a quarter of the limit up to it.
     pub fn next_large(&mut self) -> Sample {
         let word = unique_word();
         self.made += 1;
-        let size = (1 << 20) + self.random.below(3 << 20);
+        let most = self.largest.min(4 << 20);
+        let size = most / 4 + self.random.below(most - most / 4);
         Sample {
             path: format!("large/{word}.bin"),
             bytes: self.noise(size),
@@ -124,6 +132,7 @@ impl Samples {
     }
 
     fn noise(&mut self, size: usize) -> Vec<u8> {
+        let size = size.min(self.largest);
         let mut bytes: Vec<u8> = Vec::with_capacity(size + 8);
         while bytes.len() < size {
             bytes.extend_from_slice(&self.random.next().to_le_bytes());
@@ -189,7 +198,7 @@ mod tests {
 
     #[test]
     fn two_rounds_hold_every_kind_under_valid_and_different_paths() {
-        let mut samples = Samples::new(7);
+        let mut samples = Samples::new(7, None);
         let round: Vec<Sample> = (0..24).map(|_| samples.next_varied()).collect();
         for sample in &round {
             assert!(FilePath::parse(&sample.path).is_ok(), "{:?}", sample.path);
@@ -207,9 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn no_sample_is_larger_than_the_limit() {
+        let mut samples = Samples::new(7, Some(300_000));
+        let sizes: Vec<usize> = (0..24)
+            .flat_map(|_| [samples.next_varied(), samples.next_large()])
+            .map(|sample| sample.bytes.len())
+            .collect();
+        assert!(sizes.iter().all(|size| *size <= 300_000), "{sizes:?}");
+        assert!(sizes.contains(&300_000), "{sizes:?}");
+    }
+
+    #[test]
     fn the_seed_decides_sizes_and_not_words() {
         let sizes = |seed| {
-            let mut samples = Samples::new(seed);
+            let mut samples = Samples::new(seed, None);
             (0..20)
                 .map(|_| samples.next_small().bytes.len())
                 .collect::<Vec<_>>()

@@ -1,4 +1,4 @@
-//! What a watch has seen: counts, the longest stalls, the first reasons of failures, the boots.
+//! What a watch has seen: counts, the longest stalls, what failed and when, the boots.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::count;
 
-/// Reasons beyond these are counted only; the first ones tell what went wrong.
-const REASONS: usize = 5;
+/// Failures beyond these are counted only; the first ones tell what went wrong.
+const KEPT: usize = 1_000;
 
 /// One request, as it went.
 pub struct Request {
@@ -20,17 +20,26 @@ pub struct Request {
     pub boot: Option<u64>,
 }
 
+/// A request that failed.
+pub struct Failed {
+    pub doing: &'static str,
+    pub began: Instant,
+    pub ended: Instant,
+    pub reason: String,
+}
+
 #[derive(Default)]
 pub struct Tally {
     pub requests: usize,
     pub failures: usize,
-    pub reasons: Vec<String>,
+    /// The first failures, in the order in which they were reported.
+    pub failed: Vec<Failed>,
     pub boots: BTreeSet<u64>,
     /// The request that waited longest for its answer.
-    longest: Option<(Duration, &'static str)>,
+    pub longest: Option<(Duration, &'static str)>,
     /// The longest time in which nobody's request succeeded: an outage, however quickly each
     /// request was refused.
-    silence: Duration,
+    pub silence: Duration,
     last_success: Option<Instant>,
 }
 
@@ -44,8 +53,13 @@ impl Tally {
         }
         if let Some(reason) = request.failure {
             self.failures += 1;
-            if self.reasons.len() < REASONS {
-                self.reasons.push(reason);
+            if self.failed.len() < KEPT {
+                self.failed.push(Failed {
+                    doing: request.doing,
+                    began: request.began,
+                    ended: request.ended,
+                    reason,
+                });
             }
         } else {
             let last = self.last_success.unwrap_or(request.ended);
@@ -107,6 +121,8 @@ mod tests {
             tally.to_string(),
             "4 requests, 1 failure, longest wait 41 ms (upload), longest silence 100 ms, boots 3, 4"
         );
-        assert_eq!(tally.reasons, ["refused"]);
+        assert_eq!(tally.failed.len(), 1);
+        assert_eq!(tally.failed[0].reason, "refused");
+        assert_eq!(tally.failed[0].began, at(41));
     }
 }

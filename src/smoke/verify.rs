@@ -120,7 +120,7 @@ fn check_listings(client: &Client, lines: &[Line]) -> Vec<String> {
     }
     let mut findings = Vec::new();
     for (folder, lines) in folders {
-        match list_all(client, &folder) {
+        match list_all(client, &folder, PAGE) {
             Ok(listed) => {
                 findings.extend(lines.iter().filter_map(|line| check_listed(&listed, line)))
             }
@@ -130,21 +130,22 @@ fn check_listings(client: &Client, lines: &[Line]) -> Vec<String> {
     findings
 }
 
-fn list_all(client: &Client, folder: &str) -> Result<HashMap<FileId, Found>> {
+/// The files directly in `folder`, asked for `page` at a time.
+pub fn list_all(client: &Client, folder: &str, page: usize) -> Result<HashMap<FileId, Found>> {
     let mut all = HashMap::new();
     let mut cursor: Option<String> = None;
     loop {
-        let page = client.list(folder, PAGE, cursor.as_deref())?;
-        all.extend(page.files.into_iter().map(|found| (found.id, found)));
-        if page.next.is_none() {
+        let listed = client.list(folder, page, cursor.as_deref())?;
+        all.extend(listed.files.into_iter().map(|found| (found.id, found)));
+        if listed.next.is_none() {
             return Ok(all);
         }
-        if page.next == cursor {
+        if listed.next == cursor {
             return Err(Error::internal(format!(
                 "the listing of {folder} goes on for ever."
             )));
         }
-        cursor = page.next;
+        cursor = listed.next;
     }
 }
 

@@ -8,23 +8,42 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+use serde::Serialize;
 
 use super::client::Client;
 use super::load::{Load, Settled};
 use super::put::run_folder;
-use super::tally::{Request, Tally};
+use super::samples::Samples;
+use super::tally::{Failed, Request, Tally};
 use super::{count, interrupt, say};
 use crate::error::{Error, Result};
 
 /// Between two lines where there is no terminal to redraw.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
-/// Keeps `clients` clients busy until interrupted or for `seconds`, then verifies every receipt
-/// they hold; false if a request failed or something acknowledged was lost.
+/// Failures that are told to a person; the others are counted.
+const TOLD: usize = 5;
+
+/// How to watch.
+pub struct Watch {
+    /// Without it, until interrupted.
+    pub seconds: Option<u64>,
+    /// How many clients work at once.
+    pub clients: u8,
+    /// Most bytes of one upload; see [`super::LEAST_LARGEST`].
+    pub largest: Option<usize>,
+    /// Whether the summary is one line of JSON.
+    pub json: bool,
+}
+
+/// Keeps clients busy until interrupted or until the time is over, then verifies every receipt
+/// they hold: each file downloads byte for byte, is listed and is found by search. False if a
+/// request failed or something acknowledged was lost.
 ///
 /// # Errors
 /// If the installation does not answer at the start.
-pub fn watch(url: &str, seconds: Option<u64>, clients: u8) -> Result<bool> {
+pub fn watch(url: &str, how: &Watch) -> Result<bool> {
     let client = Client::new(url)?;
     let stop = interrupt::flag()?;
     let boot = client.boot()?;
@@ -32,10 +51,10 @@ pub fn watch(url: &str, seconds: Option<u64>, clients: u8) -> Result<bool> {
     let (sender, requests) = mpsc::channel();
     let began = Instant::now();
     let mut loads = Vec::new();
-    for n in 0..u64::from(clients) {
+    for n in 0..u64::from(how.clients) {
         let load = Load::new(
             Client::new(url)?,
-            n,
+            Samples::new(n, how.largest),
             format!("{folder}/{n}"),
             sender.clone(),
         );
@@ -43,7 +62,9 @@ pub fn watch(url: &str, seconds: Option<u64>, clients: u8) -> Result<bool> {
         loads.push(thread::spawn(move || run(load, &stop)));
     }
     drop(sender);
-    let deadline = seconds.map(|seconds| began + Duration::from_secs(seconds));
+    let deadline = how
+        .seconds
+        .map(|seconds| began + Duration::from_secs(seconds));
     let mut tally = follow(&requests, &stop, deadline, began);
     tally
         .boots
@@ -56,7 +77,11 @@ pub fn watch(url: &str, seconds: Option<u64>, clients: u8) -> Result<bool> {
         settled.receipts += one.receipts;
         settled.lost.extend(one.lost);
     }
-    report(&tally, &settled, began.elapsed());
+    if how.json {
+        print_json(&tally, &settled, began.elapsed())?;
+    } else {
+        report(&tally, &settled, began.elapsed());
+    }
     Ok(tally.failures == 0 && settled.lost.is_empty())
 }
 
@@ -142,10 +167,10 @@ impl Display {
 }
 
 fn report(tally: &Tally, settled: &Settled, took: Duration) {
-    for reason in &tally.reasons {
-        say(reason);
+    for failed in tally.failed.iter().take(TOLD) {
+        say(&failed.reason);
     }
-    let untold = tally.failures - tally.reasons.len();
+    let untold = tally.failures.saturating_sub(TOLD);
     if untold > 0 {
         say(&format!("... and {}.", count(untold, "more failure")));
     }
@@ -159,4 +184,59 @@ fn report(tally: &Tally, settled: &Settled, took: Duration) {
         settled.lost.len(),
         took.as_secs()
     );
+}
+
+/// The summary for programs. Times are milliseconds, of the Unix epoch where they name an instant.
+#[derive(Serialize)]
+struct Summary<'a> {
+    requests: usize,
+    failures: usize,
+    /// The first of them.
+    failed: Vec<Failure>,
+    longest_ms: u128,
+    longest: Option<&'static str>,
+    silence_ms: u128,
+    boots: Vec<u64>,
+    receipts: usize,
+    lost: &'a [String],
+    seconds: u64,
+}
+
+#[derive(Serialize)]
+struct Failure {
+    doing: &'static str,
+    began_ms: i64,
+    ended_ms: i64,
+    reason: String,
+}
+
+fn print_json(tally: &Tally, settled: &Settled, took: Duration) -> Result<()> {
+    let (now, clock) = (Instant::now(), Timestamp::now().as_millisecond());
+    let at = |instant: Instant| clock - (now - instant).as_millis() as i64;
+    let failure = |failed: &'_ Failed| Failure {
+        doing: failed.doing,
+        began_ms: at(failed.began),
+        ended_ms: at(failed.ended),
+        reason: failed.reason.clone(),
+    };
+    let summary = Summary {
+        requests: tally.requests,
+        failures: tally.failures,
+        failed: tally.failed.iter().map(failure).collect(),
+        longest_ms: tally.longest.map_or(0, |(longest, _)| longest.as_millis()),
+        longest: tally.longest.map(|(_, doing)| doing),
+        silence_ms: tally.silence.as_millis(),
+        boots: tally.boots.iter().copied().collect(),
+        receipts: settled.receipts,
+        lost: &settled.lost,
+        seconds: took.as_secs(),
+    };
+    let line = serde_json::to_string(&summary).map_err(|error| {
+        Error::internal("The summary could not be written as JSON.").because(error)
+    })?;
+    writeln!(io::stdout(), "{line}").map_err(|error| {
+        Error::internal(format!(
+            "The summary could not be written to stdout: {error}."
+        ))
+    })
 }

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use serde_json::Value;
+
 use crate::app::TestApp;
 use crate::command::{Ended, Process, run, wharfside};
 
@@ -135,6 +137,44 @@ fn watch_reports_a_quiet_time() {
     );
     assert!(watched.stdout.contains("boot 1;"), "{}", watched.stdout);
     app.assert_sound();
+}
+
+#[test]
+fn what_is_too_large_for_a_proxy_in_front_is_left_out_when_told() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "900kB")]);
+    let refused = smoke(&app, "put", &["--files", "12"], "");
+    assert_eq!(refused.code, Some(1), "{}", refused.stderr);
+    assert!(refused.stderr.contains("2 refused"), "{}", refused.stderr);
+    let fitting = smoke(&app, "put", &["--files", "12", "--largest", "900kB"], "");
+    assert_eq!(fitting.code, Some(0), "{}", fitting.stderr);
+    let tiny = smoke(&app, "put", &["--largest", "1kB"], "");
+    assert_eq!(tiny.code, Some(2), "{}", tiny.stderr);
+    assert!(tiny.stderr.contains("from 256KiB on"), "{}", tiny.stderr);
+}
+
+#[test]
+fn watch_tells_programs_what_failed_and_when() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "10kB")]);
+    let watched = smoke(
+        &app,
+        "watch",
+        &["--for", "2", "--largest", "256KiB", "--json"],
+        "",
+    );
+    assert_eq!(watched.code, Some(1), "{}", watched.stderr);
+    let said: Value = serde_json::from_str(&watched.stdout).unwrap();
+    assert_eq!(said["lost"], Value::Array(Vec::new()));
+    assert_eq!(said["boots"], serde_json::json!([1]));
+    let failed = said["failed"].as_array().unwrap();
+    assert!(!failed.is_empty());
+    assert_eq!(said["failures"], failed.len());
+    assert!(said["requests"].as_u64().unwrap() > failed.len() as u64);
+    for failure in failed {
+        let (began, ended) = (&failure["began_ms"], &failure["ended_ms"]);
+        assert!(began.as_i64().unwrap() <= ended.as_i64().unwrap(), "{said}");
+        let reason = failure["reason"].as_str().unwrap();
+        assert!(reason.contains("was answered 413"), "{reason}");
+    }
 }
 
 #[test]
