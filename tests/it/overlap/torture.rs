@@ -5,6 +5,7 @@
 //! machine makes of them in which order is its own affair.
 
 use std::env;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,11 +16,14 @@ use super::alone;
 use super::load::{Client, Load, Random};
 use super::peer::{Peer, Switch};
 use crate::app::{Directory, TestApp};
+use crate::command::{Process, wharfside};
 
 const CLIENTS: u64 = 3;
 /// Rounds on one directory; each looks at everything that the ones before it left.
 const ROUNDS_ON_ONE: usize = 6;
 const LONGEST: u64 = 600;
+/// A start takes about half of this.
+const LONGEST_START: u64 = 60;
 
 #[test]
 fn p1_p2_p5_p8_random_kills_of_either_or_both() {
@@ -53,6 +57,14 @@ fn torture(rounds: usize, seed: u64) {
         );
         arena = (round % ROUNDS_ON_ONE != 0).then_some(after);
     }
+}
+
+fn die_starting(directory: &Path, after: Duration) {
+    let mut command = wharfside(["serve"]);
+    command.env("STORAGE_DIR", directory).env("PORT", "0");
+    let mut process = Process::start(command);
+    thread::sleep(after);
+    process.kill9();
 }
 
 /// Two processes on one directory, and clients with what they remember.
@@ -97,20 +109,25 @@ impl Arena {
                 self.apps[victim].kill9();
                 peers[victim].note_gone();
             }
-            // The survivor is alone for a while.
+            told.push(match victims {
+                [0] => format!("killed one after {wait} ms"),
+                [1] => format!("killed two after {wait} ms"),
+                _ => format!("killed both after {wait} ms"),
+            });
+            // The survivor is alone for a while, or in the company of starts that fail.
             let pause = random.below(LONGEST / 2);
             thread::sleep(Duration::from_millis(pause));
+            for _ in 0..random.below(3) {
+                let life = random.below(LONGEST_START);
+                die_starting(self.apps[0].directory(), Duration::from_millis(life));
+                told.push(format!("one that started died after {life} ms"));
+            }
             for &victim in victims {
                 self.apps[victim].start_again();
                 peers[victim] = Peer::of(&mut self.apps[victim]);
             }
             self.switch.serve(&[&peers[0], &peers[1]]);
             load.go_on(5);
-            told.push(match victims {
-                [0] => format!("killed one after {wait} ms"),
-                [1] => format!("killed two after {wait} ms"),
-                _ => format!("killed both after {wait} ms"),
-            });
         }
         let requests = load.requests();
         self.clients = load.stop();
