@@ -18,7 +18,7 @@ use super::lease::holders;
 use super::load::{Client, Load};
 use super::peer::{Peer, Switch};
 use crate::app::{Directory, TestApp};
-use crate::command::{Process, eventually, wharfside};
+use crate::command::{Process, wharfside};
 
 /// Makes a process the release that comes next.
 const PRETEND: &str = "WHARFSIDE_PRETEND";
@@ -169,7 +169,7 @@ fn dies_beside_another(template: &Template, point: &str, when: When) -> bool {
     let load = Load::start([beside].into_iter().chain(across));
     if let Some(held) = held {
         load.go_on(10);
-        hand_lease_to(&mut doomed.process, &mut other, held);
+        hand_lease_to(&mut doomed.process, &mut other, &held, &load);
         if when == When::Release && doomed.process.runs() {
             doomed.process.signal(Signal::TERM);
         }
@@ -231,16 +231,28 @@ fn hold_lease(directory: &Path) -> File {
     file
 }
 
-/// Stops the other one for a moment, so that it cannot be quicker.
-fn hand_lease_to(doomed: &mut Process, other: &mut TestApp, held: File) {
+/// Stops the other one for a moment, so that it cannot be quicker. Stopped in the middle of a
+/// transaction it would keep the doomed one from everything: then it goes on, and is stopped later.
+fn hand_lease_to(doomed: &mut Process, other: &mut TestApp, held: &File, load: &Load) {
     let pid = doomed.pid();
     let directory = other.directory().to_owned();
-    other.process().signal(Signal::STOP);
-    drop(held);
-    eventually("the lease to be taken, or the end", || {
-        (holders(&directory).contains(&pid) || !doomed.runs()).then_some(())
-    });
-    other.process().signal(Signal::CONT);
+    for _ in 0..20 {
+        other.process().signal(Signal::STOP);
+        held.unlock().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(2);
+        loop {
+            if holders(&directory).contains(&pid) || !doomed.runs() {
+                return other.process().signal(Signal::CONT);
+            }
+            if Instant::now() > deadline && held.try_lock().is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        other.process().signal(Signal::CONT);
+        load.go_on(5);
+    }
+    panic!("the lease was not taken, nor did the process end");
 }
 
 /// A process that dies at its point.
