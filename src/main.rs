@@ -87,6 +87,9 @@ enum Smoke {
         /// Send no file above this, such as 900kB where a proxy refuses more
         #[arg(long, value_name = "SIZE", value_parser = largest)]
         largest: Option<usize>,
+        /// Open a connection for each request: reloading proxies cut off kept ones
+        #[arg(long)]
+        reconnect: bool,
         /// Print the summary as one line of JSON, with the time of each failure
         #[arg(long)]
         json: bool,
@@ -158,12 +161,14 @@ fn run(command: Command) -> Result<bool> {
             seconds,
             clients,
             largest,
+            reconnect,
             json,
         }) => {
             let how = smoke::Watch {
                 seconds,
                 clients,
                 largest,
+                reconnect,
                 json,
             };
             smoke::watch(&url, &how)

@@ -53,10 +53,14 @@ def outcome(code, printed, said):
 
 
 class SmokeWatch:
-    """`wharfside smoke watch` out of the image itself."""
+    """`wharfside smoke watch` out of the image itself.
+
+    It reconnects, because nginx closes idle connections when it is reloaded: a request that is on its way at that
+    instant is cut off, whatever is behind nginx. Browsers make it again unasked; the watch makes each only once.
+    """
 
     def __init__(self, engine, image, url):
-        words = ["wharfside", "smoke", "watch", url, "--json", "--largest", LARGEST]
+        words = ["wharfside", "smoke", "watch", url, "--json", "--reconnect", "--largest", LARGEST]
         self.container = engine.run("watch", image, words, "--network", "host")
 
     def alive(self):

@@ -28,7 +28,10 @@ const PATH: &AsciiSet = &NON_ALPHANUMERIC
 /// How long one request may take in all before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A connection to one installation.
+/// A client makes one request after the other.
+const MOST_KEPT: usize = 1;
+
+/// A way to one installation.
 #[derive(Clone)]
 pub struct Client {
     agent: Agent,
@@ -56,6 +59,20 @@ impl Client {
     /// # Errors
     /// [`Kind::Invalid`] if `url` is not the address of an HTTP server.
     pub fn new(url: &str) -> Result<Self> {
+        Self::keeping(url, MOST_KEPT)
+    }
+
+    /// One that makes a connection for each request: a proxy that reloads may cut off a kept one
+    /// at any moment, and a request on its way with it.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    pub fn reconnecting(url: &str) -> Result<Self> {
+        Self::keeping(url, 0)
+    }
+
+    /// Keeps at most `connections` open between requests.
+    fn keeping(url: &str, connections: usize) -> Result<Self> {
         let wrong = || {
             Error::invalid(format!(
                 "{url:?} is not the address of an installation; write it like http://127.0.0.1:5000."
@@ -71,6 +88,7 @@ impl Client {
             .accept_encoding("identity")
             .user_agent(concat!("wharfside-smoke/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(PATIENCE))
+            .max_idle_connections(connections)
             .build()
             .new_agent();
         let base = url.trim_end_matches('/').to_owned();

@@ -33,6 +33,8 @@ pub struct Watch {
     pub clients: u8,
     /// Most bytes of one upload; see [`super::LEAST_LARGEST`].
     pub largest: Option<usize>,
+    /// Whether each request makes a connection of its own.
+    pub reconnect: bool,
     /// Whether the summary is one line of JSON.
     pub json: bool,
 }
@@ -44,7 +46,12 @@ pub struct Watch {
 /// # Errors
 /// If the installation does not answer at the start.
 pub fn watch(url: &str, how: &Watch) -> Result<bool> {
-    let client = Client::new(url)?;
+    let connect = if how.reconnect {
+        Client::reconnecting
+    } else {
+        Client::new
+    };
+    let client = connect(url)?;
     let stop = interrupt::flag()?;
     let boot = client.boot()?;
     let folder = run_folder();
@@ -53,7 +60,7 @@ pub fn watch(url: &str, how: &Watch) -> Result<bool> {
     let mut loads = Vec::new();
     for n in 0..u64::from(how.clients) {
         let load = Load::new(
-            Client::new(url)?,
+            connect(url)?,
             Samples::new(n, how.largest),
             format!("{folder}/{n}"),
             sender.clone(),

@@ -158,7 +158,7 @@ fn watch_tells_programs_what_failed_and_when() {
     let watched = smoke(
         &app,
         "watch",
-        &["--for", "2", "--largest", "256KiB", "--json"],
+        &["--for", "2", "--largest", "256KiB", "--reconnect", "--json"],
         "",
     );
     assert_eq!(watched.code, Some(1), "{}", watched.stderr);
