@@ -140,7 +140,13 @@ impl Lease {
     /// Lets another process have it; answers when, in milliseconds since the epoch: after the
     /// last that was done with it, and before the lock was let go.
     pub fn release(self) -> i64 {
-        let Self { writer, _lock, .. } = self;
+        let Self {
+            writer,
+            room,
+            _lock,
+            ..
+        } = self;
+        room.forget();
         drop(writer);
         now_ms()
     }

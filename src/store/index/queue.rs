@@ -1,6 +1,7 @@
 //! Documents on their way to the index writer: bounded by their bytes, because the writer's own
 //! queue counts documents, and ten thousand of them may be a gigabyte.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -24,9 +25,16 @@ pub(super) struct Room(Arc<Shared>);
 struct Shared {
     taken: Mutex<usize>,
     given_back: Condvar,
+    forgotten: AtomicBool,
 }
 
 impl Room {
+    /// Nothing will be committed any more: what still waits need not be read, and the writer is
+    /// done with it at once.
+    pub fn forget(&self) {
+        self.0.forgotten.store(true, Ordering::Relaxed);
+    }
+
     /// Waits until there is room for the document.
     pub fn admit(&self, document: TantivyDocument) -> Result<Queued> {
         let bytes = bytes_of(&document);
@@ -45,7 +53,7 @@ impl Room {
         drop(taken);
         Ok(Queued {
             document,
-            _place: Place {
+            place: Place {
                 room: self.clone(),
                 bytes,
             },
@@ -56,7 +64,7 @@ impl Room {
 /// A document that gives its room back when the writer takes it up, or drops it.
 pub(super) struct Queued {
     document: TantivyDocument,
-    _place: Place,
+    place: Place,
 }
 
 struct Place {
@@ -80,7 +88,10 @@ impl Document for Queued {
     }
 
     fn into_tantivy_document(self) -> TantivyDocument {
-        self.document
+        match self.place.room.0.forgotten.load(Ordering::Relaxed) {
+            true => TantivyDocument::default(),
+            false => self.document,
+        }
     }
 }
 
