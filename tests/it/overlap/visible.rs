@@ -11,8 +11,6 @@ use crate::app::TestApp;
 use crate::command::eventually;
 
 const WITHIN: Duration = Duration::from_secs(1);
-/// What a machine that has other things to do may take for a single one.
-const BUSY: u32 = 4;
 
 #[test]
 fn p4_what_one_acknowledged_is_in_the_others_next_answer() {
@@ -64,7 +62,7 @@ fn assert_found_in_time(indexer: &mut TestApp, other: &mut TestApp, when: &str) 
     eventually("the lease to be taken", || {
         holders(&directory).contains(&pid).then_some(())
     });
-    let mut all = Vec::new();
+    let mut longest = Duration::ZERO;
     for n in 0..30 {
         let (here, there) = if n % 2 == 0 {
             (&*indexer, &*other)
@@ -76,15 +74,9 @@ fn assert_found_in_time(indexer: &mut TestApp, other: &mut TestApp, when: &str) 
         here.put(&path, word.as_bytes());
         let since = Instant::now();
         there.wait_searchable(&path, &word);
-        all.push(since.elapsed());
+        longest = longest.max(since.elapsed());
     }
-    all.sort();
-    let (usual, longest) = (all[all.len() / 2], all[all.len() - 1]);
-    println!("found after {usual:?}, at most {longest:?}");
-    assert!(usual <= WITHIN, "found only after {all:?}");
-    assert!(
-        longest <= BUSY * WITHIN,
-        "one was found only after {longest:?}"
-    );
+    println!("found after {longest:?} at most");
+    assert!(longest <= WITHIN, "one was found only after {longest:?}");
     assert!(holders(&directory).contains(&pid), "the lease moved");
 }
