@@ -56,14 +56,16 @@ impl Worker {
         })
     }
 
-    /// Gives the lease up as soon as the step at hand allows, for another process to take; this
-    /// one will not index any more. Returns at once, and waits for nothing.
+    /// Gives the lease up at once, for another process to take; this one will not index any more.
+    /// The step at hand fails without having changed anything.
     pub fn release_lease(&self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.library.store().changes().announce();
+        let store = self.library.store();
+        store.index.give_up_lease();
+        store.announce();
     }
 
-    /// Gives the lease up and waits until it is free.
+    /// Gives the lease up and waits until the indexer has ended.
     pub fn stop(&self) {
         self.release_lease();
         let thread = lock(&self.thread).take();
@@ -123,6 +125,7 @@ impl Indexer {
                     self.pause(PACE);
                 }
                 Ok(Step::Applied(_) | Step::Refilled) => {}
+                Err(_) if self.stop.load(Ordering::Relaxed) => {}
                 Err(error) => {
                     tracing::warn!(%error, cause = ?std::error::Error::source(&error), "indexing is interrupted and will be tried again");
                     self.let_go();
@@ -184,7 +187,7 @@ impl Indexer {
         }))
     }
 
-    /// The lease first: no commit of the catalog is waited for before the next holder can begin.
+    /// The lease first, if it was not given up before: no commit of the catalog is waited for before the next holder can begin.
     fn let_go(&mut self) {
         let Some(Held { steps, term }) = self.held.take() else {
             return;

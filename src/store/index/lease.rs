@@ -11,6 +11,7 @@ use tantivy::indexer::{IndexWriterOptions, LogMergePolicy};
 use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
 
 use super::damage::{cut_short, is_cut_short};
+use super::fence::{Fence, FencedDirectory};
 use super::queue::{Queued, Room};
 use super::{Index, Payload, Shared, open_lock, payload_in, pool};
 use crate::error::{Error, Kind, Result};
@@ -42,7 +43,7 @@ pub enum Change {
     Sentinel(Sentinel),
 }
 
-/// The only writer of the index, as long as it lives.
+/// The only writer of the index, until it is given up or dropped.
 ///
 /// Invariant: made from an index that was opened *after* the lock was taken. A writer made
 /// from an older one would overwrite the list of managed files from stale memory and leak
@@ -54,14 +55,11 @@ pub struct Lease {
     room: Room,
     payload: Payload,
     taken: (Instant, i64),
-    // Last, so that the lock outlives the writer.
-    _lock: File,
+    fence: Fence,
 }
 
-/// The engine's writer. Dropping one does not wait for its own threads, and one of them may be
-/// replacing `meta.json` after a merge: it would do so under the next holder, and then remove
-/// files that the next holder reads. So what is under way is waited for first; a merge that is
-/// not finished goes on, and finds that it may not end any more.
+/// The engine's writer. Its threads may outlive the lease: the [`Fence`] keeps what they still do
+/// from the next holder.
 struct Writer {
     /// Absent only while this is dropped.
     engine: Option<IndexWriter<Queued>>,
@@ -104,10 +102,9 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        crash::point("lease.releasing");
         if let Some(engine) = self.engine.take() {
-            // Queued behind what is under way. Fails where the writer is broken, which is all
-            // right: a broken one does not replace anything.
+            // Queued behind what is under way, which may yet be lost. Its own outcome is of no
+            // interest: it may not remove anything any more.
             let _ = pool::wait(engine.garbage_collect_files(), self.panics);
             if pool::panics() != self.panics {
                 // Dropping it would join threads that wait for the lost one. What it holds is the
@@ -116,6 +113,13 @@ impl Drop for Writer {
             }
         }
         self.tell_harm();
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.room.forget();
+        self.fence.give_up();
     }
 }
 
@@ -137,18 +141,10 @@ impl Lease {
         name.to_string_lossy().into_owned()
     }
 
-    /// Lets another process have it; answers when, in milliseconds since the epoch: after the
-    /// last that was done with it, and before the lock was let go.
+    /// Lets another process have it, at once, and ends the writer; answers when, in milliseconds
+    /// since the epoch: after the last change of the index, and before the lock was let go.
     pub fn release(self) -> i64 {
-        let Self {
-            writer,
-            room,
-            _lock,
-            ..
-        } = self;
-        room.forget();
-        drop(writer);
-        now_ms()
+        self.fence.give_up()
     }
 
     /// Highest sequence that is durably in the index.
@@ -234,7 +230,10 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
     };
     let taken = (Instant::now(), now_ms());
     let (faults, panics) = (sigbus::faults(), pool::panics());
-    let fresh = ensure(&shared)?;
+    ensure(&shared)?;
+    let fence = Fence::new(held);
+    let fenced = FencedDirectory::new(shared.directory()?, fence.clone());
+    let fresh = shared.open_index(fenced)?;
     let payload = payload_in(&fresh.load_metas()?);
     let threads = writers(shared.memory);
     let options = IndexWriterOptions::builder()
@@ -257,6 +256,7 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         }
     };
     index.refresh()?;
+    *lock(&shared.held) = Some(fence.clone());
     crash::point("lease.taken");
     Ok(Some(Lease {
         index: index.clone(),
@@ -271,7 +271,7 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         room: Room::default(),
         payload,
         taken,
-        _lock: held,
+        fence,
     }))
 }
 
@@ -290,7 +290,7 @@ pub(super) fn create_or_repair(shared: &Shared) -> Result<()> {
 }
 
 /// Invariant: the caller holds the lease's lock.
-fn ensure(shared: &Shared) -> Result<tantivy::Index> {
+fn ensure(shared: &Shared) -> Result<()> {
     if shared.mark_path.exists() {
         // A mark may have come after the folder that it is about was set aside.
         let marked = |found: Metadata| shared.is_marked(found.ino());
@@ -304,7 +304,7 @@ fn ensure(shared: &Shared) -> Result<tantivy::Index> {
             .map_err(|e| Error::io("removing", &shared.mark_path, e))?;
     }
     match shared.signature().map(|signature| shared.open(signature)) {
-        Some(Ok(opened)) => return Ok(opened.index),
+        Some(Ok(_)) => return Ok(()),
         Some(Err(error)) if error.kind() != Kind::Damaged => return Err(error),
         Some(Err(error)) => set_aside(shared, &error)?,
         // A folder without meta.json: creation was killed, or somebody deleted parts of it.
@@ -323,7 +323,7 @@ fn ensure(shared: &Shared) -> Result<tantivy::Index> {
     create(shared)
 }
 
-fn create(shared: &Shared) -> Result<tantivy::Index> {
+fn create(shared: &Shared) -> Result<()> {
     make_room(shared)?;
     std::fs::create_dir_all(&shared.folder)
         .map_err(|e| Error::io("creating", &shared.folder, e))?;
@@ -341,8 +341,7 @@ fn create(shared: &Shared) -> Result<tantivy::Index> {
     commit.set_payload(&payload);
     commit.commit()?;
     crash::point("index.created");
-    drop(writer);
-    shared.open_index()
+    Ok(())
 }
 
 fn set_aside(shared: &Shared, why: &Error) -> Result<()> {

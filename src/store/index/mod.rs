@@ -12,6 +12,7 @@
 //! `index/pool.rs` for why the process outlives it.
 
 mod damage;
+mod fence;
 mod lease;
 mod pool;
 mod queue;
@@ -29,12 +30,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tantivy::collector::Count;
 use tantivy::directory::error::{OpenDirectoryError, OpenReadError, OpenWriteError};
+use tantivy::directory::{Directory, MmapDirectory};
 use tantivy::query::TermQuery;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, STRING, Schema, SchemaBuilder};
 use tantivy::tokenizer::TokenizerManager;
 use tantivy::{IndexMeta, IndexReader, ReloadPolicy, Searcher, TantivyError, Term};
 
 use damage::{Files, Look, cut_short, is_cut_short};
+use fence::{Fence, is_given_up};
 pub use lease::{Change, Lease};
 pub use pool::outlive_panics;
 pub use tantivy;
@@ -88,6 +91,8 @@ struct Shared {
     tokenizers: TokenizerManager,
     memory: usize,
     opened: Mutex<Option<Opened>>,
+    /// Of the lease that this process took last.
+    held: Mutex<Option<Fence>>,
     /// Whether there was an index since the start: then one that is missing was taken away.
     had_index: AtomicBool,
     followed: Mutex<Followed>,
@@ -167,6 +172,7 @@ impl Index {
                 tokenizers: spec.tokenizers,
                 memory,
                 opened: Mutex::new(None),
+                held: Mutex::new(None),
                 had_index: AtomicBool::new(false),
                 followed: Mutex::default(),
                 repairs: Mutex::new(Vec::new()),
@@ -317,6 +323,14 @@ impl Index {
         lease::take(self)
     }
 
+    /// Lets another process have the lease that this one holds, at once: what its writer still does
+    /// fails, and changes nothing. The [`Lease`] is worth nothing any more and is to be dropped.
+    pub fn give_up_lease(&self) {
+        if let Some(fence) = lock(&self.shared.held).take() {
+            fence.give_up();
+        }
+    }
+
     /// Has the lease holder set this index aside and begin a new one.
     pub fn replace(&self) -> Result<()> {
         let Some(signature) = self.shared.signature() else {
@@ -363,8 +377,8 @@ impl Shared {
         })
     }
 
-    fn open_index(&self) -> Result<tantivy::Index> {
-        let mut index = tantivy::Index::open_in_dir(&self.folder)?;
+    fn open_index(&self, folder: impl Into<Box<dyn Directory>>) -> Result<tantivy::Index> {
+        let mut index = tantivy::Index::open(folder)?;
         if index.schema() != self.schema {
             return Err(Error::damaged(
                 "The index has another schema than its folder's name says.",
@@ -374,10 +388,14 @@ impl Shared {
         Ok(index)
     }
 
+    fn directory(&self) -> Result<MmapDirectory> {
+        Ok(MmapDirectory::open(&self.folder).map_err(TantivyError::from)?)
+    }
+
     fn open(&self, signature: Signature) -> Result<Opened> {
         let faults = sigbus::faults();
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let index = self.open_index()?;
+            let index = self.open_index(self.directory()?)?;
             let metas = index.load_metas()?;
             let reader = index
                 .reader_builder()
@@ -404,7 +422,7 @@ impl Shared {
     /// Opened afresh, because an index only knows the files that were there when it was opened.
     fn bad_files(&self) -> Result<Vec<PathBuf>> {
         let asked = catch_unwind(AssertUnwindSafe(|| {
-            Ok(self.open_index()?.validate_checksum()?)
+            Ok(self.open_index(self.directory()?)?.validate_checksum()?)
         }));
         match asked.unwrap_or_else(|_| Err(Error::damaged("The index cannot be read."))) {
             Ok(bad) => Ok(bad.into_iter().collect()),
@@ -463,6 +481,10 @@ fn open_lock(path: &Path) -> Result<File> {
 
 impl From<TantivyError> for Error {
     fn from(error: TantivyError) -> Self {
+        if matches!(io_of(&error), Some(io) if is_given_up(io)) {
+            let sentence = "Another process writes to the search index now.";
+            return Error::unavailable(sentence).because(error);
+        }
         let (kind, sentence) = match kind_of(&error) {
             Kind::Damaged => (Kind::Damaged, "The search index is damaged."),
             Kind::NoSpace => (
@@ -482,23 +504,31 @@ impl From<TantivyError> for Error {
 /// What the kernel refused is the machine's fault; whatever else went wrong with a file of the
 /// index is in its bytes.
 fn kind_of(error: &TantivyError) -> Kind {
-    let io = match error {
-        TantivyError::LockFailure(..) => return Kind::Unavailable,
-        TantivyError::IoError(io)
-        | TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. })
-        | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: io, .. })
-        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: io, .. }) => io,
+    if let Some(io) = io_of(error) {
+        return match (io.kind(), io.raw_os_error()) {
+            (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Kind::NoSpace,
+            (ErrorKind::NotFound, _) | (_, None) => Kind::Damaged,
+            (_, Some(_)) => Kind::Internal,
+        };
+    }
+    match error {
+        TantivyError::LockFailure(..) => Kind::Unavailable,
         TantivyError::DataCorruption(_)
         | TantivyError::IncompatibleIndex(_)
         | TantivyError::SchemaError(_)
         | TantivyError::FieldNotFound(_)
         | TantivyError::OpenReadError(_)
-        | TantivyError::OpenDirectoryError(_) => return Kind::Damaged,
-        _ => return Kind::Internal,
-    };
-    match (io.kind(), io.raw_os_error()) {
-        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => Kind::NoSpace,
-        (ErrorKind::NotFound, _) | (_, None) => Kind::Damaged,
-        (_, Some(_)) => Kind::Internal,
+        | TantivyError::OpenDirectoryError(_) => Kind::Damaged,
+        _ => Kind::Internal,
+    }
+}
+
+fn io_of(error: &TantivyError) -> Option<&std::io::Error> {
+    match error {
+        TantivyError::IoError(io)
+        | TantivyError::OpenReadError(OpenReadError::IoError { io_error: io, .. })
+        | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error: io, .. })
+        | TantivyError::OpenWriteError(OpenWriteError::IoError { io_error: io, .. }) => Some(io),
+        _ => None,
     }
 }
