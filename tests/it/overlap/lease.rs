@@ -70,14 +70,14 @@ fn holder(line: &str, files: &[u64]) -> Option<u32> {
 /// none.
 pub struct Watch {
     shared: Arc<Shared>,
-    thread: JoinHandle<Seen>,
+    thread: Option<JoinHandle<Seen>>,
 }
 
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
     known: Mutex<HashMap<u32, Arc<Peer>>>,
-    seen: Mutex<Option<u32>>,
+    holder: Mutex<Option<u32>>,
 }
 
 /// What was seen.
@@ -96,7 +96,10 @@ impl Watch {
             let (shared, directory) = (Arc::clone(&shared), directory.to_owned());
             move || watch(&directory, &shared)
         });
-        Self { shared, thread }
+        Self {
+            shared,
+            thread: Some(thread),
+        }
     }
 
     /// From now on this process may be the holder, once it is ready.
@@ -107,16 +110,43 @@ impl Watch {
 
     pub fn wait_held_by(&self, peer: &Peer) {
         eventually("the lease to be taken", || {
-            assert!(!self.thread.is_finished(), "the watch failed; see above");
-            (*self.shared.seen.lock().unwrap() == Some(peer.pid)).then_some(())
+            let runs = self
+                .thread
+                .as_ref()
+                .is_some_and(|thread| !thread.is_finished());
+            assert!(runs, "the watch failed; see above");
+            (*self.shared.holder.lock().unwrap() == Some(peer.pid)).then_some(())
         });
+    }
+
+    /// Waits until the process has the lease that another one had when it was told to go, or
+    /// killed; answers how long after that it was at most.
+    ///
+    /// # Panics
+    /// If that is longer than promised.
+    pub fn wait_handed_to(&self, peer: &Peer, told: Instant) -> Duration {
+        self.wait_held_by(peer);
+        let after = told.elapsed();
+        assert!(
+            after < TAKEN_WITHIN,
+            "the lease was taken only after {after:?}"
+        );
+        after
     }
 
     /// # Panics
     /// If what was seen breaks the promise.
-    pub fn stop(self) -> Seen {
+    pub fn stop(mut self) -> Seen {
         self.shared.stop.store(true, Ordering::Relaxed);
-        self.thread.join().expect("the watch failed; see above")
+        let thread = self.thread.take().unwrap();
+        thread.join().expect("the watch failed; see above")
+    }
+}
+
+impl Drop for Watch {
+    /// A test that fails ends its processes, and nobody has the lease then.
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
     }
 }
 
@@ -147,7 +177,7 @@ fn watch(directory: &Path, shared: &Shared) -> Seen {
                 );
             }
         }
-        *shared.seen.lock().unwrap() = holder;
+        *shared.holder.lock().unwrap() = holder;
         seen.looks += 1;
         thread::sleep(LOOK);
     }

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -61,11 +61,24 @@ impl Held {
     }
 }
 
+/// What texts are made of: as in real ones, most words are in many files.
+static VOCABULARY: LazyLock<Vec<String>> = LazyLock::new(|| {
+    let mut random = Random::new(0);
+    let letter = |n: u64| char::from(b'a' + (n % 26) as u8);
+    (0..3_000)
+        .map(|_| {
+            (0..3 + random.below(7))
+                .map(|_| letter(random.next()))
+                .collect()
+        })
+        .collect()
+});
+
 fn content(word: &str, seed: u64, length: usize) -> Vec<u8> {
     let mut random = Random::new(seed);
     let mut text = format!("{word}\n");
     while text.len() < length {
-        text.push_str(&format!("{:016x} ", random.next()));
+        text.push_str(&format!("{} ", VOCABULARY[random.below(3_000) as usize]));
     }
     text.into_bytes()
 }
@@ -342,39 +355,51 @@ fn paths(files: &Value) -> BTreeSet<String> {
 
 /// Clients at work, each on a thread of its own.
 pub struct Load {
-    stop: Arc<AtomicBool>,
-    requests: Arc<AtomicUsize>,
+    shared: Arc<Shared>,
     threads: Vec<JoinHandle<Client>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    failed: AtomicBool,
+    requests: AtomicUsize,
+}
+
+/// Tells the other clients when one met a failure: what they see after it is not worth telling.
+struct Alarm<'a>(&'a Shared);
+
+impl Drop for Alarm<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.failed.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 impl Load {
     pub fn start(clients: impl IntoIterator<Item = Client>) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let requests = Arc::new(AtomicUsize::new(0));
-        let threads = clients
-            .into_iter()
-            .map(|mut client| {
-                let (stop, requests) = (Arc::clone(&stop), Arc::clone(&requests));
-                thread::spawn(move || {
-                    while !stop.load(Ordering::Relaxed) {
-                        client.step();
-                        requests.fetch_add(1, Ordering::Relaxed);
-                        thread::sleep(PAUSE);
-                    }
-                    client
-                })
+        let shared = Arc::new(Shared::default());
+        let work = |mut client: Client| {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let _alarm = Alarm(&shared);
+                let goes_on = |flag: &AtomicBool| !flag.load(Ordering::SeqCst);
+                while goes_on(&shared.stop) && goes_on(&shared.failed) {
+                    client.step();
+                    shared.requests.fetch_add(1, Ordering::Relaxed);
+                    thread::sleep(PAUSE);
+                }
+                client
             })
-            .collect();
-        Self {
-            stop,
-            requests,
-            threads,
-        }
+        };
+        let threads = clients.into_iter().map(work).collect();
+        Self { shared, threads }
     }
 
     /// Requests answered so far.
     pub fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+        self.shared.requests.load(Ordering::Relaxed)
     }
 
     /// Waits until so many more requests were answered.
@@ -387,7 +412,7 @@ impl Load {
     }
 
     pub fn has_failed(&self) -> bool {
-        !self.stop.load(Ordering::Relaxed) && self.threads.iter().any(JoinHandle::is_finished)
+        self.shared.failed.load(Ordering::SeqCst)
     }
 
     /// Ends it after the requests in flight.
@@ -395,7 +420,7 @@ impl Load {
     /// # Panics
     /// If a client met a failure.
     pub fn stop(mut self) -> Vec<Client> {
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::SeqCst);
         std::mem::take(&mut self.threads)
             .into_iter()
             .map(|thread| thread.join().expect("a client failed; see above"))
@@ -406,7 +431,7 @@ impl Load {
 impl Drop for Load {
     /// A test that fails ends its processes; their clients go first.
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
+        self.shared.stop.store(true, Ordering::SeqCst);
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }

@@ -45,7 +45,7 @@ fn end_of(round: usize) -> End {
 fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
     let _alone = alone();
     let directory = Directory::new();
-    let (mut old, mut old_peer) = release(&directory, 0);
+    let (mut old, mut old_peer) = release(&directory, 0, "60");
     let switch = Switch::to(&[&old_peer]);
     old.wait_ready();
     let lease = Watch::over(directory.path());
@@ -60,39 +60,51 @@ fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
     let mut slow_ones = Vec::new();
     for round in 1..=REDEPLOYS {
         let end = end_of(round);
-        let (mut new, new_peer) = release(&directory, round);
+        // Who is told twice would drain for ever otherwise.
+        let drain = if end_of(round + 1) == End::Drained {
+            "2"
+        } else {
+            "60"
+        };
+        let (mut new, new_peer) = release(&directory, round, drain);
         lease.admit(&new_peer);
+        let mut told = Instant::now();
         if end == End::KilledEarly {
             old_peer.may_die();
             old.kill9();
             old_peer.note_gone();
         }
         new.wait_ready();
-        let slow = (end != End::Killed && end != End::KilledEarly)
+        let slow = matches!(end, End::Drained | End::ToldTwice)
             .then(|| SlowUpload::start(&old_peer, round));
         switch.pass(&old_peer, &new_peer);
         match end {
             End::Drained | End::ToldTwice => {
+                told = Instant::now();
                 old.process().signal(Signal::TERM);
-                lagging(&load);
-                switch.serve(&[&new_peer]);
-                if end == End::ToldTwice {
-                    // What is in flight is finished; only nobody may be on the way any more.
-                    old_peer.wait_idle();
-                    old.process().signal(Signal::TERM);
-                }
-                assert_eq!(old.process().wait_exit().code(), Some(0), "{end:?}");
             }
             End::Killed => {
                 lagging(&load);
                 old_peer.may_die();
+                told = Instant::now();
                 old.kill9();
-                switch.serve(&[&new_peer]);
+                old_peer.note_gone();
             }
-            End::KilledEarly => switch.serve(&[&new_peer]),
+            End::KilledEarly => {}
         }
-        slow_ones.extend(slow.map(SlowUpload::finish));
-        lease.wait_held_by(&new_peer);
+        let after = lease.wait_handed_to(&new_peer, told);
+        println!("{round}: {end:?}, the lease taken after {after:?}");
+        lagging(&load);
+        switch.serve(&[&new_peer]);
+        if end == End::ToldTwice {
+            // What is in flight is finished; only nobody may be on the way any more.
+            old_peer.wait_idle();
+            old.process().signal(Signal::TERM);
+        }
+        if let Some(slow) = slow {
+            assert_eq!(old.process().wait_exit().code(), Some(0), "{end:?}");
+            slow_ones.push(slow.finish());
+        }
         load.go_on(20);
         (old, old_peer) = (new, new_peer);
     }
@@ -101,7 +113,7 @@ fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
     let seen = lease.stop();
     let receipts: usize = clients.iter().map(|client| client.held.len()).sum();
     println!(
-        "{requests} requests, {receipts} receipts, the lease {} times handed over in {} looks, at most {:?} without holder",
+        "{requests} requests, {receipts} receipts, the lease {} times handed over; {} looks, at most {:?} without holder",
         seen.holders.len() - 1,
         seen.looks,
         seen.longest
@@ -118,9 +130,9 @@ fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
     old.assert_sound();
 }
 
-fn release(directory: &Arc<Directory>, round: usize) -> (TestApp, Arc<Peer>) {
+fn release(directory: &Arc<Directory>, round: usize, drain: &str) -> (TestApp, Arc<Peer>) {
     let name = format!("release{round}");
-    let environment = [("GIT_REV", name.as_str()), ("DRAIN_SECONDS", "2")];
+    let environment = [("GIT_REV", name.as_str()), ("DRAIN_SECONDS", drain)];
     let mut app = TestApp::begin(Arc::clone(directory), &environment);
     let peer = Peer::of(&mut app);
     (app, peer)
