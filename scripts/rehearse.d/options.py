@@ -12,9 +12,9 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 def read(description):
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scenario", nargs="*", help=f"any of {', '.join(scenarios.ALL)} (default: all)")
-    parser.add_argument("--full", action="store_true", help="the platform's own patience: 60 s to the second signal, every attempt of a check")
+    parser.add_argument("--full", action="store_true", help="the platform's own patience: 60 s to the second signal, all attempts")
     app = parser.add_argument_group("the app", "Wharfside itself, unless told otherwise.")
-    app.add_argument("--app", metavar="DIR", type=Path, default=CHECKOUT, help="the release to deploy: has a Dockerfile and a Procfile, and perhaps app.json")
+    app.add_argument("--app", metavar="DIR", type=Path, default=CHECKOUT, help="the release to deploy, by its Dockerfile, Procfile and app.json")
     app.add_argument("--before", metavar="DIR", type=Path, help="the release that runs already (default: the same)")
     app.add_argument("--storage", metavar="PATH", default="/storage", help="where in the container the directory is mounted (default: %(default)s)")
     app.add_argument("--owner", metavar="UID:GID", default="32767:32767", help="whom the directory belongs to (default: %(default)s)")
