@@ -29,7 +29,6 @@ const SMALL_BATCH: usize = 64;
 /// How often the lease is tried for, and the outbox looked at without being woken.
 const POLL: Duration = Duration::from_millis(50);
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
-const NICENESS: i32 = 5;
 const PROGRESS: Duration = Duration::from_secs(5);
 
 /// The indexer's thread in this process.
@@ -110,9 +109,6 @@ impl Indexer {
     }
 
     fn run(mut self) {
-        // On Linux this is the thread's own niceness, which the threads it starts inherit: whoever
-        // waits for an answer goes first. Not being allowed to is no reason to stop.
-        let _ = rustix::process::setpriority_process(None, NICENESS);
         let changes = self.library.store().changes();
         while !self.stop.load(Ordering::Relaxed) {
             // Taken before looking, so that no change between looking and waiting is missed.

@@ -10,11 +10,6 @@ use crate::store::index::Change;
 
 /// Most files that are read together.
 pub(super) const BATCH_FILES: usize = 1_000;
-/// Contents that are read together, in bytes; one large file may exceed it.
-pub(super) const BATCH_BYTES: u64 = 8 << 20;
-/// The same while another process runs, which may have to take over at any moment: a commit that
-/// has begun cannot be broken off, so this bounds how long the lease is held after the order to go.
-const BATCH_BYTES_IN_COMPANY: u64 = 1 << 20;
 
 /// A batch whose texts are read.
 pub(super) struct Prepared {
@@ -27,17 +22,13 @@ pub(super) struct Prepared {
     pub facts: Option<FactsBatch>,
 }
 
-/// Reads the next batch; answers nothing when told to stop.
+/// Reads the next batch, of at most so many bytes unless it is one file; answers nothing when told to stop.
 pub(super) fn prepare(
     library: &Library,
     after: u64,
+    most_bytes: u64,
     stop: &AtomicBool,
 ) -> Result<Option<Prepared>> {
-    let most_bytes = if library.store().boots.has_company() {
-        BATCH_BYTES_IN_COMPANY
-    } else {
-        BATCH_BYTES
-    };
     let changed = library.changed_after(after, BATCH_FILES, most_bytes)?;
     let Some(read) = read_all(library, &changed, stop)? else {
         return Ok(None);

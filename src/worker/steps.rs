@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::batch::{BATCH_BYTES, BATCH_FILES, Prepared, documents, extract_blob, prepare};
+use super::batch::{BATCH_FILES, Prepared, documents, extract_blob, prepare};
 use crate::error::{Error, Kind, Result};
 use crate::library::{FactsBatch, Library};
 use crate::store::index::{Change, Lease};
@@ -15,6 +15,15 @@ use crate::store::{Digest, crash};
 const COMMIT: Duration = Duration::from_secs(1);
 /// The same while another process runs, which may have to take over at any moment.
 const COMMIT_IN_COMPANY: Duration = Duration::from_millis(200);
+
+/// Contents in a batch at most, in bytes; one large file may exceed it.
+const BATCH_BYTES: u64 = 8 << 20;
+/// The same while another process runs, which may have to take over at any moment.
+const BATCH_BYTES_IN_COMPANY: u64 = 1 << 20;
+/// Contents in the first batch under a lease, in bytes. It is committed at once and each further
+/// one may be larger, so that something comes of every lease, however soon the next one is taken.
+const FIRST_BATCH_BYTES: u64 = 64 << 10;
+const GROWTH: u64 = 4;
 
 /// What a step found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub struct Steps {
     uncommitted: Option<Instant>,
     ahead: Option<Prepared>,
     facts: Option<Pending>,
+    /// Contents that the next batch may have, in bytes.
+    batch_bytes: u64,
 }
 
 impl Steps {
@@ -50,6 +61,7 @@ impl Steps {
             uncommitted: None,
             ahead: None,
             facts: None,
+            batch_bytes: FIRST_BATCH_BYTES,
         }
     }
 
@@ -76,7 +88,7 @@ impl Steps {
     pub fn step(&mut self, library: &Library, stop: &AtomicBool) -> Result<Step> {
         let batch = match self.ahead.take() {
             Some(batch) => batch,
-            None => match prepare(library, self.reached, stop)? {
+            None => match prepare(library, self.reached, self.batch_bytes, stop)? {
                 Some(batch) => batch,
                 None => return Ok(Step::Empty),
             },
@@ -87,17 +99,18 @@ impl Steps {
             return refill(library, self.reached, stop);
         }
         let (files, more) = (batch.changed.len(), batch.more);
+        let is_first = self.batch_bytes == FIRST_BATCH_BYTES;
+        let (most_bytes, most_time) = match store.boots.has_company() {
+            true => (BATCH_BYTES_IN_COMPANY, COMMIT_IN_COMPANY),
+            false => (BATCH_BYTES, COMMIT),
+        };
+        self.batch_bytes = most_bytes.min(self.batch_bytes * GROWTH);
         let began = *self.uncommitted.get_or_insert_with(Instant::now);
         self.add(library, batch, stop)?;
         if stop.load(Ordering::Relaxed) {
             return Ok(Step::Empty);
         }
-        let most = if store.boots.has_company() {
-            COMMIT_IN_COMPANY
-        } else {
-            COMMIT
-        };
-        if !more || began.elapsed() >= most {
+        if !more || is_first || began.elapsed() >= most_time {
             self.commit(library)?;
         }
         Ok(Step::Applied(files))
@@ -107,13 +120,13 @@ impl Steps {
     fn add(&mut self, library: &Library, mut batch: Prepared, stop: &AtomicBool) -> Result<()> {
         self.settle_facts()?;
         self.facts = begin_facts(library, batch.facts.take())?;
-        let (through, more) = (batch.through, batch.more);
+        let (through, more, most_bytes) = (batch.through, batch.more, self.batch_bytes);
         let lease = &mut self.lease;
         let go_on = |_: &Change| !stop.load(Ordering::Relaxed);
         let (added, ahead) = std::thread::scope(|scope| {
             let adding = scope.spawn(|| lease.add(documents(library, batch).take_while(go_on)));
             let ahead = if more {
-                prepare(library, through, stop)
+                prepare(library, through, most_bytes, stop)
             } else {
                 Ok(None)
             };

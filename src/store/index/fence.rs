@@ -69,8 +69,12 @@ impl Fence {
         }
     }
 
+    pub fn is_given_up(&self) -> bool {
+        self.0.is_given_up.load(Ordering::Relaxed)
+    }
+
     fn look(&self) -> io::Result<()> {
-        match self.0.is_given_up.load(Ordering::Relaxed) {
+        match self.is_given_up() {
             true => Err(io::Error::other(GivenUp)),
             false => Ok(()),
         }

@@ -69,6 +69,7 @@ struct Writer {
     /// Faults and panics survived before there was this writer.
     faults: u64,
     panics: u64,
+    fence: Fence,
 }
 
 impl Writer {
@@ -103,9 +104,11 @@ impl Writer {
 impl Drop for Writer {
     fn drop(&mut self) {
         if let Some(engine) = self.engine.take() {
-            // Queued behind what is under way, which may yet be lost. Its own outcome is of no
-            // interest: it may not remove anything any more.
-            let _ = pool::wait(engine.garbage_collect_files(), self.panics);
+            // Queued behind what is under way, which may yet lose its thread. Its own outcome is of
+            // no interest.
+            if !self.fence.is_given_up() {
+                let _ = pool::wait(engine.garbage_collect_files(), self.panics);
+            }
             if pool::panics() != self.panics {
                 // Dropping it would join threads that wait for the lost one. What it holds is the
                 // folder that is about to be set aside.
@@ -113,13 +116,13 @@ impl Drop for Writer {
             }
         }
         self.tell_harm();
+        self.fence.give_up();
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
         self.room.forget();
-        self.fence.give_up();
     }
 }
 
@@ -141,10 +144,13 @@ impl Lease {
         name.to_string_lossy().into_owned()
     }
 
-    /// Lets another process have it, at once, and ends the writer; answers when, in milliseconds
-    /// since the epoch: after the last change of the index, and before the lock was let go.
+    /// Ends the writer and lets another process have the lease, unless it [was given
+    /// up](Index::give_up_lease) before; answers when, in milliseconds since the epoch: after the
+    /// last change of the index, and before the lock was let go.
     pub fn release(self) -> i64 {
-        self.fence.give_up()
+        let fence = self.fence.clone();
+        drop(self);
+        fence.give_up()
     }
 
     /// Highest sequence that is durably in the index.
@@ -266,6 +272,7 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
             folder_inode,
             faults,
             panics,
+            fence: fence.clone(),
         },
         shared,
         room: Room::default(),

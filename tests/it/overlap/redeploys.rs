@@ -106,6 +106,10 @@ fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
             slow_ones.push(slow.finish());
         }
         load.go_on(20);
+        // Whoever has the lease gets to use it: real redeploys are minutes apart.
+        let mark = format!("redeployed{round}");
+        new.put(&format!("marks/{round}.txt"), mark.as_bytes());
+        new.wait_searchable(&format!("marks/{round}.txt"), &mark);
         (old, old_peer) = (new, new_peer);
     }
     let requests = load.requests();
