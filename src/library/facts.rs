@@ -11,7 +11,7 @@ use super::Library;
 use super::search::{self, Passages};
 use crate::error::{Error, Result};
 use crate::extract::{self, Extraction};
-use crate::store::kv::{Batch, Json, Table};
+use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
 
 const FACTS: Table<Json<Facts>> = Table::new("facts");
@@ -60,23 +60,21 @@ impl Library {
             .filter(|facts| facts.extractor >= extract::VERSION))
     }
 
-    /// Where the passages of a content's text begin.
-    pub(super) fn passages(&self, digest: &Digest) -> Result<Option<Passages>> {
-        let bytes = self.store.kv.get(&PASSAGES, digest.as_bytes())?;
-        bytes.map(|bytes| Passages::from_bytes(&bytes)).transpose()
-    }
-
-    /// One passage of a content's text.
-    pub(super) fn passage(&self, digest: &Digest, number: u32) -> Result<Option<String>> {
-        let found = self.store.kv.get(&TEXT, &passage_key(digest, number))?;
-        found.map(|bytes| decompress(&bytes)).transpose()
+    /// The texts of all contents, as they are now.
+    pub(super) fn texts(&self) -> Result<Texts> {
+        let snapshot = self.store.kv.snapshot()?;
+        Ok(Texts {
+            passages: snapshot.view(&PASSAGES)?,
+            text: snapshot.view(&TEXT)?,
+        })
     }
 
     /// The whole text as it was extracted, if it is kept.
     pub(crate) fn text(&self, digest: &Digest, facts: &Facts) -> Result<Option<String>> {
+        let texts = self.texts()?;
         let mut text = String::new();
         for number in 0..facts.passages {
-            match self.passage(digest, number)? {
+            match texts.passage(digest, number)? {
                 Some(passage) => text.push_str(&passage),
                 None => return Ok(None),
             }
@@ -103,6 +101,27 @@ impl Library {
             batch.remove(&TEXT, &passage_key(digest, number));
         }
         self.store.kv.write(batch)
+    }
+}
+
+/// The texts of all contents at one moment; to be kept as shortly as a
+/// [`Snapshot`](crate::store::kv::Snapshot).
+pub(super) struct Texts {
+    passages: View<Vec<u8>>,
+    text: View<Vec<u8>>,
+}
+
+impl Texts {
+    /// Where the passages of a content's text begin.
+    pub(super) fn passages(&self, digest: &Digest) -> Result<Option<Passages>> {
+        let bytes = self.passages.get(digest.as_bytes())?;
+        bytes.map(|bytes| Passages::from_bytes(&bytes)).transpose()
+    }
+
+    /// One passage of a content's text.
+    pub(super) fn passage(&self, digest: &Digest, number: u32) -> Result<Option<String>> {
+        let found = self.text.get(&passage_key(digest, number))?;
+        found.map(|bytes| decompress(&bytes)).transpose()
     }
 }
 

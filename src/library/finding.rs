@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::catalog;
 use super::entry::{Entry, FileId};
+use super::facts::Texts;
 use super::search::{self, Fields, Hit, Place, Request, Results, Snippets, Source};
 use super::{Library, MAX_PAGE};
 use crate::error::{Error, Kind, Result};
@@ -48,9 +49,13 @@ impl Library {
             let proposed = search::execute(searcher, &self.fields, &parsed, folder, after, limit)?;
             let mut snippets = Snippets::new(searcher, &self.fields, &parsed);
             let visible = self.visible(&proposed.hits)?;
+            let texts = self.texts().ok();
             let mut hits = Vec::with_capacity(visible.len());
             for (entry, score, address) in visible {
-                let snippets = self.snippets(&mut snippets, address, &entry)?;
+                let snippets = match &texts {
+                    Some(texts) => shown(texts, &mut snippets, address, &entry)?,
+                    None => Vec::new(),
+                };
                 hits.push(Hit {
                     entry,
                     score,
@@ -110,18 +115,18 @@ impl Library {
             Ok(visible)
         })
     }
+}
 
-    /// A hit without its facts is shown without a snippet.
-    fn snippets(
-        &self,
-        snippets: &mut Snippets<'_>,
-        address: DocAddress,
-        entry: &Entry,
-    ) -> Result<Vec<String>> {
-        let Ok(Some(passages)) = self.passages(&entry.sha256) else {
-            return Ok(Vec::new());
-        };
-        let load = |number| Ok(self.passage(&entry.sha256, number).unwrap_or_default());
-        snippets.of(address, &passages, SNIPPETS, load)
-    }
+/// A hit without its facts is shown without a snippet.
+fn shown(
+    texts: &Texts,
+    snippets: &mut Snippets<'_>,
+    address: DocAddress,
+    entry: &Entry,
+) -> Result<Vec<String>> {
+    let Ok(Some(passages)) = texts.passages(&entry.sha256) else {
+        return Ok(Vec::new());
+    };
+    let load = |number| Ok(texts.passage(&entry.sha256, number).unwrap_or_default());
+    snippets.of(address, &passages, SNIPPETS, load)
 }

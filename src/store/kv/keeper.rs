@@ -127,16 +127,25 @@ impl Keeper {
         }
     }
 
-    /// Runs `f` on the open database. Damage, seen as an error or as a panic, is marked.
+    /// Runs `f` on the open database, [guarded](Self::guard).
     pub(super) fn with<T>(&self, f: impl FnOnce(&Database) -> Result<T>) -> Result<T> {
-        let open = lock(&self.database).clone();
-        let Some(database) = open else {
-            return Err(match self.state() {
+        let database = self.database()?;
+        self.guard(|| f(&database))
+    }
+
+    /// The open database. Not to be kept for long: it can only be let go of when nobody has it.
+    pub(super) fn database(&self) -> Result<Arc<Database>> {
+        lock(&self.database)
+            .clone()
+            .ok_or_else(|| match self.state() {
                 State::Waiting(reason) | State::Barred(reason) => Error::unavailable(reason),
                 _ => super::closed(),
-            });
-        };
-        let outcome = catch_unwind(AssertUnwindSafe(|| f(&database))).unwrap_or_else(|_| {
+            })
+    }
+
+    /// Damage that `f` meets, seen as an error or as a panic, is marked.
+    pub(super) fn guard<T>(&self, f: impl FnOnce() -> Result<T>) -> Result<T> {
+        let outcome = catch_unwind(AssertUnwindSafe(f)).unwrap_or_else(|_| {
             Err(Error::damaged(
                 "Reading facts.redb failed inside the engine.",
             ))

@@ -11,6 +11,7 @@
 //! makes a new one. See `kv/keeper.rs` for how two processes never end up on different files.
 
 mod keeper;
+mod snapshot;
 mod table;
 mod writer;
 
@@ -18,9 +19,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use redb::{Database, ReadableDatabase, TableError};
+use redb::{Database, ReadableDatabase};
 
 pub use keeper::State;
+pub use snapshot::{Snapshot, View};
 pub use table::{Batch, Json, Stored, Table};
 pub use writer::Pending;
 
@@ -75,6 +77,12 @@ impl Kv {
         self.keeper.with(|db| table::get(db, table, key))
     }
 
+    /// What the store holds now, for many reads. Keep it for a moment only: as long as there is
+    /// one, the file grows, and cannot be set aside if it is damaged.
+    pub fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::of(&self.keeper)
+    }
+
     /// Up to `limit` pairs from `from` on, in key order. Keep `limit` small: a read transaction
     /// that stays open makes the file grow.
     pub fn scan<V: Stored>(
@@ -85,10 +93,8 @@ impl Kv {
     ) -> Result<Vec<(Vec<u8>, V)>> {
         self.keeper.with(|db| {
             let transaction = db.begin_read().map_err(table::storage)?;
-            let open = match transaction.open_table(table.definition()) {
-                Ok(open) => open,
-                Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                Err(error) => return Err(table::storage(error)),
+            let Some(open) = snapshot::open(&transaction, table)? else {
+                return Ok(Vec::new());
             };
             let mut pairs = Vec::new();
             for pair in redb::ReadableTable::range(&open, from..)

@@ -2,10 +2,11 @@
 
 use std::marker::PhantomData;
 
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{Database, ReadableDatabase, TableDefinition};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::snapshot;
 use crate::error::{Error, Kind, Result};
 
 const CHECKSUM: usize = 4;
@@ -180,13 +181,10 @@ pub(super) fn names(db: &Database) -> Result<Vec<String>> {
 
 pub(super) fn get<V: Stored>(db: &Database, table: &Table<V>, key: &[u8]) -> Result<Option<V>> {
     let transaction = db.begin_read().map_err(storage)?;
-    let open = match transaction.open_table(table.definition()) {
-        Ok(open) => open,
-        Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-        Err(error) => return Err(storage(error)),
-    };
-    let found = ReadableTable::get(&open, key).map_err(storage)?;
-    found.map(|guard| decode(guard.value())).transpose()
+    match snapshot::open(&transaction, table)? {
+        Some(open) => snapshot::get(&open, key),
+        None => Ok(None),
+    }
 }
 
 pub(super) fn decode<V: Stored>(bytes: &[u8]) -> Result<V> {
