@@ -1,8 +1,8 @@
 //! `wharfside check`: what is there, whether it is what was written, and what to do if not.
 //!
 //! It only looks: nothing is migrated, repaired or swept, and no boot is counted, so it is safe
-//! beside any number of running releases. An index whose checksums fail is marked, for the
-//! release that holds the lease to rebuild. With `--preflight` it is asked before there is
+//! beside any number of running releases. An index or facts that are damaged are marked, for
+//! a release that runs, or the next one to start, to rebuild. With `--preflight` it is asked before there is
 //! anything new to check: what a start of this release would meet.
 
 mod deep;

@@ -120,7 +120,7 @@ impl Deep<'_> {
                 return Ok(());
             }
             Err(error) => {
-                self.findings.push(wrong(&format!("index: {error}")));
+                self.findings.push(rebuilt(&format!("index: {error}")));
                 return Ok(());
             }
         };
@@ -128,13 +128,13 @@ impl Deep<'_> {
         let indexed: HashSet<FileId> = indexed.into_iter().collect();
         if indexed.len() != count {
             self.findings
-                .push(wrong("index: some files are in it twice."));
+                .push(rebuilt("index: some files are in it twice."));
         }
         let live = self.library.live_files(applied)?;
         for (id, path) in &live.settled {
             if !indexed.contains(id) {
                 self.findings
-                    .push(wrong(&format!("index: {path} is not in it.")));
+                    .push(rebuilt(&format!("index: {path} is not in it.")));
             }
         }
         for id in &indexed {
@@ -164,15 +164,23 @@ impl Deep<'_> {
         match kv.validate(|| true) {
             Ok(entries) => self.compared.facts = entries,
             Err(error) => {
-                self.findings.push(wrong(&format!("facts: {error}")));
+                self.findings.push(rebuilt(&format!("facts: {error}")));
                 return Ok(());
             }
         }
         for path in self.library.files_without_facts()? {
             self.findings
-                .push(wrong(&format!("facts: nothing is known of {path}.")));
+                .push(rebuilt(&format!("facts: nothing is known of {path}.")));
         }
         Ok(())
+    }
+}
+
+/// What is wrong with something that is made from the catalog and the contents.
+fn rebuilt(sentence: &str) -> Finding {
+    Finding {
+        remedy: Some("wharfside reindex".into()),
+        ..wrong(sentence)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::library::Library;
 use crate::store::mount::Presence;
 use crate::store::rehearse::{Facts, Folder};
 use crate::store::sql::{Survey, Trial};
-use crate::store::{Finding, Mount, Rehearsal};
+use crate::store::{FILES, FOLDERS, Finding, Mount, Rehearsal};
 
 /// Bytes that a start and its first minutes need besides what is counted.
 const RESERVE: u64 = 16 << 20;
@@ -24,8 +24,6 @@ const RESERVE: u64 = 16 << 20;
 const INODES: u64 = 200;
 /// A copy above this many bytes is not made in memory.
 const IN_MEMORY: u64 = 64 << 20;
-/// Folders that a start opens; a file of the same name keeps it from doing so.
-const FOLDERS: &[&str] = &["blobs", "staging", "boots", "backups"];
 
 /// What the rehearsal showed.
 #[derive(Clone, Debug, Serialize)]
@@ -194,7 +192,7 @@ impl Preflight<'_> {
     fn entries(&mut self, mount: &Mount) -> Result<(), Ended> {
         let closed = mount.closed();
         let closed = self.or_end("entries", closed)?;
-        match mount.in_the_way(FOLDERS).or(closed) {
+        match mount.in_the_way(FOLDERS, FILES).or(closed) {
             None => {
                 self.ok("entries", "everything in it is open to this user.");
                 Ok(())

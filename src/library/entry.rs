@@ -118,4 +118,23 @@ pub enum Precondition {
     Present,
     /// `If-Match: "<digest>", …`: the current content must be one of these.
     Content(Vec<Digest>),
+    /// `If-Unmodified-Since`: what is at the path, if anything, must be from this second or before,
+    /// in milliseconds since the epoch.
+    UnmodifiedSince(Millis),
+}
+
+impl Precondition {
+    /// Whether it holds for what is at the path.
+    pub fn holds(&self, present: Option<&Entry>) -> bool {
+        match (self, present) {
+            (Self::None, _) => true,
+            (Self::Absent, present) => present.is_none(),
+            (Self::Present, present) => present.is_some(),
+            (Self::Content(digests), Some(entry)) => digests.contains(&entry.sha256),
+            (Self::Content(_), None) => false,
+            (Self::UnmodifiedSince(at), Some(entry)) => entry.modified_ms / 1000 <= at / 1000,
+            // RFC 9110, 13.1.4: without a date to compare with, it is not asked for.
+            (Self::UnmodifiedSince(_), None) => true,
+        }
+    }
 }

@@ -115,7 +115,7 @@ impl Library {
             entry.modified_ms,
         ));
         Ok(Content {
-            file: self.open_named(&sha256)?,
+            file: self.open_named(&sha256, size)?,
             size,
             sha256,
             media_type,
@@ -140,7 +140,7 @@ impl Library {
             ))
         })?;
         Ok(Content {
-            file: self.open_named(&sha256)?,
+            file: self.open_named(&sha256, size)?,
             size,
             sha256,
             media_type,
@@ -149,17 +149,23 @@ impl Library {
         })
     }
 
-    /// Opens a content that the catalog names: one that is absent is no wrong address of the
-    /// caller's but a loss.
-    fn open_named(&self, digest: &Digest) -> Result<File> {
+    /// Opens a content that the catalog names: one that is absent or has another size is no wrong
+    /// address of the caller's but a loss.
+    fn open_named(&self, digest: &Digest, size: u64) -> Result<File> {
         let opened = self.store.blobs.open_blob(digest);
-        opened.map_err(|error| match error.kind() {
+        let file = opened.map_err(|error| match error.kind() {
             Kind::NotFound => Error::damaged(format!(
                 "The content {digest} is missing on disk; run `wharfside check --deep`."
             ))
             .because(error),
             _ => error,
-        })
+        })?;
+        match file.metadata().map(|found| found.len()) {
+            Ok(found) if found != size => Err(Error::damaged(format!(
+                "The content {digest} has {found} bytes on disk in place of {size}; run `wharfside check --deep`."
+            ))),
+            _ => Ok(file),
+        }
     }
 
     /// All contents the file has had, newest first.
@@ -308,14 +314,7 @@ fn replace(c: &Connection, entry: &Entry, content: &Described, change: &Change) 
 }
 
 fn check(precondition: &Precondition, present: Option<&Entry>, path: &FilePath) -> Result<()> {
-    let holds = match (precondition, present) {
-        (Precondition::None, _) => true,
-        (Precondition::Absent, present) => present.is_none(),
-        (Precondition::Present, present) => present.is_some(),
-        (Precondition::Content(digests), Some(entry)) => digests.contains(&entry.sha256),
-        (Precondition::Content(_), None) => false,
-    };
-    if holds {
+    if precondition.holds(present) {
         return Ok(());
     }
     let found = match present {

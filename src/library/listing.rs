@@ -12,40 +12,49 @@ pub const MAX_PAGE: usize = 1000;
 
 /// Where a page ended: the sort key and id of its last row.
 ///
-/// Written as `<id>:<key>`; opaque to clients.
+/// Written as `<list><id>:<key>`, the list being a letter of [`LISTS`]; opaque to clients.
 struct Cursor {
     id: i64,
     key: String,
 }
 
+/// One letter for each order in which files are listed.
+const LISTS: [char; 4] = [BY_NAME, BY_TIME, BY_SIZE, TRASH];
+const BY_NAME: char = 'n';
+const BY_TIME: char = 't';
+const BY_SIZE: char = 's';
+const TRASH: char = 'd';
+
 impl Cursor {
-    fn parse(text: &str) -> Result<Self> {
-        let wrong = || {
-            Error::invalid(
-                "The cursor is not one that this server gave; begin again without a cursor.",
-            )
+    fn parse(text: &str, list: char) -> Result<Self> {
+        let parts = || {
+            let rest = text.strip_prefix(LISTS)?;
+            let (id, key) = rest.split_once(':')?;
+            Some((id.parse().ok()?, key.to_owned()))
         };
-        let (id, key) = text.split_once(':').ok_or_else(wrong)?;
-        Ok(Self {
-            id: id.parse().map_err(|_| wrong())?,
-            key: key.to_owned(),
-        })
+        let (id, key) = parts().ok_or_else(made_up)?;
+        if !text.starts_with(list) {
+            return Err(Error::invalid(
+                "The cursor belongs to another sort order; begin again without a cursor.",
+            ));
+        }
+        Ok(Self { id, key })
     }
 
     fn number(&self) -> Result<i64> {
-        self.key.parse().map_err(|_| {
-            Error::invalid(
-                "The cursor belongs to another sort order; begin again without a cursor.",
-            )
-        })
+        self.key.parse().map_err(|_| made_up())
     }
 
-    fn after(entry: &Entry, key: impl std::fmt::Display) -> String {
-        format!("{}:{key}", entry.id)
+    fn after(list: char, entry: &Entry, key: impl std::fmt::Display) -> String {
+        format!("{list}{}:{key}", entry.id)
     }
 }
 
-/// What a cursor begins with that names the last folder of a page; the others begin with an id.
+fn made_up() -> Error {
+    Error::invalid("The cursor is not one that this server gave; begin again without a cursor.")
+}
+
+/// What a cursor begins with that names the last folder of a page; the others begin with a letter.
 const FOLDER: char = '/';
 
 /// Where a page of a folder begins: folders come first, then files.
@@ -56,12 +65,12 @@ enum Begin {
 }
 
 impl Begin {
-    fn parse(cursor: Option<&str>) -> Result<Self> {
+    fn parse(cursor: Option<&str>, list: char) -> Result<Self> {
         Ok(
             match cursor.map(|cursor| (cursor, cursor.strip_prefix(FOLDER))) {
                 None => Self::Start,
                 Some((_, Some(path))) => Self::Folder(FolderPath::parse(path)?),
-                Some((cursor, None)) => Self::File(Cursor::parse(cursor)?),
+                Some((cursor, None)) => Self::File(Cursor::parse(cursor, list)?),
             },
         )
     }
@@ -87,9 +96,9 @@ impl Library {
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listing> {
-        let begin = Begin::parse(cursor)?;
-        let limit = limit.clamp(1, MAX_PAGE);
         let order = Order::of(sort);
+        let begin = Begin::parse(cursor, order.list)?;
+        let limit = limit.clamp(1, MAX_PAGE);
         self.store.sql.read(|c| {
             // One row more than asked for tells whether another page follows.
             let mut folders = match &begin {
@@ -110,7 +119,7 @@ impl Library {
                 folders.pop();
             }
             let last = match files.last() {
-                Some(entry) => Some(Cursor::after(entry, order.key(entry))),
+                Some(entry) => Some(Cursor::after(order.list, entry, order.key(entry))),
                 None => folders.last().map(|last| format!("{FOLDER}{}", last.path)),
             };
             Ok(Listing {
@@ -135,7 +144,8 @@ impl Library {
 
     /// The trash, most recently deleted first.
     pub fn trashed(&self, cursor: Option<&str>, limit: usize) -> Result<Page<Entry>> {
-        let cursor = cursor.map(Cursor::parse).transpose()?;
+        let cursor = cursor.map(|cursor| Cursor::parse(cursor, TRASH));
+        let cursor = cursor.transpose()?;
         let (key, id) = match &cursor {
             Some(cursor) => (cursor.number()?, cursor.id),
             None => (i64::MAX, i64::MAX),
@@ -150,7 +160,7 @@ impl Library {
             .store
             .sql
             .read(|c| catalog::entries(c, &sql, (key, id, limit + 1)))?;
-        let (items, next) = cut(rows, limit, |entry| {
+        let (items, next) = cut(rows, limit, TRASH, |entry| {
             entry.trashed_ms.unwrap_or_default().to_string()
         });
         Ok(Page { items, next })
@@ -160,6 +170,7 @@ impl Library {
 /// One sort order as SQL: each has an index that ends in the file's id.
 struct Order {
     sort: Sort,
+    list: char,
     column: &'static str,
     direction: &'static str,
     comparison: &'static str,
@@ -167,13 +178,14 @@ struct Order {
 
 impl Order {
     fn of(sort: Sort) -> Self {
-        let (column, direction, comparison) = match sort {
-            Sort::Name => ("file.sort_name", "ASC", ">"),
-            Sort::Time => ("file.modified_ms", "DESC", "<"),
-            Sort::Size => ("file.size", "DESC", "<"),
+        let (list, column, direction, comparison) = match sort {
+            Sort::Name => (BY_NAME, "file.sort_name", "ASC", ">"),
+            Sort::Time => (BY_TIME, "file.modified_ms", "DESC", "<"),
+            Sort::Size => (BY_SIZE, "file.size", "DESC", "<"),
         };
         Self {
             sort,
+            list,
             column,
             direction,
             comparison,
@@ -225,13 +237,14 @@ impl Order {
 fn cut(
     mut rows: Vec<Entry>,
     limit: usize,
+    list: char,
     key: impl Fn(&Entry) -> String,
 ) -> (Vec<Entry>, Option<String>) {
     if rows.len() <= limit {
         return (rows, None);
     }
     rows.truncate(limit);
-    let next = rows.last().map(|last| Cursor::after(last, key(last)));
+    let next = rows.last().map(|last| Cursor::after(list, last, key(last)));
     (rows, next)
 }
 

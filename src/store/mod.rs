@@ -88,6 +88,11 @@ pub fn engines() -> [(&'static str, &'static str); 3] {
     ]
 }
 
+/// Folders right inside the directory.
+pub const FOLDERS: &[&str] = &["blobs", "staging", "boots", "backups"];
+/// Files right inside the directory that are opened before anything could set them aside.
+pub const FILES: &[&str] = &["wharfside.json", "wake", "catalog.sqlite"];
+
 /// How long a start waits for the facts store before it goes on without.
 const KV_PATIENCE: Duration = Duration::from_millis(1500);
 
@@ -142,6 +147,7 @@ impl Store {
         let started_ms = now_ms();
         let root = options.root;
         let mount = Mount::prepare(root)?;
+        refuse_blocked(&mount)?;
         let identity = Identity::establish(root)?;
         let backups = root.join("backups");
         std::fs::create_dir_all(&backups).map_err(|e| Error::io("creating", &backups, e))?;
@@ -150,7 +156,7 @@ impl Store {
         let grace = options.staging_grace;
         let swept = blobs.sweep_staging(grace)?;
         let catalog = root.join("catalog.sqlite");
-        refuse_lost_catalog(root, &catalog)?;
+        refuse_lost_catalog(root, &catalog, options.migrations)?;
         let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
         sql.write(sql::ledger::create_tables)?;
         let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
@@ -203,14 +209,13 @@ impl Store {
     pub fn attach(options: Options<'_>) -> Result<(Self, Report)> {
         let root = options.root;
         let mount = Mount::inspect(root)?;
+        refuse_blocked(&mount)?;
         let catalog = root.join("catalog.sqlite");
-        if !catalog.exists() {
-            return Err(Error::not_found(format!(
-                "No release has started on {} yet.",
-                root.display()
-            )));
-        }
-        let identity = Identity::establish(root)?;
+        let identity = Identity::look(root)?;
+        refuse_lost_catalog(root, &catalog, options.migrations)?;
+        let identity = identity.filter(|_| catalog.exists()).ok_or_else(|| {
+            Error::not_found(format!("No release has started on {} yet.", root.display()))
+        })?;
         let wake = Arc::new(Wake::open(root)?);
         let blobs = Blobs::open(root)?;
         let (sql, schema) = Sql::attach(&catalog, options.migrations, wake.clone())?;
@@ -272,12 +277,26 @@ impl Store {
     }
 }
 
+/// # Errors
+/// [`Kind::Incompatible`](crate::error::Kind::Incompatible) if something of the wrong kind has one
+/// of our names.
+fn refuse_blocked(mount: &Mount) -> Result<()> {
+    match mount.in_the_way(FOLDERS, FILES) {
+        Some(finding) => Err(Error::incompatible(finding.sentence)),
+        None => Ok(()),
+    }
+}
+
 /// A catalog that is gone must not be taken for one that never was: an empty one would name none
 /// of the blobs, and they would be collected.
-fn refuse_lost_catalog(root: &Path, catalog: &Path) -> Result<()> {
-    let is_there = std::fs::metadata(catalog).is_ok_and(|found| found.len() > 0);
+fn refuse_lost_catalog(root: &Path, catalog: &Path, migrations: &[sql::Migration]) -> Result<()> {
     let booted = boots::latest_file(&root.join("boots"))?;
-    if is_there || booted == 0 {
+    // One that cannot be read is there all the same; opening it tells more.
+    let is_there = || {
+        let has_bytes = std::fs::metadata(catalog).is_ok_and(|found| found.len() > 0);
+        has_bytes && Sql::survey(catalog, migrations).map_or(true, |found| found.version > 0)
+    };
+    if booted == 0 || is_there() {
         return Ok(());
     }
     Err(Error::incompatible(format!(

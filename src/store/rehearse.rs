@@ -59,7 +59,7 @@ impl<'a> Rehearsal<'a> {
     pub fn identity(&self) -> Result<Option<Identity>> {
         let identity = Identity::look(self.options.root)?;
         if identity.is_some() {
-            refuse_lost_catalog(self.options.root, &self.catalog)?;
+            refuse_lost_catalog(self.options.root, &self.catalog, self.options.migrations)?;
         }
         Ok(identity)
     }

@@ -132,7 +132,10 @@ impl Conditions {
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) for conditions that a PUT cannot keep.
     pub fn of_a_put(&self) -> Result<Precondition> {
         match (&self.if_match, &self.if_none_match) {
-            (None, None) => Ok(Precondition::None),
+            (None, None) => Ok(match self.if_unmodified_since {
+                Some(date) => Precondition::UnmodifiedSince(millis(date)),
+                None => Precondition::None,
+            }),
             (None, Some(Tags::Any)) => Ok(Precondition::Absent),
             (Some(Tags::Any), None) => Ok(Precondition::Present),
             (Some(Tags::These(tags)), None) => Ok(Precondition::Content(
@@ -146,6 +149,11 @@ impl Conditions {
             )),
         }
     }
+}
+
+fn millis(time: SystemTime) -> Millis {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as Millis)
 }
 
 impl Tags {
@@ -284,6 +292,12 @@ mod tests {
         assert_eq!(
             put(&[("if-match", &tag)]).unwrap(),
             Precondition::Content(vec![HEX.parse().unwrap()])
+        );
+        let date = ("if-unmodified-since", "Thu, 01 Jan 1970 00:00:07 GMT");
+        assert_eq!(put(&[date]).unwrap(), Precondition::UnmodifiedSince(7_000));
+        assert_eq!(
+            put(&[date, ("if-match", "*")]).unwrap(),
+            Precondition::Present
         );
         assert!(put(&[("if-none-match", "\"x\"")]).is_err());
         assert!(put(&[("if-none-match", "*"), ("if-match", "*")]).is_err());

@@ -35,7 +35,7 @@ struct Readiness {
     /// Number of this start; absent until the stores are open.
     boot: Option<u64>,
     stores: Vec<StoreHealth>,
-    /// Why it is not ready, in one sentence.
+    /// Why it is not ready, in one sentence; or what is not well, though it is.
     reason: Option<String>,
 }
 
@@ -80,7 +80,10 @@ async fn readiness(app: &App) -> Readiness {
         let reason = "This process was told to stop and is handing over.".to_owned();
         return answer(Status::Draining, stores, Some(reason));
     }
-    answer(Status::Ready, stores, None)
+    // A store that can be rebuilt keeps nobody from serving; that it is away is told all the same.
+    let away = stores.iter().find(|store| !store.ok);
+    let reason = away.map(|store| format!("{}: {}", store.store, store.detail));
+    answer(Status::Ready, stores, reason)
 }
 
 /// Whether this release may still serve on this directory.

@@ -2,6 +2,7 @@
 //! details for programs and as a plain page for people.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::http::header::{ACCEPT, CONTENT_TYPE, RETRY_AFTER};
@@ -21,6 +22,8 @@ pub struct Failure {
     status: StatusCode,
     sentence: Cow<'static, str>,
     cause: Option<Error>,
+    /// See [`Problem::failures`].
+    failures: Option<serde_json::Value>,
 }
 
 pub type Result<T = Response, E = Failure> = std::result::Result<T, E>;
@@ -32,7 +35,14 @@ impl Failure {
             status,
             sentence: sentence.into(),
             cause: None,
+            failures: None,
         }
+    }
+
+    /// Tells a program of each part that failed.
+    pub fn with_failures(mut self, failures: impl Serialize) -> Self {
+        self.failures = serde_json::to_value(failures).ok();
+        self
     }
 
     pub fn status(&self) -> StatusCode {
@@ -72,6 +82,7 @@ impl From<Error> for Failure {
             status: status(error.kind()),
             sentence,
             cause: Some(error),
+            failures: None,
         }
     }
 }
@@ -109,7 +120,7 @@ impl IntoResponse for Failure {
                 .headers_mut()
                 .insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        response.extensions_mut().insert(std::sync::Arc::new(self));
+        response.extensions_mut().insert(Arc::new(self));
         response
     }
 }
@@ -129,6 +140,10 @@ pub struct Problem {
     pub instance: String,
     /// Under which the installation's log tells more.
     pub request_id: String,
+    /// Of an upload of several files: why each was not stored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>)]
+    pub failures: Option<serde_json::Value>,
 }
 
 /// What must be known of a request to answer its failure.
@@ -150,23 +165,20 @@ impl Asked {
 /// Gives a failed response its body, and logs what caused it; other responses pass unchanged.
 pub fn render(response: Response, asked: &Asked, request_id: &str) -> Response {
     let status = response.status();
-    let failure = response
-        .extensions()
-        .get::<std::sync::Arc<Failure>>()
-        .cloned();
-    let sentence = match &failure {
+    let failure = response.extensions().get::<Arc<Failure>>().cloned();
+    let failure = match failure {
         Some(failure) => {
             failure.log();
-            failure.sentence.clone()
+            failure
         }
-        None if bare_error(&response) => explain(status).into(),
+        None if bare_error(&response) => Arc::new(Failure::new(status, explain(status))),
         None => return response,
     };
     let title = status.canonical_reason().unwrap_or("Error");
     let body = if asked.wants_page {
-        super::pages::error::render(status, title, &sentence, request_id)
+        super::pages::error::render(status, title, &failure.sentence, request_id)
     } else {
-        problem_json(status, title, &sentence, asked, request_id)
+        problem_json(&failure, title, asked, request_id)
     };
     let (mut parts, _) = response.into_parts();
     let (rendered, body) = body.into_parts();
@@ -175,20 +187,16 @@ pub fn render(response: Response, asked: &Asked, request_id: &str) -> Response {
     Response::from_parts(parts, body)
 }
 
-fn problem_json(
-    status: StatusCode,
-    title: &str,
-    sentence: &str,
-    asked: &Asked,
-    id: &str,
-) -> Response {
+fn problem_json(failure: &Failure, title: &str, asked: &Asked, id: &str) -> Response {
+    let status = failure.status;
     let problem = Problem {
         kind: "about:blank",
         title: title.to_owned(),
         status: status.as_u16(),
-        detail: sentence.to_owned(),
+        detail: failure.sentence.clone().into_owned(),
         instance: asked.uri.path().to_owned(),
         request_id: id.to_owned(),
+        failures: failure.failures.clone(),
     };
     let mut response = (status, Json(problem)).into_response();
     response.headers_mut().insert(

@@ -7,11 +7,12 @@ use std::task::{Context, Poll};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::{Stream, StreamExt};
 use multer::{Field, Multipart};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::pages::folder_url;
@@ -84,13 +85,18 @@ impl<'a> Form<'a> {
             Ok(None) => return Ok(false),
             Err(error) => return self.broken(form_error(error)),
         };
-        let taken = match (field.name(), field.file_name()) {
-            (_, Some("")) => Ok(true),
-            (_, Some(_)) => self.take_file(field).await,
-            (Some("folder"), None) => self.take_folder(field).await,
-            (Some("path"), None) => self.take_path(field).await,
-            (None, None) => Err(nameless()),
-            _ => Ok(true),
+        let taken = match (FileName::of(&field), field.name()) {
+            (FileName::Known(name), _) => self.take_file(field, name).await,
+            (FileName::Empty, _) => self.take_unnamed(field).await,
+            (FileName::Unreadable, _) => {
+                self.refuse("a file".into(), unreadable_name());
+                Ok(true)
+            }
+            (FileName::None, Some("folder")) => self.take_folder(field).await,
+            (FileName::None, Some("path")) => self.take_path(field).await,
+            (FileName::None, None) => Err(nameless()),
+            // A field of text that means nothing here, such as the button that was pressed.
+            (FileName::None, Some(_)) => Ok(true),
         };
         taken.or_else(|error| self.broken(error))
     }
@@ -106,12 +112,8 @@ impl<'a> Form<'a> {
     }
 
     /// Stores one file; if it is refused, the next one may still be stored.
-    async fn take_file(&mut self, field: Field<'static>) -> Result<bool> {
-        let name = match self.path.take() {
-            Some(path) => path,
-            // Browsers write a quote in a name like this, and nothing else (HTML, 4.10.21.8).
-            None => field.file_name().unwrap_or_default().replace("%22", "\""),
-        };
+    async fn take_file(&mut self, field: Field<'static>, name: String) -> Result<bool> {
+        let name = self.path.take().unwrap_or(name);
         let path = match self.folder.join(&name) {
             Ok(path) => path,
             Err(error) => {
@@ -126,6 +128,20 @@ impl<'a> Form<'a> {
             Err(error) => self.refuse(path.to_string(), error),
         }
         Ok(!incoming.is_broken())
+    }
+
+    /// Browsers send such a part, without content, where no file was chosen.
+    async fn take_unnamed(&mut self, mut field: Field<'static>) -> Result<bool> {
+        if let Some(path) = self.path.take() {
+            return self.take_file(field, path).await;
+        }
+        while let Some(chunk) = field.chunk().await.map_err(form_error)? {
+            if !chunk.is_empty() {
+                self.refuse("a file".into(), unnamed());
+                break;
+            }
+        }
+        Ok(true)
     }
 
     fn refuse(&mut self, path: String, error: Error) {
@@ -152,16 +168,16 @@ impl Outcome {
         self.receipts.is_empty() && self.failures.is_empty()
     }
 
-    /// 200 if anything was stored, else the status of the first failure.
+    /// 200 if anything was stored, else the first failure as a problem that has them all.
     fn json(self) -> problem::Result {
-        if self.is_empty() {
-            return Err(no_file());
+        match (self.receipts.first(), self.failures.first()) {
+            (Some(_), _) => Ok(Json(self).into_response()),
+            (None, None) => Err(no_file()),
+            (None, Some(first)) => {
+                let sentence = format!("{} was not stored. {}", first.path, first.detail);
+                Err(Failure::new(first.status, sentence).with_failures(&self.failures))
+            }
         }
-        let status = match (self.receipts.first(), self.failures.first()) {
-            (None, Some(refused)) => refused.status,
-            _ => StatusCode::OK,
-        };
-        Ok((status, Json(self)).into_response())
     }
 
     fn page(self, folder: &FolderPath) -> problem::Result {
@@ -184,6 +200,16 @@ impl Outcome {
 
 fn no_file() -> Failure {
     Error::invalid("The form has no file in it; choose at least one.").into()
+}
+
+fn unnamed() -> Error {
+    Error::invalid("A file in the form has no name; give it one with filename=\"…\".")
+}
+
+fn unreadable_name() -> Error {
+    Error::invalid(
+        "The name of a file in the form is not valid UTF-8; send filename=\"…\" in UTF-8.",
+    )
 }
 
 /// What follows such a part may have been taken for a piece of it.
@@ -264,6 +290,58 @@ fn form_error(error: multer::Error) -> Error {
     }
 }
 
+/// What a part of a form says about the name of its file.
+#[derive(Debug, PartialEq, Eq)]
+enum FileName {
+    /// It is no file.
+    None,
+    /// It is a file without a name.
+    Empty,
+    Known(String),
+    Unreadable,
+}
+
+impl FileName {
+    fn of(field: &Field<'_>) -> Self {
+        let disposition = field.headers().get(CONTENT_DISPOSITION);
+        Self::read(
+            field.file_name(),
+            disposition.map_or(b"", |value| value.as_bytes()),
+        )
+    }
+
+    /// The reader knows neither a name that is not UTF-8 nor `filename*` (RFC 8187), which forms
+    /// must not use and some clients do.
+    fn read(file_name: Option<&str>, disposition: &[u8]) -> Self {
+        let names_a_file = || disposition.windows(8).any(|part| part == b"filename");
+        match file_name {
+            Some("") => Self::Empty,
+            // Browsers write a quote in a name like this, and nothing else (HTML, 4.10.21.8).
+            Some(name) => Self::Known(name.replace("%22", "\"")),
+            None if names_a_file() => match extended(disposition) {
+                Some(name) if name.is_empty() => Self::Empty,
+                Some(name) => Self::Known(name),
+                None => Self::Unreadable,
+            },
+            None => Self::None,
+        }
+    }
+}
+
+/// The value of `filename*=UTF-8''…`.
+fn extended(disposition: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(disposition).ok()?;
+    let (_, value) = text.split_once("filename*=")?;
+    let value = value.split(';').next()?.trim();
+    let (charset, value) = value.split_once('\'')?;
+    let (_language, value) = value.split_once('\'')?;
+    if !charset.eq_ignore_ascii_case("utf-8") {
+        return None;
+    }
+    let name = percent_decode_str(value).decode_utf8().ok()?;
+    Some(name.into_owned())
+}
+
 /// A body that hands over one chunk at a time. The multipart reader takes all that is ready
 /// before it lets go of any: from a fast client, that would be the whole file.
 struct Paced {
@@ -308,6 +386,26 @@ mod tests {
     }
 
     #[test]
+    fn no_file_is_taken_for_a_field_of_text() {
+        let named = |name: &str| FileName::Known(name.to_owned());
+        let read = |disposition: &[u8]| FileName::read(None, disposition);
+        assert_eq!(FileName::read(Some("a%22b.txt"), b""), named("a\"b.txt"));
+        assert_eq!(FileName::read(Some(""), b""), FileName::Empty);
+        assert_eq!(read(b"form-data; name=\"folder\""), FileName::None);
+        assert_eq!(
+            read(b"form-data; name=\"f\"; filename*=utf-8''na%C3%AFve.txt; x=y"),
+            named("na\u{ef}ve.txt")
+        );
+        for unreadable in [
+            &b"form-data; name=\"f\"; filename=\"caf\xe9.txt\""[..],
+            b"form-data; name=\"f\"; filename*=iso-8859-1''caf%E9.txt",
+            b"form-data; name=\"f\"; filename*=utf-8''caf%E9.txt",
+        ] {
+            assert_eq!(read(unreadable), FileName::Unreadable);
+        }
+    }
+
+    #[test]
     fn nothing_chosen_is_said_so() {
         let failure = Outcome::default().json().unwrap_err();
         assert_eq!(failure.status(), StatusCode::BAD_REQUEST);
@@ -324,7 +422,7 @@ mod tests {
             ],
         };
         assert_eq!(
-            outcome().json().unwrap().status(),
+            outcome().json().unwrap_err().status(),
             StatusCode::INSUFFICIENT_STORAGE
         );
         let failure = outcome().page(&FolderPath::default()).unwrap_err();

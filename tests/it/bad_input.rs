@@ -82,7 +82,7 @@ fn p7_a_file_where_a_folder_should_be_is_told_and_left() {
     let mut app = TestApp::start();
     let receipt = app.put("kept.txt", b"dunnage");
     assert_eq!(app.stop(), Some(0));
-    for folder in ["blobs", "staging"] {
+    for folder in ["blobs", "staging", "boots", "backups"] {
         let path = app.directory().join(folder);
         let aside = app.directory().join(format!("{folder}.aside"));
         fs::rename(&path, &aside).unwrap();
@@ -92,12 +92,69 @@ fn p7_a_file_where_a_folder_should_be_is_told_and_left() {
             let told = line.contains(folder) && !line.contains("listening");
             told.then(|| line.to_owned())
         });
-        assert!(line.contains(path.to_str().unwrap()), "{line}");
+        let told = format!(
+            "{} is a file, where Wharfside keeps a folder",
+            path.display()
+        );
+        assert!(line.contains(&told), "{line}");
         refused.kill9();
+        let mut check = wharfside(["check"]);
+        check.env("STORAGE_DIR", app.directory());
+        let checked = run(check, "");
+        assert_eq!(checked.code, Some(1), "{checked:?}");
+        assert!(checked.stdout.contains(&told), "{checked:?}");
         assert_eq!(fs::read(&path).unwrap(), b"precious");
         fs::remove_file(&path).unwrap();
         fs::rename(&aside, &path).unwrap();
     }
+    app.start_again();
+    app.assert_keeps(&receipt, b"dunnage", "dunnage");
+}
+
+#[test]
+fn p7_a_catalog_that_is_gone_or_somebody_elses_is_told_and_left() {
+    let mut app = TestApp::start();
+    let receipt = app.put("kept.txt", b"dunnage");
+    assert_eq!(app.stop(), Some(0));
+    let catalog = app.directory().join("catalog.sqlite");
+    let aside = app.directory().join("catalog.aside");
+    fs::rename(&catalog, &aside).unwrap();
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 4] = [
+        ("is missing or empty", |_| {}),
+        ("is missing or empty", |path| fs::write(path, b"").unwrap()),
+        ("is missing or empty", |path| {
+            rusqlite::Connection::open(path)
+                .and_then(|c| c.execute_batch("VACUUM"))
+                .unwrap();
+        }),
+        ("is a database of something else", |path| {
+            rusqlite::Connection::open(path)
+                .and_then(|c| c.execute_batch("CREATE TABLE theirs (x)"))
+                .unwrap();
+        }),
+    ];
+    for (sentence, damage) in damages {
+        let _ = fs::remove_file(&catalog);
+        damage(&catalog);
+        let before = fs::read(&catalog).ok();
+        for arguments in [
+            &["check"][..],
+            &["check", "--deep"],
+            &["check", "--preflight"],
+        ] {
+            let mut check = wharfside(arguments);
+            check.env("STORAGE_DIR", app.directory());
+            let ended = run(check, "");
+            assert_eq!(ended.code, Some(1), "{arguments:?}: {ended:?}");
+            assert!(ended.stdout.contains(sentence), "{arguments:?}: {ended:?}");
+        }
+        let mut refused = Process::start(serve(app.directory()));
+        refused.wait_line("the refusal", |line| line.contains(sentence).then_some(()));
+        refused.kill9();
+        assert_eq!(fs::read(&catalog).ok(), before, "{sentence}");
+    }
+    fs::rename(&aside, &catalog).unwrap();
     app.start_again();
     app.assert_keeps(&receipt, b"dunnage", "dunnage");
 }
@@ -151,6 +208,7 @@ fn hostile_paths_are_refused_with_a_sentence() {
         ("tab%09", "control"),
         ("%20blank", "blank"),
         ("trailing%20", "blank"),
+        ("%E2%80%AEtxt.exe", "direction"),
         ("no%FFutf8", ""),
         (&long, "255"),
         (&deep, "4096"),
@@ -182,6 +240,7 @@ fn wrong_routes_methods_and_parameters_get_problems() {
         "/api/v1/entries/not-a-number",
         "/api/v1/search?q=a&limit=-1",
         "/api/v1/search?q=a&cursor=made-up",
+        "/api/v1/search?q=a&cursor=ffc00000:0:0",
     ] {
         let sentence = app.fetch(target).problem(400);
         assert!(sentence.ends_with('.'), "{target}: {sentence}");
@@ -232,6 +291,60 @@ fn malformed_multipart_is_told() {
         answer.problem(400);
     }
     app.assert_sound();
+}
+
+#[test]
+fn a_file_in_a_form_without_a_usable_name_is_told_and_the_others_are_stored() {
+    let app = TestApp::start();
+    let post = |parts: &[(&[u8], &[u8])]| {
+        let mut body = Vec::new();
+        for (name, bytes) in parts {
+            body.extend_from_slice(b"--quay\r\ncontent-disposition: form-data; name=\"f\"; ");
+            body.extend_from_slice(&[name, &b"\r\n\r\n"[..], bytes, b"\r\n"].concat());
+        }
+        body.extend_from_slice(b"--quay--\r\n");
+        app.call(
+            "POST",
+            "/upload",
+            &[MULTIPART, ("accept", "application/json")],
+            Some(&body),
+        )
+    };
+    let good: (&[u8], &[u8]) = (b"filename=\"good.txt\"", b"flotsam");
+    for (name, word) in [
+        (&b"filename=\"caf\xe9.txt\""[..], "UTF-8"),
+        (b"filename=\"\"", "no name"),
+    ] {
+        let answer = post(&[good, (name, b"jetsam")]);
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = answer.json();
+        assert_eq!(answer["receipts"].as_array().unwrap().len(), 1, "{answer}");
+        let detail = answer["failures"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains(word), "{detail}");
+        let alone = post(&[(name, b"jetsam")]);
+        assert_eq!(alone.json()["failures"].as_array().unwrap().len(), 1);
+        alone.problem(400);
+    }
+    let answer = post(&[good, (b"filename=\"\"", b"")]);
+    assert_eq!(answer.json()["failures"], json!([]));
+    let answer = post(&[(b"filename*=UTF-8''na%C3%AFve.txt", b"ligan")]);
+    assert_eq!(answer.json()["receipts"][0]["path"], "na\u{ef}ve.txt");
+}
+
+#[test]
+fn a_cursor_of_another_list_is_refused() {
+    let app = TestApp::start();
+    for n in 0..4 {
+        app.put(&format!("{n}.txt"), b"ballast");
+    }
+    let page = app.json("/api/v1/entries?sort=time&limit=2");
+    let next = page["next"].as_str().unwrap();
+    app.json(&format!("/api/v1/entries?sort=time&limit=2&cursor={next}"));
+    for sort in ["name", "size"] {
+        let answer = app.fetch(&format!("/api/v1/entries?sort={sort}&cursor={next}"));
+        let sentence = answer.problem(400);
+        assert!(sentence.contains("another sort order"), "{sentence}");
+    }
 }
 
 #[test]

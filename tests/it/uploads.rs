@@ -132,6 +132,9 @@ fn preconditions_protect_what_is_there() {
         .problem(412);
     app.put_with("only.txt", &[("if-match", &stale)], b"theirs")
         .problem(412);
+    let long_ago = ("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT");
+    app.put_with("only.txt", &[long_ago], b"theirs")
+        .problem(412);
     app.put_with("new.txt", &[("if-match", "*")], b"theirs")
         .problem(412);
     assert_eq!(app.get("only.txt").body, b"mine");

@@ -109,8 +109,11 @@ impl FromStr for Place {
         let parsed = || {
             let (score, rest) = text.split_once(':')?;
             let (modified, id) = rest.split_once(':')?;
+            let score = Score::from_bits(u32::from_str_radix(score, 16).ok()?);
+            // A score is never more than that, and nothing could follow what is none.
+            let score = Some(score).filter(|score| score.is_finite())?;
             Some(Self {
-                score: Score::from_bits(u32::from_str_radix(score, 16).ok()?),
+                score,
                 modified: modified.parse().ok()?,
                 id: id.parse().ok()?,
             })
@@ -137,7 +140,16 @@ mod tests {
             };
             assert_eq!(place.to_string().parse::<Place>().unwrap(), place);
         }
-        for bad in ["", "20", "0:0", "0:0:", "g:0:0", "0:0:0:0", "1ffffffff:0:0"] {
+        for bad in [
+            "",
+            "20",
+            "0:0",
+            "0:0:",
+            "g:0:0",
+            "0:0:0:0",
+            "1ffffffff:0:0",
+            "ffc00000:0:0",
+        ] {
             assert!(bad.parse::<Place>().is_err(), "{bad}");
         }
     }

@@ -156,16 +156,21 @@ impl Shared {
         std::fs::write(&self.mark_path, format!("{folder_inode}\n{why}"))
     }
 
-    /// Whether somebody found the folder with this inode damaged. A mark that names no folder is
-    /// about whichever is there.
-    pub(super) fn is_marked(&self, folder_inode: u64) -> bool {
-        let Ok(mark) = std::fs::read_to_string(&self.mark_path) else {
-            return false;
-        };
+    /// Why the folder with this inode is not to be used any more, if so. A mark that names no
+    /// folder is about whichever is there.
+    pub(super) fn marked(&self, folder_inode: u64) -> Option<String> {
+        let mark = std::fs::read_to_string(&self.mark_path).ok()?;
         let about = mark
             .split_once('\n')
-            .and_then(|(inode, _)| inode.parse().ok());
-        about.is_none_or(|inode: u64| inode == folder_inode)
+            .and_then(|(inode, why)| Some((inode.parse::<u64>().ok()?, why)));
+        match about {
+            Some((inode, why)) => (inode == folder_inode).then(|| why.to_owned()),
+            None => Some("The search index was found damaged.".to_owned()),
+        }
+    }
+
+    pub(super) fn is_marked(&self, folder_inode: u64) -> bool {
+        self.marked(folder_inode).is_some()
     }
 }
 

@@ -1,8 +1,8 @@
 //! The writer's role: taken by at most one process, given up by dropping it.
 
-use std::fs::{File, Metadata, TryLockError};
+use std::fs::{File, TryLockError};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -13,7 +13,7 @@ use tantivy::{DocId, IndexWriter, TantivyDocument, Term};
 use super::damage::{cut_short, is_cut_short};
 use super::fence::{Fence, FencedDirectory};
 use super::queue::{Queued, Room};
-use super::{Index, Payload, Shared, open_lock, payload_in, pool};
+use super::{Index, Payload, REPLACED, Shared, open_lock, payload_in, pool};
 use crate::error::{Error, Kind, Result};
 use crate::store::boots::Sentinel;
 use crate::store::sync::lock;
@@ -300,12 +300,11 @@ pub(super) fn create_or_repair(shared: &Shared) -> Result<()> {
 fn ensure(shared: &Shared) -> Result<()> {
     if shared.mark_path.exists() {
         // A mark may have come after the folder that it is about was set aside.
-        let marked = |found: Metadata| shared.is_marked(found.ino());
-        if std::fs::metadata(&shared.folder).is_ok_and(marked) {
-            set_aside(
-                shared,
-                &Error::damaged("The search index was found damaged."),
-            )?;
+        let found = std::fs::metadata(&shared.folder).ok();
+        match found.and_then(|found| shared.marked(found.ino())) {
+            Some(why) if why == REPLACED => remove(shared)?,
+            Some(why) => set_aside(shared, &Error::damaged(why))?,
+            None => {}
         }
         std::fs::remove_file(&shared.mark_path)
             .map_err(|e| Error::io("removing", &shared.mark_path, e))?;
@@ -351,10 +350,14 @@ fn create(shared: &Shared) -> Result<()> {
     Ok(())
 }
 
-fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
-    if !shared.folder.exists() {
-        return Ok(());
-    }
+/// Does away with an index that nothing is wrong with.
+fn remove(shared: &Shared) -> Result<()> {
+    let aside = move_aside(shared)?;
+    tracing::info!("the search index is built anew, as it was asked for");
+    std::fs::remove_dir_all(&aside).map_err(|e| Error::io("removing", &aside, e))
+}
+
+fn move_aside(shared: &Shared) -> Result<PathBuf> {
     let name = shared
         .folder
         .file_name()
@@ -369,6 +372,14 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
     sync_parent(&shared.folder)?;
     shared.had_index.store(false, Ordering::Relaxed);
     forget_older(&aside, &format!("{name}.bad-"));
+    Ok(aside)
+}
+
+fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
+    if !shared.folder.exists() {
+        return Ok(());
+    }
+    let aside = move_aside(shared)?;
     let name = aside
         .file_name()
         .unwrap_or_default()

@@ -52,6 +52,8 @@ pub const KEY: &str = "_key";
 /// The word by which a boot's sentinel is found.
 pub const BOOT: &str = "_boot";
 
+/// The mark on an index that is well and to be built anew.
+const REPLACED: &str = "The search index is to be replaced.";
 /// Between two looks at the files of an index in use.
 const LOOK: Duration = Duration::from_millis(200);
 
@@ -331,13 +333,13 @@ impl Index {
         }
     }
 
-    /// Has the lease holder set this index aside and begin a new one.
+    /// Has the lease holder do away with this index and begin a new one.
     pub fn replace(&self) -> Result<()> {
         let Some(signature) = self.shared.signature() else {
             return Ok(());
         };
         self.shared
-            .mark(signature.folder_inode, "It is to be replaced.")
+            .mark(signature.folder_inode, REPLACED)
             .map_err(|e| Error::io("writing", &self.shared.mark_path, e))
     }
 

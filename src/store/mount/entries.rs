@@ -31,19 +31,35 @@ impl Mount {
         Ok(self.finding_of(&closed))
     }
 
-    /// A file under one of the names at the top that are folders' own.
-    pub fn in_the_way(&self, folders: &[&str]) -> Option<Finding> {
+    /// A file under one of the names at the top that are folders' own, or a folder under one that
+    /// is a file's.
+    pub fn in_the_way(&self, folders: &[&str], files: &[&str]) -> Option<Finding> {
         let root = Path::new(&self.path);
-        let found = folders.iter().map(|name| root.join(name));
-        let path = found
-            .into_iter()
-            .find(|path| fs::metadata(path).is_ok_and(|found| !found.is_dir()))?;
-        let shown = path.display();
+        let of_the_wrong_kind = |name: &&str, is_folder: bool| {
+            let path = root.join(name);
+            let found = fs::metadata(&path).ok()?;
+            (found.is_dir() != is_folder).then_some(path)
+        };
+        let sentence = if let Some(path) = folders
+            .iter()
+            .find_map(|name| of_the_wrong_kind(name, true))
+        {
+            format!(
+                "{} is a file, where Wharfside keeps a folder; move it away, or bring the folder back from a backup.",
+                path.display()
+            )
+        } else {
+            let path = files
+                .iter()
+                .find_map(|name| of_the_wrong_kind(name, false))?;
+            format!(
+                "{} is a folder, where Wharfside keeps a file; move it away, or bring the file back from a backup.",
+                path.display()
+            )
+        };
         Some(Finding {
             severity: Severity::Error,
-            sentence: format!(
-                "{shown} is a file, where Wharfside keeps a folder; move it away, or bring the folder back from a backup."
-            ),
+            sentence,
             remedy: None,
         })
     }

@@ -46,6 +46,7 @@ pub(super) fn run(
 ) -> Result<Found> {
     let known = migrations.len() as u32;
     let found = version(connection)?;
+    refuse_foreign(connection, found)?;
     refuse_newer(connection, found, known)?;
     if found < known {
         refuse_beside_older(connection, found, migrations)?;
@@ -63,10 +64,31 @@ pub(super) fn run(
 
 /// As [`run`], but leaves the schema as it is.
 pub(super) fn inspect(connection: &Connection, migrations: &[Migration]) -> Result<Found> {
+    let version = admitted(connection, migrations.len() as u32)?;
+    refuse_foreign(connection, version)?;
     Ok(Found {
-        version: admitted(connection, migrations.len() as u32)?,
+        version,
         applied: 0,
     })
+}
+
+/// A database in which somebody else keeps something is not made ours: what our own named would be
+/// lost without a word. Ours has its list of migrations since the first of them.
+fn refuse_foreign(connection: &Connection, version: u32) -> Result<()> {
+    let (tables, has_ours): (u32, bool) = connection.query_row(
+        "SELECT count(*), coalesce(max(name = 'kit_schema'), 0) FROM sqlite_schema WHERE type = 'table'",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?;
+    let is_new = tables == 0 && version == 0;
+    if has_ours || is_new {
+        return Ok(());
+    }
+    let path = connection.path().unwrap_or("The catalog");
+    Err(Error::incompatible(format!(
+        "{path} is a database of something else: it has tables, and none of Wharfside's. Move it \
+         away and put the catalog back from a backup. Nothing was changed."
+    )))
 }
 
 /// The schema that is there now, if a release that knows `known` migrations may run on it.

@@ -52,7 +52,7 @@ impl Sql {
             });
         }
         let connection = look_at(path)?;
-        let version = migrate::admitted(&connection, known)?;
+        let version = migrate::inspect(&connection, migrations)?.version;
         Ok(Survey {
             version,
             missing: known.saturating_sub(version),

@@ -91,7 +91,9 @@ pub async fn put(
         )),
         (status = 206, content_type = "*/*", description = "The ranges asked for"),
         (status = 304, description = "The client has it"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The path is malformed"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
         (status = 416, body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -115,7 +117,9 @@ pub async fn get(
     params(("path" = String, Path, description = "Such as `reports/2026/q3.pdf`")),
     responses(
         (status = 200, body = Entry, description = "It is in the trash, from where its id restores it"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The path is malformed"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
     )
 )]
 pub async fn delete(
@@ -176,17 +180,11 @@ async fn refuse_early(app: &App, file: &NewFile) -> Result<()> {
 }
 
 fn holds(library: &Library, path: &FilePath, precondition: &Precondition) -> Result<bool> {
-    let current = match library.entry_at(path) {
-        Ok(entry) => Some(entry.sha256),
-        Err(error) if error.kind() == Kind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    Ok(match precondition {
-        Precondition::None => true,
-        Precondition::Absent => current.is_none(),
-        Precondition::Present => current.is_some(),
-        Precondition::Content(digests) => current.is_some_and(|digest| digests.contains(&digest)),
-    })
+    match library.entry_at(path) {
+        Ok(entry) => Ok(precondition.holds(Some(&entry))),
+        Err(error) if error.kind() == Kind::NotFound => Ok(precondition.holds(None)),
+        Err(error) => Err(error),
+    }
 }
 
 fn not_as_named(path: &FilePath) -> Error {
