@@ -124,12 +124,6 @@ fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
 }
 
-/// Unicode's embeddings, overrides and isolates, by which `exe.txt` can be made to look like
-/// `txt.exe` (UAX #9). Scripts that run from right to left do not need them in a name.
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-}
-
 fn check_segment(segment: &str) -> Result<()> {
     let problem = if segment.is_empty() {
         "The path has an empty part; write it without a leading, trailing or doubled slash."
@@ -138,10 +132,6 @@ fn check_segment(segment: &str) -> Result<()> {
         format!("\"{segment}\" is not allowed in a path; name the folder itself.")
     } else if segment.chars().any(char::is_control) {
         format!("{segment:?} contains a control character; use printable characters only.")
-    } else if segment.chars().any(reorders) {
-        format!(
-            "{segment:?} contains a character that turns the direction of what follows, so it would not be read as it is; remove it."
-        )
     } else if segment.trim_matches(is_blank) != segment {
         format!("{segment:?} begins or ends with a blank; remove it.")
     } else if segment.len() > MAX_SEGMENT_BYTES {
@@ -223,7 +213,6 @@ mod tests {
             ("a /b", "blank"),
             ("\u{FEFF}a", "blank"),
             ("a\u{200B}", "blank"),
-            ("\u{202E}txt.exe", "direction"),
             (long.as_str(), "255"),
             (deep.as_str(), "4096"),
         ] {

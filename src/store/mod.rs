@@ -294,7 +294,8 @@ fn refuse_lost_catalog(root: &Path, catalog: &Path, migrations: &[sql::Migration
     // One that cannot be read is there all the same; opening it tells more.
     let is_there = || {
         let has_bytes = std::fs::metadata(catalog).is_ok_and(|found| found.len() > 0);
-        has_bytes && Sql::survey(catalog, migrations).map_or(true, |found| found.version > 0)
+        let is_new = |survey: sql::Survey| survey.version == 0 && !migrations.is_empty();
+        has_bytes && !Sql::survey(catalog, migrations).is_ok_and(is_new)
     };
     if booted == 0 || is_there() {
         return Ok(());

@@ -5,7 +5,7 @@ use axum::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
 use super::problem::Failure;
 use super::state::App;
@@ -23,10 +23,6 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// site made a browser send, and everything but health while the library is not open.
 pub fn admit(app: &App, request: &Parts) -> Result<(), Failure> {
     refuse_absurd_lengths(&request.uri, &request.headers)?;
-    if request.version == Version::HTTP_11 && !request.headers.contains_key(HOST) {
-        let sentence = "HTTP/1.1 asks for a Host header (RFC 9112); send one.";
-        return Err(Failure::new(StatusCode::BAD_REQUEST, sentence));
-    }
     if app.config().access == Access::Local {
         refuse_foreign_host(&request.headers)?;
     }

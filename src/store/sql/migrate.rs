@@ -73,10 +73,10 @@ pub(super) fn inspect(connection: &Connection, migrations: &[Migration]) -> Resu
 }
 
 /// A database in which somebody else keeps something is not made ours: what our own named would be
-/// lost without a word. Ours has its list of migrations since the first of them.
+/// lost without a word. Ours has tables of the kit since the first start.
 fn refuse_foreign(connection: &Connection, version: u32) -> Result<()> {
     let (tables, has_ours): (u32, bool) = connection.query_row(
-        "SELECT count(*), coalesce(max(name = 'kit_schema'), 0) FROM sqlite_schema WHERE type = 'table'",
+        "SELECT count(*), coalesce(max(name GLOB 'kit_*'), 0) FROM sqlite_schema WHERE type = 'table'",
         [],
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;

@@ -67,6 +67,8 @@ impl Sql {
         wake: Arc<Wake>,
     ) -> Result<(Self, Found)> {
         let mut connection = connect(path)?;
+        // Before anything is changed, be it only the journal's mode.
+        migrate::inspect(&connection, migrations)?;
         enter_wal_mode(&connection)?;
         let found = migrate::run(&mut connection, path, migrations, backups)?;
         let known = migrations.len() as u32;
