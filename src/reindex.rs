@@ -32,6 +32,8 @@ pub fn run(config: &Config) -> Result<u64> {
 fn rebuild(library: &Library) -> Result<u64> {
     let index = &library.store().index;
     let replaced = index.payload().born_ms;
+    // What is stored from now on is not waited for: beside busy writers, that would have no end.
+    let target = library.last_sequence()?;
     index.replace()?;
     let bar = bar();
     let mut steps: Option<Steps> = None;
@@ -53,7 +55,12 @@ fn rebuild(library: &Library) -> Result<u64> {
         bar.set_length(total);
         bar.set_position(total.saturating_sub(waiting));
         let is_new = index.is_open() && index.payload().born_ms != replaced;
-        if is_new && waiting == 0 && step == Step::Empty {
+        // Without the facts store the index is complete all the same.
+        let has_facts = library
+            .facts_through()
+            .map_or(true, |through| through >= target);
+        let is_idle = waiting == 0 && step == Step::Empty;
+        if is_new && (is_idle || (library.searchable_through() >= target && has_facts)) {
             bar.finish_and_clear();
             return Ok(total);
         }

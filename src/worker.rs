@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 pub use steps::{Step, Steps};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::library::Library;
 use crate::store::sync::lock;
 
@@ -137,6 +137,13 @@ impl Indexer {
     }
 
     fn turn(&mut self) -> Result<Step> {
+        // A release that is not ready, and may never be again, must not keep the lease from others.
+        if let Err(error) = self.library.store().fitness()
+            && error.kind() == Kind::Incompatible
+        {
+            self.let_go();
+            return Ok(Step::Empty);
+        }
         if self
             .held
             .as_ref()

@@ -4,7 +4,7 @@
 mod damage;
 #[cfg(feature = "crash-points")]
 mod kills;
-mod lease;
+pub mod lease;
 mod load;
 mod peer;
 mod redeploys;

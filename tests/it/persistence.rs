@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::Value;
 
@@ -234,7 +236,21 @@ fn p8_reindex_builds_the_index_anew_once_while_the_app_runs() {
         app.put(&format!("{n}.txt"), format!("barrel {n}").as_bytes());
     }
     app.wait_indexed();
-    let ended = app.operate(&["reindex"]);
+    // Beside somebody who stores all the time, which it must not wait for.
+    let stop = AtomicBool::new(false);
+    let ended = thread::scope(|scope| {
+        scope.spawn(|| {
+            for n in 0.. {
+                if stop.load(Ordering::Relaxed) {
+                    break;
+                }
+                app.put(&format!("more/{n}.txt"), b"tun");
+            }
+        });
+        let ended = app.operate(&["reindex"]);
+        stop.store(true, Ordering::Relaxed);
+        ended
+    });
     assert_eq!(ended.code, Some(0), "{}{}", ended.stdout, ended.stderr);
     eventually("all thirty to be found", || {
         (app.search("barrel")["total"] == 30).then_some(())

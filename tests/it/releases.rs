@@ -11,6 +11,8 @@ use serde_json::json;
 use wharfside::library::MIGRATIONS;
 
 use crate::app::{Directory, TestApp};
+use crate::command::eventually;
+use crate::overlap::lease::holders;
 use crate::uploads::sha256_hex;
 
 /// Else the fixture's trash is purged once it is old enough.
@@ -178,6 +180,9 @@ fn p7_a_release_that_runs_says_so_when_its_schema_is_closed_to_it() {
         catalog.query_row(sql, [], |row| row.get(0)).unwrap()
     };
     let before = events(&catalog);
+    eventually("the index to be let go", || {
+        holders(app.directory()).is_empty().then_some(())
+    });
     let sentence = app.put_with("new.txt", &[], b"mizzen").problem(503);
     assert!(sentence.contains("newer release"), "{sentence}");
     assert!(app.delete("kept.txt").status >= 500);

@@ -44,13 +44,20 @@ pub(super) struct Staged {
 impl Stage {
     pub(super) fn create(staging: &Path) -> Result<Self> {
         let path = staging.join(Uuid::new_v4().simple().to_string());
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o640)
-            .open(&path)
-            .map_err(|e| failed("creating", &path, e))?;
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create_new(true).mode(0o640);
+            options.open(&path)
+        };
+        let file = match open() {
+            // Somebody tidied up; nothing in it was to be kept.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(staging).map_err(|e| failed("creating", staging, e))?;
+                open()
+            }
+            opened => opened,
+        };
+        let file = file.map_err(|e| failed("creating", &path, e))?;
         file.lock().map_err(|e| failed("locking", &path, e))?;
         crash::point("blob.staged");
         Ok(Self {

@@ -283,4 +283,18 @@ mod tests {
         assert_eq!(documents, 2);
         assert!(new.validate().unwrap().is_empty());
     }
+
+    #[test]
+    fn a_lock_whose_file_was_removed_is_worth_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let index = Index::open(root.path(), Spec::default(), 15_000_000).unwrap();
+        let lease = index.lease().unwrap().unwrap();
+        assert!(lease.is_sound());
+        let entries = std::fs::read_dir(root.path()).unwrap().flatten();
+        let locks = entries.filter(|entry| entry.path().extension().is_some_and(|e| e == "lock"));
+        for entry in locks {
+            std::fs::remove_file(entry.path()).unwrap();
+        }
+        assert!(!lease.is_sound());
+    }
 }

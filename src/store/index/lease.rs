@@ -56,6 +56,8 @@ pub struct Lease {
     payload: Payload,
     taken: (Instant, i64),
     fence: Fence,
+    /// Of the file that is locked: one in its place is another lock.
+    lock_inode: u64,
 }
 
 /// The engine's writer. Its threads may outlive the lease: the [`Fence`] keeps what they still do
@@ -158,10 +160,15 @@ impl Lease {
         self.payload.applied
     }
 
-    /// Whether the folder is still the one this lease writes to, and not marked as damaged. If
-    /// not, drop the lease and take it again: that repairs.
+    /// Whether the folder is still the one this lease writes to, and not marked as damaged, and
+    /// the lock's file still the one that others would lock. If not, drop the lease and take it
+    /// again: that repairs.
     pub fn is_sound(&self) -> bool {
         self.writer.tell_harm();
+        let lock_file = std::fs::metadata(&self.shared.lease_path);
+        if !lock_file.is_ok_and(|found| found.ino() == self.lock_inode) {
+            return false;
+        }
         let inode = self.writer.folder_inode;
         let found = self.shared.signature();
         found.is_some_and(|found| found.folder_inode == inode) && !self.shared.is_marked(inode)
@@ -235,6 +242,10 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         return Ok(None);
     };
     let taken = (Instant::now(), now_ms());
+    let lock_inode = held
+        .metadata()
+        .map_err(|e| Error::io("inspecting", &shared.lease_path, e))?
+        .ino();
     let (faults, panics) = (sigbus::faults(), pool::panics());
     ensure(&shared)?;
     let fence = Fence::new(held);
@@ -279,6 +290,7 @@ pub(super) fn take(index: &Index) -> Result<Option<Lease>> {
         payload,
         taken,
         fence,
+        lock_inode,
     }))
 }
 
