@@ -130,6 +130,9 @@ fn p5_p6_twenty_redeploys_under_load_fail_no_request_and_lose_no_receipt() {
     });
     for (path, bytes) in slow_ones {
         assert!(old.get(&path).body == bytes, "{path} has other bytes");
+        let word = String::from_utf8_lossy(&bytes);
+        let word = word.split_whitespace().next().unwrap();
+        old.wait_searchable(&path, word);
     }
     old.assert_sound();
 }
