@@ -10,6 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
+use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Request};
 use wharfside::library::Receipt;
 
@@ -29,6 +30,37 @@ pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
+}
+
+/// A client that takes every answer as it is sent.
+pub fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .accept_encoding("identity")
+        .timeout_global(Some(PATIENCE))
+        .build()
+        .new_agent()
+}
+
+/// Sends a request and reads the whole answer.
+pub fn exchange(
+    agent: &ureq::Agent,
+    request: Builder,
+    body: Option<&[u8]>,
+) -> Result<Answer, ureq::Error> {
+    let answer = match body {
+        Some(body) => agent.run(request.body(body)?)?,
+        None => agent.run(request.body(())?)?,
+    };
+    let (head, mut body) = answer.into_parts();
+    let mut bytes = Vec::new();
+    body.as_reader().read_to_end(&mut bytes)?;
+    Ok(Answer {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body: bytes,
+    })
 }
 
 impl Answer {
@@ -125,19 +157,12 @@ impl TestApp {
             .collect();
         let process = spawn(&directory, &environment);
         let address = address(&process);
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .accept_encoding("identity")
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
         Self {
             process,
             directory,
             environment,
             address,
-            agent,
+            agent: agent(),
         }
     }
 
@@ -230,18 +255,7 @@ impl TestApp {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let answer = match body {
-            Some(body) => self.agent.run(request.body(body)?)?,
-            None => self.agent.run(request.body(())?)?,
-        };
-        let (head, mut body) = answer.into_parts();
-        let mut bytes = Vec::new();
-        body.as_reader().read_to_end(&mut bytes)?;
-        Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: bytes,
-        })
+        exchange(&self.agent, request, body)
     }
 
     pub fn call(

@@ -2,7 +2,6 @@
 //! writes where it does, so each answer is either what it must be or a failure.
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::thread::{self, JoinHandle};
@@ -12,8 +11,8 @@ use serde_json::{Value, json};
 use ureq::http::Request;
 
 use super::peer::{Peer, Switch};
-use crate::app::{Answer, TestApp, encode, file};
-use crate::command::{PATIENCE, eventually};
+use crate::app::{Answer, TestApp, agent, encode, exchange, file};
+use crate::command::eventually;
 
 /// Between two requests of a client, so that it is the processes that are tested and not the
 /// machine.
@@ -100,17 +99,10 @@ pub struct Client {
 
 impl Client {
     pub fn new(name: &str, seed: u64, switch: &Arc<Switch>) -> Self {
-        let agent = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .accept_encoding("identity")
-            .timeout_global(Some(PATIENCE))
-            .build()
-            .new_agent();
         Self {
             name: name.to_owned(),
             random: Random::new(seed),
-            agent,
+            agent: agent(),
             switch: Arc::clone(switch),
             laggard: false,
             index_may_be_away: false,
@@ -303,18 +295,7 @@ impl Client {
                     "text/plain"
                 },
             );
-        let answer = match body {
-            Some(body) => self.agent.run(request.body(body)?)?,
-            None => self.agent.run(request.body(())?)?,
-        };
-        let (head, mut body) = answer.into_parts();
-        let mut bytes = Vec::new();
-        body.as_reader().read_to_end(&mut bytes)?;
-        Ok(Answer {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: bytes,
-        })
+        exchange(&self.agent, request, body)
     }
 
     /// Everything that was acknowledged is there byte for byte and found by its word; what was
