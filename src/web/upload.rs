@@ -163,6 +163,12 @@ impl<'a> Form<'a> {
     }
 }
 
+impl Refused {
+    fn sentence(&self) -> String {
+        format!("{} was not stored. {}", self.path, self.detail)
+    }
+}
+
 impl Outcome {
     fn is_empty(&self) -> bool {
         self.receipts.is_empty() && self.failures.is_empty()
@@ -174,8 +180,7 @@ impl Outcome {
             (Some(_), _) => Ok(Json(self).into_response()),
             (None, None) => Err(no_file()),
             (None, Some(first)) => {
-                let sentence = format!("{} was not stored. {}", first.path, first.detail);
-                Err(Failure::new(first.status, sentence).with_failures(&self.failures))
+                Err(Failure::new(first.status, first.sentence()).with_failures(&self.failures))
             }
         }
     }
@@ -188,7 +193,7 @@ impl Outcome {
             };
         };
         let sentence = match (self.receipts.len(), self.failures.len()) {
-            (0, 1) => format!("{} was not stored. {}", first.path, first.detail),
+            (0, 1) => first.sentence(),
             (stored, failed) => format!(
                 "{stored} files were stored, but {failed} were not. The first of these is {}: {}",
                 first.path, first.detail
