@@ -142,8 +142,7 @@ impl Lease {
 
     /// Name of the index's folder, which has a lease of its own.
     pub fn place(&self) -> String {
-        let name = self.shared.folder.file_name().unwrap_or_default();
-        name.to_string_lossy().into_owned()
+        name_of(&self.shared.folder)
     }
 
     /// Ends the writer and lets another process have the lease, unless it [was given
@@ -370,12 +369,7 @@ fn remove(shared: &Shared) -> Result<()> {
 }
 
 fn move_aside(shared: &Shared) -> Result<PathBuf> {
-    let name = shared
-        .folder
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = name_of(&shared.folder);
     let aside = shared
         .folder
         .with_file_name(format!("{name}.bad-{}", now_ms()));
@@ -392,11 +386,7 @@ fn set_aside(shared: &Shared, why: &Error) -> Result<()> {
         return Ok(());
     }
     let aside = move_aside(shared)?;
-    let name = aside
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
+    let name = name_of(&aside);
     tracing::warn!(reason = %why, aside = %name, "search index set aside");
     lock(&shared.repairs).push(format!(
         "{why} It was set aside as index/{name} and is being rebuilt."
@@ -421,6 +411,11 @@ fn make_room(shared: &Shared) -> Result<()> {
     );
     lock(&shared.repairs).push(sentence);
     Ok(())
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn is_empty(folder: &Path) -> bool {

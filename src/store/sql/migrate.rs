@@ -38,16 +38,15 @@ pub struct Found {
     pub applied: u32,
 }
 
+/// Applies what is missing beyond schema `found`, as [`inspect`] told it.
 pub(super) fn run(
     connection: &mut Connection,
+    found: u32,
     path: &Path,
     migrations: &[Migration],
     backups: &Path,
 ) -> Result<Found> {
     let known = migrations.len() as u32;
-    let found = version(connection)?;
-    refuse_foreign(connection, found)?;
-    refuse_newer(connection, found, known)?;
     if found < known {
         refuse_beside_older(connection, found, migrations)?;
         if found > 0 {
@@ -62,7 +61,7 @@ pub(super) fn run(
     })
 }
 
-/// As [`run`], but leaves the schema as it is.
+/// The schema that is there, if it is ours and this release may run on it; changes nothing.
 pub(super) fn inspect(connection: &Connection, migrations: &[Migration]) -> Result<Found> {
     let version = admitted(connection, migrations.len() as u32)?;
     refuse_foreign(connection, version)?;

@@ -68,9 +68,9 @@ impl Sql {
     ) -> Result<(Self, Found)> {
         let mut connection = connect(path)?;
         // Before anything is changed, be it only the journal's mode.
-        migrate::inspect(&connection, migrations)?;
+        let found = migrate::inspect(&connection, migrations)?;
         enter_wal_mode(&connection)?;
-        let found = migrate::run(&mut connection, path, migrations, backups)?;
+        let found = migrate::run(&mut connection, found.version, path, migrations, backups)?;
         let known = migrations.len() as u32;
         Ok((Self::start(path, connection, wake, known)?, found))
     }
