@@ -95,6 +95,17 @@ impl Library {
             .ok_or_else(|| no_file_at(path))
     }
 
+    /// The live files at these paths, in the order of the paths; where there is none, it is
+    /// left out.
+    pub fn present(&self, paths: &[FilePath]) -> Result<Vec<Entry>> {
+        self.store.sql.read(|c| {
+            paths
+                .iter()
+                .filter_map(|path| catalog::live_by_path(c, path).transpose())
+                .collect()
+        })
+    }
+
     /// The current content of a file, or that of one version.
     pub fn content(&self, id: FileId, version: Option<u32>) -> Result<Content> {
         let (entry, older) = self.store.sql.read(|c| {

@@ -332,6 +332,12 @@ impl TestApp {
         )
     }
 
+    pub fn post_json(&self, target: &str, body: &Value) -> Answer {
+        let body = body.to_string();
+        let headers = [("content-type", "application/json")];
+        self.call("POST", target, &headers, Some(body.as_bytes()))
+    }
+
     pub fn entry(&self, id: i64) -> Value {
         self.json(&format!("/api/v1/entries/{id}"))
     }

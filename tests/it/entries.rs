@@ -35,6 +35,36 @@ fn folders_are_derived_and_pages_are_complete() {
 }
 
 #[test]
+fn many_paths_are_looked_up_at_once() {
+    let app = TestApp::start();
+    app.put("voyage/log.txt", b"fair wind");
+    app.put("voyage/day 1/\u{fc}ber.txt", b"doldrums");
+    app.put("log.txt", b"elsewhere");
+    let gone = app.put("voyage/gone.txt", b"overboard");
+    app.patch(gone.id, json!({ "trashed": true }));
+    let asked = json!({
+        "folder": "voyage",
+        "paths": ["day 1/u\u{308}ber.txt", "gone.txt", "never.txt", "log.txt"],
+    });
+    let answer = app.post_json("/api/v1/entries/lookup", &asked);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let present = &answer.json()["present"];
+    assert_eq!(present[0]["path"], "voyage/day 1/\u{fc}ber.txt");
+    assert_eq!(present[1]["path"], "voyage/log.txt");
+    assert_eq!(present[1]["size"], 9);
+    assert_eq!(present.as_array().unwrap().len(), 2, "{present}");
+    let hostile = json!({ "folder": "voyage", "paths": ["log.txt", "a/../../b"] });
+    let problem = app
+        .post_json("/api/v1/entries/lookup", &hostile)
+        .problem(400);
+    assert!(problem.contains("a/../../b"), "{problem}");
+    let many = json!({ "paths": vec!["x"; 1001] });
+    app.post_json("/api/v1/entries/lookup", &many).problem(400);
+    let large = json!({ "paths": ["x".repeat(2 << 20)] });
+    app.post_json("/api/v1/entries/lookup", &large).problem(413);
+}
+
+#[test]
 fn a_rename_keeps_the_file_and_finds_it_by_its_new_name() {
     let app = TestApp::start();
     let receipt = app.put("draft.txt", b"mooring rights");
@@ -138,6 +168,7 @@ fn the_api_describes_itself() {
     for (path, methods) in [
         ("/api/v1/files/", &["put", "get", "head", "delete"][..]),
         ("/api/v1/entries", &["get"]),
+        ("/api/v1/entries/lookup", &["post"]),
         ("/api/v1/entries/{id}", &["get", "patch"]),
         ("/api/v1/entries/{id}/versions", &["get"]),
         ("/api/v1/search", &["get"]),

@@ -2,6 +2,7 @@
 
 mod entries;
 mod files;
+mod lookup;
 mod openapi;
 mod persistence;
 mod search;
@@ -23,6 +24,7 @@ fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
     OpenApiRouter::with_openapi(openapi::Document::openapi())
         .routes(routes!(files::put, files::get, files::delete))
         .routes(routes!(entries::list))
+        .routes(routes!(lookup::look_up))
         .routes(routes!(entries::get, entries::patch))
         .routes(routes!(entries::versions))
         .routes(routes!(search::search))

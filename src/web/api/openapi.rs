@@ -97,6 +97,7 @@ mod tests {
                 &["put", "get", "head", "delete"][..],
             ),
             ("/api/v1/entries", &["get"]),
+            ("/api/v1/entries/lookup", &["post"]),
             ("/api/v1/entries/{id}", &["get", "patch"]),
             ("/api/v1/entries/{id}/versions", &["get"]),
             ("/api/v1/search", &["get"]),
