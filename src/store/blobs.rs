@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/blobs/ab/cd/abcd…   64 hex digits, as sha256sum prints them
 //! <root>/staging/<uuid>      on its way in
+//! <root>/staging/pieces/…    on its way in over many requests, processes and starts
 //! ```
 //!
 //! The way in is [`Blobs::stage`] → [`Stage::append`] → [`Blobs::seal`]. When `seal` returns, the
@@ -19,11 +20,16 @@
 //! - Directories below `blobs/` are never removed by us, so one whose entry is durable stays so.
 //! - A staged file is locked (flock) by its writer for as long as it is written. The kernel
 //!   drops the lock when the writer dies, so a lock that can be had means an orphan.
+//! - What arrives in pieces is staged in a folder below, where no sweep by age alone touches it;
+//!   see [`Pieces`].
 //!
 //! Seals at the same time share one sync (`blobs/group.rs`): a new content costs two flushes less than
 //! syncing the file, its directory and the directory above one after the other.
 
+mod checkpoint;
 mod group;
+mod pieces;
+mod push;
 mod shelves;
 mod stage;
 mod walk;
@@ -37,7 +43,8 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
-pub use stage::Stage;
+pub use pieces::{Arrived, Claim, Pieces, PiecesName};
+pub use stage::{Stage, Staged};
 pub use walk::{BlobEntry, Found, Walk};
 
 use self::group::Group;
@@ -58,6 +65,7 @@ pub struct Blobs(Arc<Inner>);
 struct Inner {
     shelves: Shelves,
     staging: PathBuf,
+    pieces: PathBuf,
     group: Group,
 }
 
@@ -71,6 +79,27 @@ pub struct Sealed {
     /// Bytes.
     pub size: u64,
     file: Arc<File>,
+}
+
+impl Sealed {
+    /// The first bytes, at most `most` of them.
+    pub fn head(&self, most: usize) -> Result<Vec<u8>> {
+        let mut head = vec![0; most];
+        let mut filled = 0;
+        while filled < most {
+            match self.file.read_at(&mut head[filled..], filled as u64) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let path = PathBuf::from(self.digest.to_string());
+                    return Err(failed("reading", &path, error));
+                }
+            }
+        }
+        head.truncate(filled);
+        Ok(head)
+    }
 }
 
 /// What reading a content again has shown.
@@ -104,6 +133,7 @@ impl Blobs {
     /// makes a content appear whole, does not cross from one to another.
     pub fn open(root: &Path) -> Result<Self> {
         let (blobs, staging) = (root.join("blobs"), root.join("staging"));
+        let pieces = staging.join("pieces");
         for dir in [&blobs, &staging] {
             fs::create_dir_all(dir).map_err(|e| failed("creating", dir, e))?;
         }
@@ -124,6 +154,7 @@ impl Blobs {
         Ok(Self(Arc::new(Inner {
             shelves: Shelves::new(blobs),
             staging,
+            pieces,
             group: Group::new(filesystem),
         })))
     }
@@ -152,12 +183,13 @@ impl Blobs {
     /// full; nothing is kept then.
     pub fn seal(&self, stage: Stage, expected: Option<Digest>) -> Result<Sealed> {
         let staged = stage.finish()?;
+        staged.expect(expected)?;
+        self.settle(staged)
+    }
+
+    /// As [`seal`](Self::seal), for a content that is complete and hashed.
+    pub fn settle(&self, staged: Staged) -> Result<Sealed> {
         let (digest, size) = (staged.digest, staged.size);
-        if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            return Err(Error::invalid(format!(
-                "The content was announced with SHA-256 {expected}, but what arrived has {digest}; nothing was kept."
-            )));
-        }
         crash::point("blob.written");
         let shelves = &self.0.shelves;
         let is_first = size <= SHARED_BYTES && shelves.place_new(staged.path(), &digest)?;
@@ -179,6 +211,27 @@ impl Blobs {
         crash::point("blob.durable");
         let file = staged.into_file();
         Ok(Sealed { digest, size, file })
+    }
+
+    /// Takes over a content that stands under its name since a writer died between naming it and
+    /// telling anyone: its bytes are read again and made durable. `None` if it is not here, or
+    /// not what its name says.
+    pub fn adopt(&self, digest: &Digest) -> Result<Option<Sealed>> {
+        if !self.contains(digest)? {
+            return Ok(None);
+        }
+        let Verified::Intact { size } = self.verify(digest, |_| {})? else {
+            return Ok(None);
+        };
+        let path = self.0.shelves.path(digest);
+        let file = self.open_blob(digest)?;
+        file.sync_all().map_err(|e| failed("syncing", &path, e))?;
+        self.0.shelves.sync(digest)?;
+        Ok(Some(Sealed {
+            digest: *digest,
+            size,
+            file: Arc::new(file),
+        }))
     }
 
     /// Puts the content back, durably, if its name was removed since it was sealed.

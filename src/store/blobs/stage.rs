@@ -1,25 +1,19 @@
 //! A content on its way in: written, hashed and pushed towards the disk as it arrives.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, SyncSender};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::push::{PUSH_BYTES, Pusher};
 use super::{Swept, failed};
 use crate::error::{Error, Result};
 use crate::store::{Digest, crash};
-
-/// How much is written between two pushes towards the disk, in bytes. What is not on disk yet
-/// never exceeds twice this, so the sync at the end is short and an upload of any size leaves
-/// the machine's memory alone.
-const PUSH_BYTES: u64 = 32 * 1024 * 1024;
 
 /// A content on its way in. Dropping it removes it.
 pub struct Stage {
@@ -33,12 +27,14 @@ pub struct Stage {
 }
 
 /// A staged file, complete and hashed once `digest` is set by [`Stage::finish`].
-pub(super) struct Staged {
+pub struct Staged {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
-    file: Arc<File>,
-    path: PathBuf,
+    pub(super) file: Arc<File>,
+    pub(super) path: PathBuf,
+    /// Whether the file stays if this is dropped before it has its own name.
+    pub(super) outlives: bool,
 }
 
 impl Stage {
@@ -66,6 +62,7 @@ impl Stage {
                 size: 0,
                 file: Arc::new(file),
                 path,
+                outlives: false,
             },
             hasher: Sha256::new(),
             unpushed: 0,
@@ -117,8 +114,9 @@ impl Stage {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        (&*self.staged.file)
-            .write_all(bytes)
+        self.staged
+            .file
+            .write_all_at(bytes, self.staged.size)
             .map_err(|e| self.staged.failed(e))?;
         self.hasher.update(bytes);
         self.staged.size += bytes.len() as u64;
@@ -134,7 +132,7 @@ impl Stage {
     fn push(&mut self) -> io::Result<()> {
         let pusher = match self.pusher.take() {
             Some(pusher) => pusher,
-            None => Pusher::start(Arc::clone(&self.staged.file))?,
+            None => Pusher::start(Arc::clone(&self.staged.file), || {})?,
         };
         self.pusher = Some(pusher.push()?);
         Ok(())
@@ -142,16 +140,28 @@ impl Stage {
 }
 
 impl Staged {
-    pub fn path(&self) -> &Path {
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not the `expected` content.
+    pub fn expect(&self, expected: Option<Digest>) -> Result<()> {
+        match expected.filter(|expected| *expected != self.digest) {
+            None => Ok(()),
+            Some(expected) => Err(Error::invalid(format!(
+                "The content was announced with SHA-256 {expected}, but what arrived has {}; nothing was kept.",
+                self.digest
+            ))),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
-    pub fn sync(&self) -> Result<()> {
+    pub(super) fn sync(&self) -> Result<()> {
         self.file.sync_all().map_err(|e| self.failed(e))
     }
 
     /// The file itself, once it stands under its own name.
-    pub fn into_file(self) -> Arc<File> {
+    pub(super) fn into_file(self) -> Arc<File> {
         Arc::clone(&self.file)
     }
 
@@ -163,45 +173,10 @@ impl Staged {
 impl Drop for Staged {
     /// After a rename there is nothing under this name, and names are never used twice.
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-/// A thread that writes a large file back while more of it arrives.
-///
-/// The kernel reports a failed write-back once per open file, to whoever syncs first: what this
-/// thread is told must reach the writer, or the sync at the end would answer that all is well.
-struct Pusher {
-    requests: SyncSender<()>,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl Pusher {
-    fn start(file: Arc<File>) -> io::Result<Self> {
-        // Without room in the channel a push waits for the one before it, which bounds what is
-        // not on disk yet.
-        let (requests, pushes) = mpsc::sync_channel(0);
-        let thread = thread::Builder::new()
-            .name("write-back".into())
-            .spawn(move || pushes.iter().try_for_each(|()| file.sync_data()))?;
-        Ok(Self { requests, thread })
-    }
-
-    fn push(self) -> io::Result<Self> {
-        match self.requests.send(()) {
-            Ok(()) => Ok(self),
-            Err(_) => Err(self.finish().err().unwrap_or_else(vanished)),
+        if !self.outlives {
+            let _ = fs::remove_file(&self.path);
         }
     }
-
-    fn finish(self) -> io::Result<()> {
-        drop(self.requests);
-        self.thread.join().unwrap_or_else(|_| Err(vanished()))
-    }
-}
-
-fn vanished() -> io::Error {
-    io::Error::other("the write-back thread ended without a result")
 }
 
 /// See [`Blobs::sweep_staging`](super::Blobs::sweep_staging).
