@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::library::{Generation, Settings};
+use crate::library::{Generation, Limits, Reserve, Settings};
 
 const PREFIX: &str = "WHARFSIDE_";
 /// Known to builds for crash tests only, and never listed.
@@ -76,6 +76,16 @@ pub const VARIABLES: &[Variable] = &[
         help: "how long contents that nothing names and leftovers of cut-off uploads are kept",
     },
     Variable {
+        name: "UPLOAD_EXPIRY_HOURS",
+        default: "48",
+        help: "hours after which an unfinished upload that nobody goes on with is removed",
+    },
+    Variable {
+        name: "STORAGE_RESERVE",
+        default: "5 % or 1GiB, the smaller",
+        help: "space that uploads leave free on the filesystem, such as 500MB; 0 for none",
+    },
+    Variable {
         name: "INDEX_MEMORY",
         default: "32MiB",
         help: "memory of the search index writer, at least 16MiB",
@@ -131,6 +141,7 @@ pub struct Config {
     pub drain: Duration,
     pub trash: Duration,
     pub grace: Duration,
+    pub uploads: Limits,
     /// Bytes.
     pub index_memory: usize,
     /// Bytes.
@@ -156,6 +167,7 @@ impl Config {
             index_memory: self.index_memory,
             facts_cache: self.facts_cache,
             grace: self.grace,
+            uploads: self.uploads,
             generation: self.generation,
         }
     }
@@ -242,6 +254,14 @@ impl Config {
         };
         let trash_days = parse::<u32>(&get, "TRASH_DAYS", "a whole number of days")?.unwrap_or(30);
         let grace = parse::<u32>(&get, "GRACE_MINUTES", "a whole number of minutes")?.unwrap_or(60);
+        let expiry_hours = parse::<u32>(&get, "UPLOAD_EXPIRY_HOURS", "a whole number of hours")?;
+        if expiry_hours == Some(0) {
+            return Err(bad("UPLOAD_EXPIRY_HOURS", "0", "at least 1"));
+        }
+        let uploads = Limits {
+            expiry: Duration::from_secs(u64::from(expiry_hours.unwrap_or(48)) * 3600),
+            reserve: bytes("STORAGE_RESERVE")?.map_or(Reserve::Usual, Reserve::Bytes),
+        };
         let stall = seconds("STALL_SECONDS", 30)?;
         if stall.is_zero() {
             return Err(bad("STALL_SECONDS", "0", "at least 1"));
@@ -259,6 +279,7 @@ impl Config {
             drain: seconds("DRAIN_SECONDS", 25)?,
             trash: Duration::from_secs(u64::from(trash_days) * 86_400),
             grace: Duration::from_secs(u64::from(grace) * 60),
+            uploads,
             index_memory: memory("INDEX_MEMORY", 32 << 20, 16 << 20)?,
             facts_cache: memory("FACTS_CACHE", 16 << 20, 1 << 20)?,
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),

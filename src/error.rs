@@ -20,6 +20,8 @@ pub enum Kind {
     Conflict,
     /// A precondition that the caller stated does not hold.
     Precondition,
+    /// Somebody else is changing it at this moment; trying again helps.
+    Busy,
     /// Larger than this installation accepts.
     TooLarge,
     /// The other side stopped sending, or sent less than it announced.

@@ -15,7 +15,7 @@ use crate::store::blobs::{Blobs, Sealed, Stage};
 use crate::store::{Digest, crash};
 
 /// How much of a content's beginning is kept to tell its type.
-const HEAD: usize = 4096;
+pub(super) const HEAD: usize = 4096;
 
 /// An upload on its way to disk; dropped unfinished, it leaves nothing.
 pub struct Upload {
@@ -34,6 +34,11 @@ impl Upload {
     #[expect(clippy::len_without_is_empty, reason = "an upload is not a collection")]
     pub fn len(&self) -> u64 {
         self.stage.len()
+    }
+
+    /// The content's beginning, and all of it.
+    pub(super) fn into_parts(self) -> (Vec<u8>, Stage) {
+        (self.head, self.stage)
     }
 }
 
@@ -225,10 +230,10 @@ impl Library {
 }
 
 /// A content as the catalog describes it.
-struct Described {
-    sha256: Digest,
-    size: u64,
-    media_type: String,
+pub(super) struct Described {
+    pub(super) sha256: Digest,
+    pub(super) size: u64,
+    pub(super) media_type: String,
 }
 
 fn no_file_at(path: &FilePath) -> Error {
@@ -237,7 +242,7 @@ fn no_file_at(path: &FilePath) -> Error {
 
 /// The collector may have removed the blob between its sealing and this transaction; it removes
 /// only inside a write transaction of its own, so from here on the blob stays.
-fn keep(blobs: &Blobs, sealed: &Sealed) -> Result<()> {
+pub(super) fn keep(blobs: &Blobs, sealed: &Sealed) -> Result<()> {
     if blobs.contains(&sealed.digest)? {
         return Ok(());
     }
@@ -245,7 +250,7 @@ fn keep(blobs: &Blobs, sealed: &Sealed) -> Result<()> {
 }
 
 /// The promise's transaction: file row, version, folder counts, event and outbox row.
-fn store(
+pub(super) fn store(
     c: &Connection,
     path: &FilePath,
     content: &Described,
@@ -341,6 +346,6 @@ fn check(precondition: &Precondition, present: Option<&Entry>, path: &FilePath) 
     ))
 }
 
-fn time_of(ms: Millis) -> String {
+pub(super) fn time_of(ms: Millis) -> String {
     Timestamp::from_millisecond(ms).map_or_else(|_| ms.to_string(), |time| time.to_string())
 }

@@ -7,10 +7,16 @@ use super::finding;
 use crate::store::sql::Migration;
 
 /// The catalog's schema, step by step; each only adds.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    sql: include_str!("schema/001_files.sql"),
-    compatible_back_to: 0,
-}];
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        sql: include_str!("schema/001_files.sql"),
+        compatible_back_to: 0,
+    },
+    Migration {
+        sql: include_str!("schema/002_uploads.sql"),
+        compatible_back_to: 0,
+    },
+];
 
 /// The formats of one release.
 #[derive(Clone, Copy, Debug)]

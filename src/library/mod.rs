@@ -20,6 +20,7 @@ mod persistence;
 mod rehearsing;
 pub mod search;
 pub mod text;
+mod uploads;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -40,6 +41,11 @@ pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
 
+pub use uploads::{
+    Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,
+    UploadId, UploadState, Writing,
+};
+
 use crate::error::Result;
 use crate::extract;
 use crate::store::index::Spec;
@@ -59,6 +65,7 @@ pub struct Settings {
     pub facts_cache: usize,
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
+    pub uploads: Limits,
     /// The formats that this release knows.
     pub generation: Generation,
 }
@@ -83,6 +90,7 @@ pub struct Library {
     pub(crate) store: Store,
     fields: Fields,
     root: Arc<Path>,
+    limits: Limits,
     report: Arc<Report>,
 }
 
@@ -111,6 +119,7 @@ impl Library {
             store,
             fields,
             root: settings.root.as_path().into(),
+            limits: settings.uploads,
             report: Arc::new(report),
         }
     }

@@ -50,6 +50,21 @@ impl FilePath {
     pub fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
     }
+
+    /// The same with a number before its ending, as in `minutes (2).txt`; a name that would be
+    /// too long loses the end of its stem.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if the whole path becomes too long.
+    pub fn numbered(&self, number: u32) -> Result<Self> {
+        let name = self.name();
+        let dot = name.rfind('.').filter(|at| *at > 0).unwrap_or(name.len());
+        let (stem, ending) = name.split_at(dot);
+        let tail = format!(" ({number}){ending}");
+        let most = MAX_SEGMENT_BYTES.saturating_sub(tail.len());
+        let stem = &stem[..stem.floor_char_boundary(most)];
+        self.folder().join(&format!("{}{tail}", stem.trim_end()))
+    }
 }
 
 impl FolderPath {

@@ -88,6 +88,10 @@ fn settings(root: &Path, release: &str) -> Settings {
         index_memory: 16 << 20,
         facts_cache: 4 << 20,
         grace: Duration::ZERO,
+        uploads: Limits {
+            expiry: Duration::from_secs(3600),
+            reserve: Reserve::Bytes(0),
+        },
         generation: Generation::CURRENT,
     }
 }

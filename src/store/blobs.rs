@@ -117,6 +117,13 @@ pub enum Verified {
     },
 }
 
+/// A filesystem's size, in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Space {
+    pub total: u64,
+    pub free: u64,
+}
+
 /// What a sweep of `staging/` has removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -165,6 +172,16 @@ impl Blobs {
             fs::metadata(dir).map_err(|e| failed("inspecting", dir, e))?;
         }
         Ok(())
+    }
+
+    /// How large the filesystem is, and how much of it this process may still fill.
+    pub fn space(&self) -> Result<Space> {
+        let root = self.0.shelves.root();
+        let told = rustix::fs::statvfs(root).map_err(|e| failed("inspecting", root, e.into()))?;
+        Ok(Space {
+            total: told.f_blocks.saturating_mul(told.f_frsize),
+            free: told.f_bavail.saturating_mul(told.f_frsize),
+        })
     }
 
     /// Begins a content; it is nowhere to be seen until it is sealed.

@@ -93,6 +93,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
+        Kind::Busy => StatusCode::LOCKED,
         Kind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
         Kind::Stalled => StatusCode::REQUEST_TIMEOUT,
         Kind::NoSpace => StatusCode::INSUFFICIENT_STORAGE,

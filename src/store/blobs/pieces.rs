@@ -56,8 +56,10 @@ pub struct Pieces {
     claim: Claim,
     file: Arc<File>,
     now: Checkpoint,
-    /// Where an unverified piece began.
-    mark: Option<Checkpoint>,
+    /// Where this piece began.
+    began: Checkpoint,
+    /// Whether it counts only once it is accepted.
+    is_unverified: bool,
     /// Bytes that were pushed towards the disk.
     pushed: u64,
     /// What is being pushed.
@@ -140,8 +142,9 @@ impl Claim {
         let durable = self.read(Slot::Durable)?.map_or(0, |point| point.offset);
         let mut pieces = Pieces {
             file,
+            began: from.clone(),
             now: from,
-            mark: None,
+            is_unverified: false,
             pushed: durable.min(end),
             pushing: None,
             pusher: None,
@@ -150,6 +153,7 @@ impl Claim {
         pieces.now.boot = pieces.claim.boot;
         pieces.now.tail_counts = true;
         pieces.catch_up(end)?;
+        pieces.began = pieces.now.clone();
         pieces.note(Slot::Latest, &pieces.now)?;
         Ok(pieces)
     }
@@ -181,7 +185,7 @@ impl Pieces {
     /// stays.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         // Not within a piece that may yet be taken back: what is pushed is there to stay.
-        if self.mark.is_none() && self.now.offset - self.pushed >= PUSH_BYTES {
+        if !self.is_unverified && self.now.offset - self.pushed >= PUSH_BYTES {
             self.push()?;
         }
         if let Err(error) = self.file.write_all_at(bytes, self.now.offset) {
@@ -206,36 +210,46 @@ impl Pieces {
         if self.now.offset - self.pushed >= PUSH_BYTES {
             self.push()?;
         }
+        self.began = self.now.clone();
         let mark = Checkpoint {
             tail_counts: false,
             ..self.now.clone()
         };
         self.note(Slot::Latest, &mark)?;
-        self.mark = Some(mark);
+        self.is_unverified = true;
         Ok(())
     }
 
     /// What was added unverified is right.
     pub fn accept(&mut self) {
-        self.mark = None;
+        self.is_unverified = false;
     }
 
-    /// What was added unverified is wrong: it is taken back.
-    pub fn reject(&mut self) -> Result<()> {
-        if let Some(mark) = self.mark.take() {
-            self.now = Checkpoint {
-                tail_counts: true,
-                ..mark
-            };
-            let cut = self.file.set_len(self.now.offset);
-            cut.map_err(|e| self.failed("cutting", e))?;
+    /// The piece is wrong: all of it is taken back.
+    pub fn take_back(&mut self) -> Result<()> {
+        self.is_unverified = false;
+        self.now = self.began.clone();
+        self.pushed = self.pushed.min(self.now.offset);
+        let cut = self.file.set_len(self.now.offset);
+        cut.map_err(|e| self.failed("cutting", e))
+    }
+
+    /// Every byte so far, in order.
+    pub fn read_all(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let mut buffer = vec![0; READ_BYTES];
+        let mut at = 0;
+        while at < self.now.offset {
+            let most = (self.now.offset - at).min(READ_BYTES as u64) as usize;
+            let read = self.read_at(&mut buffer[..most], at)?;
+            take(&buffer[..read])?;
+            at += read as u64;
         }
         Ok(())
     }
 
     /// Puts the content down: whoever takes it up next has nothing to hash again.
     pub fn pause(mut self) -> Result<Claim> {
-        self.reject()?;
+        self.drop_unverified()?;
         self.settle_pushes()?;
         self.note(Slot::Latest, &self.now)?;
         crash::point("pieces.paused");
@@ -244,7 +258,7 @@ impl Pieces {
 
     /// The content is complete. Its claim is given back, to be held until the world knows.
     pub fn finish(mut self) -> Result<(Staged, Claim)> {
-        self.reject()?;
+        self.drop_unverified()?;
         self.settle_pushes()?;
         self.note(Slot::Latest, &self.now)?;
         let hasher = self.now.hasher.clone();
@@ -263,20 +277,33 @@ impl Pieces {
         let mut buffer = vec![0; READ_BYTES];
         while self.now.offset < end {
             let most = (end - self.now.offset).min(READ_BYTES as u64) as usize;
-            match self.file.read_at(&mut buffer[..most], self.now.offset) {
+            let read = self.read_at(&mut buffer[..most], self.now.offset)?;
+            self.now.hasher.update(&buffer[..read]);
+            self.now.offset += read as u64;
+        }
+        Ok(())
+    }
+
+    /// Some bytes, at least one.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
+        loop {
+            match self.file.read_at(buffer, offset) {
                 Ok(0) => {
                     let sentence = "A content in pieces became shorter while it was read.";
                     return Err(Error::internal(sentence));
                 }
-                Ok(read) => {
-                    self.now.hasher.update(&buffer[..read]);
-                    self.now.offset += read as u64;
-                }
+                Ok(read) => return Ok(read),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(self.failed("reading", error)),
             }
         }
-        Ok(())
+    }
+
+    fn drop_unverified(&mut self) -> Result<()> {
+        match self.is_unverified {
+            true => self.take_back(),
+            false => Ok(()),
+        }
     }
 
     fn push(&mut self) -> Result<()> {

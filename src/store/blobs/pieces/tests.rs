@@ -97,7 +97,7 @@ fn an_unverified_piece_counts_only_once_it_is_accepted() {
     pieces.begin_unverified().unwrap();
     pieces.append(b"XXXX").unwrap();
     assert_eq!(offset(&blobs), 4);
-    pieces.reject().unwrap();
+    pieces.take_back().unwrap();
     pieces.begin_unverified().unwrap();
     pieces.append(b"YY").unwrap();
     // Killed: what was not verified is gone for whoever goes on.

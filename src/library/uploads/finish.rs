@@ -1,0 +1,182 @@
+//! The end of an upload: its bytes become a file, once.
+
+use rusqlite::Connection;
+
+use super::row::{self, End, Row};
+use super::{Destination, IfPresent, UploadId};
+use crate::error::{Error, Kind, Result};
+use crate::extract;
+use crate::library::Library;
+use crate::library::catalog::{self, Change};
+use crate::library::entry::{Precondition, Receipt};
+use crate::library::files::{self, Described, HEAD, Upload};
+use crate::library::path::FilePath;
+use crate::store::blobs::{Claim, Pieces, Sealed};
+use crate::store::{crash, now_ms};
+
+/// How many names are tried for a file that is to be kept beside another.
+const MOST_TRIES: u32 = 10_000;
+
+impl Library {
+    /// Stores the file of an upload whose bytes are all here, unless that was done; answers its
+    /// row as it is afterwards.
+    ///
+    /// # Errors
+    /// [`Kind::Busy`] while another process does.
+    pub(super) fn complete(&self, id: UploadId) -> Result<Row> {
+        let claim = self.claim(id)?;
+        let row = self.store.sql.read(|c| row::any(c, id))?;
+        if row.end.is_some() {
+            return Ok(row);
+        }
+        let pieces = claim.resume()?;
+        if row.completes_at(pieces.offset()) {
+            let began = row.last_piece.unwrap_or(pieces.offset());
+            return self.finish(row, pieces, began);
+        }
+        // The bytes have their own name already, if a process died right after that.
+        let claim = pieces.pause()?;
+        match row.sha256.map(|digest| self.store.blobs.adopt(&digest)) {
+            Some(adopted) => match adopted? {
+                Some(sealed) => self.store_sealed(row, sealed, claim),
+                None => self.begin_anew(row),
+            },
+            None => Ok(row),
+        }
+    }
+
+    /// All bytes are here: `began` is where the piece began that brought the last of them.
+    pub(super) fn finish(&self, row: Row, pieces: Pieces, began: u64) -> Result<Row> {
+        let (staged, claim) = pieces.finish()?;
+        if let Err(error) = staged.expect(row.expected) {
+            self.end_without_file(row, claim, End::Terminated)?;
+            return Err(error);
+        }
+        let row = Row {
+            sha256: Some(staged.digest),
+            last_piece: Some(began),
+            ..row
+        };
+        let hashed = row.clone();
+        self.store.sql.write(move |c| row::set_hashed(c, &hashed))?;
+        crash::point("pieces.hashed");
+        let sealed = self.store.blobs.settle(staged)?;
+        crash::point("upload.sealed");
+        self.store_sealed(row, sealed, claim)
+    }
+
+    /// As [`Library::add`], with the upload's end in the same transaction.
+    pub(super) fn store_whole(&self, upload: Upload, row: Row) -> Result<Row> {
+        let (head, stage) = upload.into_parts();
+        let sealed = self.store.blobs.seal(stage, row.expected)?;
+        crash::point("upload.sealed");
+        let (blobs, change) = (self.store.blobs.clone(), self.change(&row.actor));
+        let stored = self.store.sql.write(move |c| {
+            if let Some(known) = row::known(c, &row)? {
+                return Ok(known);
+            }
+            files::keep(&blobs, &sealed)?;
+            row::insert(c, &row)?;
+            let content = described(&row, &sealed, &head);
+            let receipt = arrive(c, &row, &content, &change)?;
+            row::set_stored(c, row, &receipt, change.at_ms)
+        })?;
+        crash::point("upload.committed");
+        Ok(stored)
+    }
+
+    /// Invariant: the claim is held until the commit is durable, so nobody else sees an upload
+    /// whose bytes are gone from `staging/` and whose row is open.
+    fn store_sealed(&self, row: Row, sealed: Sealed, claim: Claim) -> Result<Row> {
+        let head = sealed.head(HEAD)?;
+        let (blobs, change) = (self.store.blobs.clone(), self.change(&row.actor));
+        let open = row.clone();
+        let stored = self.store.sql.write(move |c| {
+            files::keep(&blobs, &sealed)?;
+            let content = described(&row, &sealed, &head);
+            let receipt = arrive(c, &row, &content, &change)?;
+            row::set_stored(c, row, &receipt, change.at_ms)
+        });
+        match stored {
+            Ok(stored) => {
+                crash::point("upload.committed");
+                claim.remove()?;
+                Ok(stored)
+            }
+            Err(error) if error.kind() == Kind::Precondition => {
+                self.end_without_file(open, claim, End::Terminated)?;
+                Err(error)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Ends an upload and removes its bytes.
+    pub(super) fn end_without_file(&self, row: Row, claim: Claim, end: End) -> Result<Row> {
+        let freed = self.store.blobs.arrived(row.id)?.bytes;
+        let (id, at_ms) = (row.id, now_ms());
+        self.store
+            .sql
+            .write(move |c| row::end(c, id, end, at_ms, freed))?;
+        claim.remove()?;
+        Ok(Row {
+            end: Some(end),
+            ended_ms: Some(at_ms),
+            ..row
+        })
+    }
+
+    /// The bytes are lost after all, though not told to be safe: the upload stands at its beginning.
+    fn begin_anew(&self, row: Row) -> Result<Row> {
+        let row = Row {
+            sha256: None,
+            last_piece: None,
+            ..row
+        };
+        let anew = row.clone();
+        self.store.sql.write(move |c| row::set_hashed(c, &anew))?;
+        Ok(row)
+    }
+}
+
+fn described(row: &Row, sealed: &Sealed, head: &[u8]) -> Described {
+    let name = row.path.as_ref().map_or("", FilePath::name);
+    Described {
+        sha256: sealed.digest,
+        size: sealed.size,
+        media_type: extract::media_type(name, head),
+    }
+}
+
+/// The file itself, where the upload wants it.
+fn arrive(c: &Connection, row: &Row, content: &Described, change: &Change) -> Result<Receipt> {
+    let Some(path) = &row.path else {
+        return Err(Error::internal("A part of an upload was stored as a file."));
+    };
+    let destination = Destination {
+        path: path.clone(),
+        if_present: row.if_present,
+        expected: None,
+    };
+    row::refuse_skipped(c, row)?;
+    let path = match destination.if_present {
+        IfPresent::KeepBoth => free_path(c, &destination.path)?,
+        IfPresent::Version | IfPresent::Skip => destination.path,
+    };
+    files::store(c, &path, content, &Precondition::None, change)
+}
+
+/// The path itself, or the first of `name (2).ext`, `name (3).ext`, … that is free.
+fn free_path(c: &Connection, path: &FilePath) -> Result<FilePath> {
+    let mut candidate = path.clone();
+    for number in 2..MOST_TRIES {
+        if catalog::live_by_path(c, &candidate)?.is_none() {
+            return Ok(candidate);
+        }
+        candidate = path.numbered(number)?;
+    }
+    Err(Error::conflict(format!(
+        "There are {MOST_TRIES} files called like {:?} already; choose another name.",
+        path.as_str()
+    )))
+}

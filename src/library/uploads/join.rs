@@ -1,0 +1,145 @@
+//! Parts that were uploaded side by side become one upload.
+
+use sha2::{Digest as _, Sha256};
+
+use super::row::{self, End, Row};
+use super::{BUSY, NewUpload, UploadId, UploadState};
+use crate::error::{Error, Kind, Result};
+use crate::library::Library;
+use crate::store::blobs::{Claim, Pieces};
+use crate::store::now_ms;
+
+/// Most parts of one upload.
+const MOST_PARTS: usize = 1_000;
+
+impl Library {
+    /// Joins complete parts, in this order, and stores the file; the parts are removed. Asking
+    /// again for the same parts answers the same upload.
+    ///
+    /// `concat` is the list as the client wrote it, given back as it is.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] for a part that is not there, [`Kind::Conflict`] for one that is not
+    /// complete, [`Kind::Invalid`] for what is no part; then nothing has changed.
+    pub fn join_uploads(
+        &self,
+        parts: &[UploadId],
+        concat: String,
+        new: NewUpload,
+    ) -> Result<UploadState> {
+        if parts.is_empty() || parts.len() > MOST_PARTS {
+            return Err(Error::invalid(format!(
+                "An upload is joined from 1 to {MOST_PARTS} parts, not {}.",
+                parts.len()
+            )));
+        }
+        let actor = new.actor.clone();
+        let new = NewUpload {
+            key: Some(key(parts)),
+            ..new
+        };
+        if let Some(known) = self
+            .store
+            .sql
+            .read(|c| row::by_key(c, &key(parts), &actor))?
+        {
+            if known.end.is_some() {
+                return self.state_of(known);
+            }
+        }
+        let rows = self.complete_parts(parts, &actor)?;
+        let length = rows.iter().filter_map(|row| row.length).sum();
+        self.refuse_without_room(length)?;
+        let row = Row {
+            concat: Some(concat),
+            ..Row::new(
+                UploadId::new_v4(),
+                NewUpload {
+                    length: Some(length),
+                    ..new
+                },
+                now_ms(),
+            )
+        };
+        let row = self.store.sql.write(move |c| row::begin(c, row, &[]))?;
+        let joined = self.join(row, &rows)?;
+        for part in rows {
+            self.end_part(part)?;
+        }
+        self.state_of(joined)
+    }
+
+    fn complete_parts(&self, parts: &[UploadId], actor: &str) -> Result<Vec<Row>> {
+        let rows = parts.iter().map(|id| self.upload_row(*id, actor));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        for row in &rows {
+            if row.is_file() {
+                return Err(Error::invalid(format!(
+                    "Upload {} is no part: it was begun without Upload-Concat: partial.",
+                    row.id.simple()
+                )));
+            }
+            if let Some(end) = row.end {
+                return Err(Error::not_found(end.sentence()));
+            }
+            let arrived = self.store.blobs.arrived(row.id)?.bytes;
+            if row.length != Some(arrived) {
+                return Err(Error::conflict(format!(
+                    "Part {} has {arrived} bytes and is not complete; finish it first.",
+                    row.id.simple()
+                )));
+            }
+        }
+        Ok(rows)
+    }
+
+    fn join(&self, row: Row, parts: &[Row]) -> Result<Row> {
+        let claim = self.claim(row.id)?;
+        let mut pieces = claim.resume()?;
+        // What an attempt before this one has copied is copied again.
+        if pieces.offset() > 0 {
+            pieces.pause()?.remove()?;
+            pieces = self.claim(row.id)?.resume()?;
+        }
+        let mut began = 0;
+        for part in parts {
+            began = pieces.offset();
+            self.copy_part(part.id, &mut pieces)?;
+        }
+        if !row.completes_at(pieces.offset()) {
+            let sentence = "A part changed while it was joined with others; try again.";
+            return Err(Error::conflict(sentence));
+        }
+        self.finish(row, pieces, began)
+    }
+
+    fn copy_part(&self, id: UploadId, into: &mut Pieces) -> Result<()> {
+        let part = self.claim_part(id)?.resume()?;
+        let copied = part.read_all(|bytes| into.append(bytes));
+        part.pause()?;
+        copied
+    }
+
+    fn claim_part(&self, id: UploadId) -> Result<Claim> {
+        let claim = self.store.blobs.claim(id)?;
+        claim.ok_or_else(|| Error::new(Kind::Busy, BUSY))
+    }
+
+    fn end_part(&self, row: Row) -> Result<()> {
+        // Whoever holds it will find it ended; what is left of it expires.
+        let Some(claim) = self.store.blobs.claim(row.id)? else {
+            return Ok(());
+        };
+        self.end_without_file(row, claim, End::Joined).map(drop)
+    }
+}
+
+/// Stands for this list of parts.
+fn key(parts: &[UploadId]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part.as_bytes());
+    }
+    let digest = crate::store::Digest::from_bytes(hasher.finalize().into());
+    format!("joined:{digest}")
+}
