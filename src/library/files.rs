@@ -36,6 +36,11 @@ impl Upload {
         self.stage.len()
     }
 
+    /// Every byte so far, in order.
+    pub fn read_all(&self, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.stage.read_all(take)
+    }
+
     /// The content's beginning, and all of it.
     pub(super) fn into_parts(self) -> (Vec<u8>, Stage) {
         (self.head, self.stage)

@@ -387,6 +387,33 @@ fn absent_or_failed(doing: &str, digest: &Digest, path: &Path, error: io::Error)
     }
 }
 
+/// Hands over the bytes of a staged file, in order.
+fn read_range(
+    file: &File,
+    path: &Path,
+    range: std::ops::Range<u64>,
+    mut take: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()> {
+    let mut at = range.start;
+    let mut buffer = vec![0; READ_BYTES.min((range.end - at) as usize)];
+    while at < range.end {
+        let most = (range.end - at).min(buffer.len() as u64) as usize;
+        match file.read_at(&mut buffer[..most], at) {
+            Ok(0) => {
+                let sentence = "A content became shorter while it was read on its way in.";
+                return Err(Error::internal(sentence));
+            }
+            Ok(read) => {
+                take(&buffer[..read])?;
+                at += read as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(failed("reading", path, error)),
+        }
+    }
+    Ok(())
+}
+
 /// Makes the names in a directory durable (fsync(2) on the directory).
 fn sync_dir(dir: &Path) -> Result<()> {
     File::open(dir)

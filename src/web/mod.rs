@@ -25,6 +25,7 @@ mod request_id;
 mod security;
 mod server;
 pub mod state;
+mod tus;
 mod upload;
 
 use std::panic::AssertUnwindSafe;
@@ -55,6 +56,7 @@ pub fn router(app: App) -> Router {
         .merge(pages::router())
         .merge(assets::router())
         .merge(api::router())
+        .merge(tus::router())
         .route("/upload", post(upload::upload))
         .route("/download/{id}", get(download::download))
         .route("/health/live", get(health::live))

@@ -83,27 +83,42 @@ pub async fn store<S>(app: &App, incoming: &mut Incoming<S>, file: NewFile) -> R
 where
     S: Stream<Item = Result<Bytes>> + Unpin,
 {
-    let library = app.library()?;
-    let first = incoming.fill(SMALL).await?;
-    let receipt = if incoming.ended {
-        blocking(move || library.add(append(library.upload()?, &first)?, file)).await?
-    } else {
-        store_large(library, first, incoming, file).await?
-    };
+    let add = |library: &Library, upload| library.add(upload, file);
+    let receipt = receive(app, incoming, add).await?;
     app.metrics().stored(receipt.size);
     Ok(receipt)
 }
 
+/// Takes what comes in, and hands it to `end` on the blocking pool once it is complete.
+pub async fn receive<S, T>(
+    app: &App,
+    incoming: &mut Incoming<S>,
+    end: impl FnOnce(&Library, Upload) -> Result<T> + Send + 'static,
+) -> Result<T>
+where
+    S: Stream<Item = Result<Bytes>> + Unpin,
+    T: Send + 'static,
+{
+    let library = app.library()?;
+    let first = incoming.fill(SMALL).await?;
+    if incoming.ended {
+        blocking(move || end(&library, append(library.upload()?, &first)?)).await
+    } else {
+        receive_large(library, first, incoming, end).await
+    }
+}
+
 /// The upload is always owned by the blocking pool, which also drops it: removing a large
 /// staged file takes time.
-async fn store_large<S>(
+async fn receive_large<S, T>(
     library: Library,
     first: Vec<Bytes>,
     incoming: &mut Incoming<S>,
-    file: NewFile,
-) -> Result<Receipt>
+    end: impl FnOnce(&Library, Upload) -> Result<T> + Send + 'static,
+) -> Result<T>
 where
     S: Stream<Item = Result<Bytes>> + Unpin,
+    T: Send + 'static,
 {
     let store = library.clone();
     let mut writing = blocking(move || append(store.upload()?, &first));
@@ -113,7 +128,7 @@ where
         writing = blocking(move || append(upload, &next));
     }
     let upload = writing.await?;
-    blocking(move || library.add(upload, file)).await
+    blocking(move || end(&library, upload)).await
 }
 
 fn append(mut upload: Upload, chunks: &[Bytes]) -> Result<Upload> {

@@ -27,7 +27,7 @@ use uuid::Uuid;
 use super::checkpoint::{Checkpoint, Slot, forget_latest, kernel_boot};
 use super::push::{PUSH_BYTES, Pusher};
 use super::stage::Staged;
-use super::{Blobs, READ_BYTES, failed, sync_dir};
+use super::{Blobs, failed, read_range, sync_dir};
 use crate::error::{Error, Result};
 use crate::store::{Digest, crash};
 
@@ -235,16 +235,8 @@ impl Pieces {
     }
 
     /// Every byte so far, in order.
-    pub fn read_all(&self, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
-        let mut buffer = vec![0; READ_BYTES];
-        let mut at = 0;
-        while at < self.now.offset {
-            let most = (self.now.offset - at).min(READ_BYTES as u64) as usize;
-            let read = self.read_at(&mut buffer[..most], at)?;
-            take(&buffer[..read])?;
-            at += read as u64;
-        }
-        Ok(())
+    pub fn read_all(&self, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        read_range(&self.file, &self.claim.path, 0..self.now.offset, take)
     }
 
     /// Puts the content down: whoever takes it up next has nothing to hash again.
@@ -274,29 +266,18 @@ impl Pieces {
 
     /// Hashes what came after the checkpoint.
     fn catch_up(&mut self, end: u64) -> Result<()> {
-        let mut buffer = vec![0; READ_BYTES];
-        while self.now.offset < end {
-            let most = (end - self.now.offset).min(READ_BYTES as u64) as usize;
-            let read = self.read_at(&mut buffer[..most], self.now.offset)?;
-            self.now.hasher.update(&buffer[..read]);
-            self.now.offset += read as u64;
-        }
+        let hasher = &mut self.now.hasher;
+        read_range(
+            &self.file,
+            &self.claim.path,
+            self.now.offset..end,
+            |bytes| {
+                hasher.update(bytes);
+                Ok(())
+            },
+        )?;
+        self.now.offset = end;
         Ok(())
-    }
-
-    /// Some bytes, at least one.
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> Result<usize> {
-        loop {
-            match self.file.read_at(buffer, offset) {
-                Ok(0) => {
-                    let sentence = "A content in pieces became shorter while it was read.";
-                    return Err(Error::internal(sentence));
-                }
-                Ok(read) => return Ok(read),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failed("reading", error)),
-            }
-        }
     }
 
     fn drop_unverified(&mut self) -> Result<()> {

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
 use super::push::{PUSH_BYTES, Pusher};
-use super::{Swept, failed};
+use super::{Swept, failed, read_range};
 use crate::error::{Error, Result};
 use crate::store::{Digest, crash};
 
@@ -89,6 +89,14 @@ impl Stage {
     /// Bytes so far.
     pub fn len(&self) -> u64 {
         self.staged.size
+    }
+
+    /// Every byte so far, in order.
+    pub fn read_all(&self, take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let Staged {
+            file, path, size, ..
+        } = &self.staged;
+        read_range(file, path, 0..*size, take)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -1,0 +1,119 @@
+//! How an upload stands: `HEAD`, and `GET` for its receipt; and its end before time: `DELETE`.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::CACHE_CONTROL;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+use super::{
+    UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA,
+    UPLOAD_OFFSET, refuse_gone, upload_id,
+};
+use crate::library::{FilePath, Outcome, Receipt, UploadState};
+use crate::web::input::Path;
+use crate::web::problem::{self, Failure};
+use crate::web::state::{ANYONE, App};
+
+/// An upload as JSON; no part of the protocol.
+#[derive(Serialize)]
+pub struct Shown {
+    id: String,
+    offset: u64,
+    length: Option<u64>,
+    path: Option<FilePath>,
+    /// When it is removed unless bytes arrive before, in milliseconds since the epoch.
+    expires_ms: Option<i64>,
+    /// Once its file is stored.
+    receipt: Option<Receipt>,
+}
+
+/// `HEAD /uploads/{id}`: where to go on.
+pub async fn head(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+    let state = state(&app, &id).await?;
+    let mut response = StatusCode::OK.into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(UPLOAD_OFFSET, state.offset.into());
+    match state.length {
+        Some(length) => headers.insert(UPLOAD_LENGTH, length.into()),
+        None => headers.insert(UPLOAD_DEFER_LENGTH, HeaderValue::from_static("1")),
+    };
+    as_sent(headers, UPLOAD_METADATA, state.metadata.as_deref());
+    as_sent(headers, UPLOAD_CONCAT, state.concat.as_deref());
+    expires(headers, &state);
+    Ok(response)
+}
+
+/// `GET /uploads/{id}`: the same for programs, with the receipt once there is one.
+pub async fn get(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+    let state = state(&app, &id).await?;
+    let shown = Shown {
+        id: state.id.simple().to_string(),
+        offset: state.offset,
+        length: state.length,
+        path: state.path,
+        expires_ms: matches!(state.outcome, Outcome::Open).then_some(state.expires_ms),
+        receipt: match state.outcome {
+            Outcome::Stored(receipt) => Some(receipt),
+            Outcome::Open | Outcome::Gone(_) => None,
+        },
+    };
+    let headers = [(CACHE_CONTROL, "no-store")];
+    Ok((headers, Json(shown)).into_response())
+}
+
+/// `DELETE /uploads/{id}`: ends an upload that is not complete.
+pub async fn delete(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+    let id = upload_id(&id)?;
+    let ended = app.run(move |library| {
+        let before = library.upload_state(id, ANYONE)?;
+        match before.outcome {
+            Outcome::Open => library.terminate_upload(id, ANYONE).map(|_| None),
+            Outcome::Stored(_) | Outcome::Gone(_) => Ok(Some(before)),
+        }
+    });
+    match ended.await? {
+        None => Ok(StatusCode::NO_CONTENT.into_response()),
+        Some(state) => {
+            refuse_gone(&state)?;
+            Err(stored())
+        }
+    }
+}
+
+fn stored() -> Failure {
+    Failure::new(
+        StatusCode::FORBIDDEN,
+        "This upload is complete and its file stored; delete the file instead.",
+    )
+}
+
+async fn state(app: &App, id: &str) -> Result<UploadState, Failure> {
+    let id = upload_id(id)?;
+    // Not with the look-ups: an upload that is complete but not stored is stored now.
+    let state = app
+        .run(move |library| library.upload_state(id, ANYONE))
+        .await?;
+    refuse_gone(&state)?;
+    Ok(state)
+}
+
+/// Says when an unfinished upload is removed.
+pub fn expires(headers: &mut HeaderMap, state: &UploadState) {
+    if !matches!(state.outcome, Outcome::Open) {
+        return;
+    }
+    let since = Duration::from_millis(state.expires_ms.max(0).unsigned_abs());
+    let date = httpdate::fmt_http_date(UNIX_EPOCH + since);
+    as_sent(headers, UPLOAD_EXPIRES, Some(&date));
+}
+
+fn as_sent(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+    if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
+        headers.insert(name, value);
+    }
+}

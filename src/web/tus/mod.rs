@@ -1,0 +1,135 @@
+//! Resumable uploads at `/uploads`, by the tus protocol 1.0.0
+//! (<https://tus.io/protocols/resumable-upload>), with the extensions that [`EXTENSIONS`] names.
+//!
+//! Any process that shares the directory takes any request of any upload. The answer to the
+//! request that completes one is given after its file is durable and catalogued, like that to
+//! a plain PUT.
+
+mod append;
+mod checksum;
+mod create;
+mod fields;
+mod look;
+#[cfg(test)]
+mod tests;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::ALLOW;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+
+use super::input::Path;
+use super::problem::{self, Failure};
+use super::state::App;
+use crate::error::Error;
+use crate::library::{Outcome, UploadId, UploadState};
+
+const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
+const EXTENSIONS: HeaderValue = HeaderValue::from_static(
+    "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination,concatenation",
+);
+
+const TUS_RESUMABLE: HeaderName = HeaderName::from_static("tus-resumable");
+const TUS_VERSION: HeaderName = HeaderName::from_static("tus-version");
+const TUS_EXTENSION: HeaderName = HeaderName::from_static("tus-extension");
+const TUS_MAX_SIZE: HeaderName = HeaderName::from_static("tus-max-size");
+const TUS_CHECKSUM_ALGORITHM: HeaderName = HeaderName::from_static("tus-checksum-algorithm");
+const UPLOAD_OFFSET: HeaderName = HeaderName::from_static("upload-offset");
+const UPLOAD_LENGTH: HeaderName = HeaderName::from_static("upload-length");
+const UPLOAD_DEFER_LENGTH: HeaderName = HeaderName::from_static("upload-defer-length");
+const UPLOAD_METADATA: HeaderName = HeaderName::from_static("upload-metadata");
+const UPLOAD_CONCAT: HeaderName = HeaderName::from_static("upload-concat");
+const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
+const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
+const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
+
+pub fn router() -> Router<App> {
+    let upload = get(look::get)
+        .head(look::head)
+        .patch(append::patch)
+        .delete(look::delete)
+        .post(overridden)
+        .options(options);
+    Router::new()
+        .route("/uploads", post(create::create).options(options))
+        .route("/uploads/{id}", upload)
+        .layer(from_fn(speak))
+}
+
+/// Refuses requests of another version of the protocol, and names ours in every answer.
+async fn speak(request: Request, next: Next) -> Response {
+    // A GET is no part of the protocol, and an OPTIONS is how a client learns the version.
+    let is_free = matches!(*request.method(), Method::GET | Method::OPTIONS);
+    let version = request.headers().get(TUS_RESUMABLE);
+    let mut response = if is_free || version == Some(&VERSION) {
+        next.run(request).await
+    } else {
+        let refusal = Failure::new(
+            StatusCode::PRECONDITION_FAILED,
+            "This server speaks version 1.0.0 of the tus protocol; say so with Tus-Resumable: 1.0.0.",
+        );
+        ([(TUS_VERSION, VERSION)], refusal).into_response()
+    };
+    response.headers_mut().insert(TUS_RESUMABLE, VERSION);
+    response
+}
+
+/// What this server understands.
+async fn options(State(app): State<App>) -> Response {
+    let algorithms = HeaderValue::from_static(checksum::ALGORITHMS);
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(TUS_VERSION, VERSION);
+    headers.insert(TUS_EXTENSION, EXTENSIONS);
+    headers.insert(TUS_CHECKSUM_ALGORITHM, algorithms);
+    headers.insert(
+        ALLOW,
+        HeaderValue::from_static("OPTIONS, POST, HEAD, GET, PATCH, DELETE"),
+    );
+    if let Some(most) = app.config().max_upload {
+        headers.insert(TUS_MAX_SIZE, most.into());
+    }
+    response
+}
+
+/// For clients that can send nothing but GET and POST.
+async fn overridden(
+    app: State<App>,
+    id: Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> problem::Result {
+    let method = headers.get(METHOD_OVERRIDE).map(HeaderValue::as_bytes);
+    match method {
+        Some(b"PATCH") => append::patch(app, id, headers, body).await,
+        Some(b"DELETE") => look::delete(app, id).await,
+        Some(b"HEAD") => look::head(app, id).await,
+        _ => Err(Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "An upload that was begun is continued with PATCH, or with POST and X-HTTP-Method-Override: PATCH.",
+        )),
+    }
+}
+
+/// An id from an address; what cannot be one names nothing.
+fn upload_id(text: &str) -> Result<UploadId, Failure> {
+    let id = Some(text).filter(|text| text.len() == 32);
+    id.and_then(|text| UploadId::try_parse(text).ok())
+        .ok_or_else(|| Error::not_found("There is no such upload.").into())
+}
+
+fn location(id: UploadId) -> String {
+    format!("/uploads/{}", id.simple())
+}
+
+/// Nothing can be asked of an upload that ended without a file.
+fn refuse_gone(state: &UploadState) -> Result<(), Failure> {
+    match state.outcome {
+        Outcome::Gone(sentence) => Err(Failure::new(StatusCode::GONE, sentence)),
+        Outcome::Open | Outcome::Stored(_) => Ok(()),
+    }
+}
