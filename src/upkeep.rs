@@ -1,5 +1,5 @@
-//! Chores that every process does in the background: purge old trash, collect unnamed contents,
-//! read the index and the facts against their checksums.
+//! Chores that every process does in the background: expire abandoned uploads, purge old trash,
+//! collect unnamed contents, read the index and the facts against their checksums.
 //!
 //! All of them are safe to do in two processes at once, and none of them is ever waited for.
 
@@ -92,6 +92,10 @@ fn run(
                 library.store().kv.validate(|| !stopped()).map(drop),
             );
         }
+        told(
+            "unfinished uploads could not be looked through",
+            library.expire_uploads().map(drop),
+        );
         told(
             "old trash could not be purged",
             library.purge_older_than(trash, "upkeep").map(drop),

@@ -60,8 +60,13 @@ pub struct Content {
 }
 
 impl Library {
-    /// Begins an upload; nothing of it is visible before [`add`](Self::add).
-    pub fn upload(&self) -> Result<Upload> {
+    /// Begins an upload of that many bytes, as far as they are known; nothing of it is visible
+    /// before [`add`](Self::add).
+    ///
+    /// # Errors
+    /// [`Kind::NoSpace`] if it would leave less free than is reserved.
+    pub fn upload(&self, announced: u64) -> Result<Upload> {
+        self.refuse_without_room(announced)?;
         Ok(Upload {
             stage: self.store.blobs.stage()?,
             head: Vec::new(),

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::Library;
 use super::catalog;
+use super::uploads::Unfinished;
 use crate::error::Result;
 use crate::store::boots::{Boot, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
@@ -29,6 +30,7 @@ pub struct Persistence {
     /// Which of these held the index lease, latest first.
     pub lease: Vec<Term>,
     pub totals: Totals,
+    pub uploads: Unfinished,
     /// What this start found, repaired and rebuilt; empty when there was nothing to do.
     pub repairs: Vec<String>,
 }
@@ -109,6 +111,7 @@ impl Library {
             lease: boots.terms(sql, oldest)?,
             boots: timeline,
             totals: self.totals()?,
+            uploads: self.unfinished_uploads()?,
             repairs,
         })
     }

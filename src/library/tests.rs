@@ -36,7 +36,7 @@ impl Bench {
     }
 
     fn try_put(&self, path: &str, text: &str, precondition: Precondition) -> Result<Receipt> {
-        let mut upload = self.library.upload()?;
+        let mut upload = self.library.upload(0)?;
         upload.append(text.as_bytes())?;
         let file = NewFile {
             path: FilePath::parse(path)?,

@@ -19,6 +19,7 @@ const BUFFER: usize = 256 << 10;
 pub struct Incoming<S> {
     chunks: S,
     limit: Option<u64>,
+    announced: u64,
     seen: u64,
     ended: bool,
     broken: bool,
@@ -30,9 +31,18 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Incoming<S> {
         Self {
             chunks,
             limit,
+            announced: 0,
             seen: 0,
             ended: false,
             broken: false,
+        }
+    }
+
+    /// How many bytes are to come, where that was said.
+    pub fn announced(self, bytes: u64) -> Self {
+        Self {
+            announced: bytes,
+            ..self
         }
     }
 
@@ -99,10 +109,10 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
     T: Send + 'static,
 {
-    let library = app.library()?;
+    let (library, announced) = (app.library()?, incoming.announced);
     let first = incoming.fill(SMALL).await?;
     if incoming.ended {
-        blocking(move || end(&library, append(library.upload()?, &first)?)).await
+        blocking(move || end(&library, append(library.upload(announced)?, &first)?)).await
     } else {
         receive_large(library, first, incoming, end).await
     }
@@ -120,8 +130,8 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
     T: Send + 'static,
 {
-    let store = library.clone();
-    let mut writing = blocking(move || append(store.upload()?, &first));
+    let (store, announced) = (library.clone(), incoming.announced);
+    let mut writing = blocking(move || append(store.upload(announced)?, &first));
     while !incoming.ended {
         let next = incoming.fill(BUFFER).await?;
         let upload = writing.await?;

@@ -27,5 +27,6 @@ mod search;
 mod serving;
 mod smoke;
 mod tidy;
+mod tus;
 mod two_processes;
 mod uploads;

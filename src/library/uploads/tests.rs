@@ -185,7 +185,7 @@ fn a_key_names_one_upload_however_often_it_is_begun() {
     let again = bench.library.begin_upload(new.clone()).unwrap();
     assert_eq!((again.id, again.offset), (first.id, 2));
     bench.piece(first.id, 2, b"ce").unwrap();
-    let mut upload = bench.library.upload().unwrap();
+    let mut upload = bench.library.upload(0).unwrap();
     upload.append(b"once").unwrap();
     let whole = bench.library.add_whole(upload, new).unwrap();
     assert_eq!((whole.id, stored(&whole).version), (first.id, 1));

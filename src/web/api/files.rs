@@ -66,7 +66,8 @@ pub async fn put(
     };
     refuse_early(&app, &file).await?;
     let chunks = body.into_data_stream().map_err(body_error);
-    let mut incoming = Incoming::new(chunks, app.config().max_upload);
+    let incoming = Incoming::new(chunks, app.config().max_upload);
+    let mut incoming = incoming.announced(announced_length(&headers));
     let receipt = receive::store(&app, &mut incoming, file).await?;
     Ok(stored(receipt))
 }

@@ -9,7 +9,7 @@ use super::show::{Count, Counted, Moment, Size, Span};
 use super::starts::{self, Starts};
 use super::timeline::Timeline;
 use super::{Shell, respond};
-use crate::library::{Level, Millis, Persistence, Totals};
+use crate::library::{Level, Millis, Persistence, Totals, Unfinished};
 use crate::store::boots::{ProofState, StoreProof};
 use crate::store::mount::{Finding, Severity};
 use crate::store::{Identity, Mount, now_ms};
@@ -106,6 +106,7 @@ impl PersistencePage {
             overlaps,
             lease,
             totals,
+            uploads,
             repairs,
         } = persistence;
         boots.truncate(SHOWN);
@@ -125,7 +126,7 @@ impl PersistencePage {
             repairs,
             sentence: verdict.sentence,
             mount: mount_facts(&mount, &storage),
-            totals: total_facts(&totals),
+            totals: total_facts(&totals, &uploads, now_ms),
             timeline: Timeline::new(&boots, &overlaps, &lease, this, now_ms),
             starts: Starts::new(&boots, &overlaps, &lease, this, now_ms),
             shown: starts::told(boots.len(), known),
@@ -259,7 +260,7 @@ fn free_inodes(mount: &Mount) -> String {
     }
 }
 
-fn total_facts(totals: &Totals) -> Vec<Fact> {
+fn total_facts(totals: &Totals, uploads: &Unfinished, now_ms: Millis) -> Vec<Fact> {
     let search = match totals.waiting {
         0 => "up to date".to_owned(),
         waiting => format!("{} waiting", Counted(waiting, "change")),
@@ -270,5 +271,31 @@ fn total_facts(totals: &Totals) -> Vec<Fact> {
         Fact::new("Versions", Count(totals.versions)),
         Fact::new("In the trash", Count(totals.trashed)),
         Fact::new("Search", search),
+        Fact::new("Unfinished uploads", unfinished(uploads, now_ms)),
+        Fact::new("Abandoned uploads", abandoned(uploads)),
     ]
+}
+
+fn unfinished(uploads: &Unfinished, now_ms: Millis) -> String {
+    match uploads.idle_since_ms {
+        None => "none".to_owned(),
+        Some(since) => format!(
+            "{}, {} so far; the one that waits longest has got nothing for {}",
+            Count(uploads.open),
+            Size(uploads.bytes),
+            Span(now_ms - since)
+        ),
+    }
+}
+
+/// Those that nobody went on with, as far back as they are remembered.
+fn abandoned(uploads: &Unfinished) -> String {
+    match uploads.expired {
+        0 => "none removed lately".to_owned(),
+        expired => format!(
+            "{} removed lately, {} freed",
+            Count(expired),
+            Size(uploads.freed)
+        ),
+    }
 }

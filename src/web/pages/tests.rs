@@ -13,7 +13,7 @@ use super::*;
 use crate::library::search::{Hit, Results};
 use crate::library::{
     Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, Sort, Totals,
-    Verdict, Version,
+    Unfinished, Verdict, Version,
 };
 use crate::store::boots::{Boot, Ending, HandOver, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
@@ -258,6 +258,7 @@ fn persistence() -> String {
         overlaps: (2..=18).rev().map(overlap).collect(),
         lease: (2..=18).rev().map(term).collect(),
         totals: Totals { files: 20_431, bytes: 8_123_456_789, versions: 23_001, trashed: 12, last_sequence: 120, searchable_through: 100, waiting: 20 },
+        uploads: Unfinished { open: 3, bytes: 12_000_000, idle_since_ms: Some(NOW - DAY), expired: 2, freed: 5_000_000 },
         repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
     };
     PersistencePage::new(shell(), page, NOW).render().unwrap()

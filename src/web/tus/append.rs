@@ -3,12 +3,15 @@
 //! Bytes go to disk as they come, one buffer being hashed and written while the next one fills;
 //! whatever ends the request, those that came are kept, unless a checksum was announced for them.
 
+use std::time::Duration;
+
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::{Stream, StreamExt, TryStreamExt};
+use tokio::time::timeout;
 
 use super::checksum::{self, Checksum};
 use super::fields::number;
@@ -26,6 +29,8 @@ use crate::web::state::{ANYONE, App, blocking};
 pub const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
 /// Bytes that cross to the blocking pool together.
 const BUFFER: usize = 256 << 10;
+/// How long bytes wait for others to cross with: what has not crossed dies with this process.
+const LINGER: Duration = Duration::from_millis(10);
 
 /// `PATCH /uploads/{id}`: 204 once the bytes are written; if they are the last, once the file is
 /// durable.
@@ -223,7 +228,14 @@ where
     let mut buffer = Vec::new();
     let mut bytes = 0;
     while bytes < BUFFER {
-        match chunks.next().await {
+        let next = match bytes {
+            0 => chunks.next().await,
+            _ => match timeout(LINGER, chunks.next()).await {
+                Ok(next) => next,
+                Err(_) => break,
+            },
+        };
+        match next {
             Some(Ok(chunk)) => {
                 bytes += chunk.len();
                 buffer.push(chunk);

@@ -1,7 +1,7 @@
 //! Creation: `POST /uploads`, with the first bytes or without.
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
@@ -60,13 +60,16 @@ enum Sent {
 
 impl Sent {
     fn read(headers: &HeaderMap, body: &Body) -> Result<Self, Failure> {
+        let is_typed = is_offset_octet_stream(headers);
         let sent = match number(headers, &CONTENT_LENGTH)? {
             Some(0) => Self::Nothing,
-            None if axum::body::HttpBody::is_end_stream(body) => Self::Nothing,
             Some(length) => Self::All(length),
-            None => Self::Some,
+            None if body.is_end_stream() => Self::Nothing,
+            None if is_typed => Self::Some,
+            // Some clients announce chunks and send none.
+            None => Self::Nothing,
         };
-        if matches!(sent, Self::Nothing) || is_offset_octet_stream(headers) {
+        if matches!(sent, Self::Nothing) || is_typed {
             return Ok(sent);
         }
         let got = headers
@@ -111,10 +114,8 @@ async fn known(app: &App, new: &NewUpload) -> Result<Option<UploadState>, Failur
 async fn whole(app: &App, headers: &HeaderMap, new: NewUpload, body: Body) -> problem::Result {
     let checksum = Checksum::announced(headers)?;
     let length = new.length.unwrap_or(0);
-    app.run(move |library| library.refuse_without_room(length))
-        .await?;
     let chunks = body.into_data_stream().map_err(body_error);
-    let mut incoming = Incoming::new(chunks, new.length);
+    let mut incoming = Incoming::new(chunks, new.length).announced(length);
     let state = receive::receive(app, &mut incoming, move |library, upload| {
         if let Some(mut checksum) = checksum {
             upload.read_all(|bytes| {

@@ -10,8 +10,6 @@ mod checksum;
 mod create;
 mod fields;
 mod look;
-#[cfg(test)]
-mod tests;
 
 use axum::Router;
 use axum::body::Body;

@@ -1,0 +1,6 @@
+//! Resumable uploads over HTTP: the tus protocol 1.0.0, status by status, and through kills.
+
+mod client;
+mod hostile;
+mod kills;
+mod protocol;
