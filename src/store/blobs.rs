@@ -200,7 +200,7 @@ impl Blobs {
     /// full; nothing is kept then.
     pub fn seal(&self, stage: Stage, expected: Option<Digest>) -> Result<Sealed> {
         let staged = stage.finish()?;
-        staged.expect(expected)?;
+        staged.refuse_other_than(expected)?;
         self.settle(staged)
     }
 

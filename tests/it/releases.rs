@@ -337,9 +337,9 @@ mod with_the_next {
         assert_eq!(new.stop(), Some(0));
         let catalog = new.directory().join("catalog.sqlite");
         fs::remove_file(&catalog).unwrap();
-        let copy = new
-            .directory()
-            .join("backups/catalog-before-schema-2.sqlite");
+        let next = wharfside::library::MIGRATIONS.len() + 1;
+        let copy = format!("backups/catalog-before-schema-{next}.sqlite");
+        let copy = new.directory().join(copy);
         fs::rename(copy, catalog).unwrap();
         old.start_again();
         old.assert_keeps(&receipt, b"foresail", "foresail");

@@ -48,7 +48,7 @@ impl Library {
     /// All bytes are here: `began` is where the piece began that brought the last of them.
     pub(super) fn finish(&self, row: Row, pieces: Pieces, began: u64) -> Result<Row> {
         let (staged, claim) = pieces.finish()?;
-        if let Err(error) = staged.expect(row.expected) {
+        if let Err(error) = staged.refuse_other_than(row.expected) {
             self.end_without_file(row, claim, End::Terminated)?;
             return Err(error);
         }

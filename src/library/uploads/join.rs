@@ -38,14 +38,12 @@ impl Library {
             key: Some(key(parts)),
             ..new
         };
-        if let Some(known) = self
+        let known = self
             .store
             .sql
-            .read(|c| row::by_key(c, &key(parts), &actor))?
-        {
-            if known.end.is_some() {
-                return self.state_of(known);
-            }
+            .read(|c| row::by_key(c, &key(parts), &actor))?;
+        if let Some(known) = known.filter(|known| known.end.is_some()) {
+            return self.state_of(known);
         }
         let rows = self.complete_parts(parts, &actor)?;
         let length = rows.iter().filter_map(|row| row.length).sum();

@@ -150,7 +150,7 @@ impl Stage {
 impl Staged {
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not the `expected` content.
-    pub fn expect(&self, expected: Option<Digest>) -> Result<()> {
+    pub fn refuse_other_than(&self, expected: Option<Digest>) -> Result<()> {
         match expected.filter(|expected| *expected != self.digest) {
             None => Ok(()),
             Some(expected) => Err(Error::invalid(format!(

@@ -1,6 +1,8 @@
 //! Uploads across deaths and between processes: at every step, by either of two releases.
 
 use super::client::{OCTETS, begin, create, metadata, offset, patch, receipt};
+use wharfside::store::crash::POINTS as POINTS_OF_ALL;
+
 use crate::app::TestApp;
 
 const TEXT: &[u8] = b"neither tide nor deploy shall part this cargo";
@@ -20,7 +22,17 @@ const POINTS: &[&str] = &[
 ];
 
 #[test]
-fn a_kill_between_any_two_steps_leaves_an_upload_that_completes_once() {
+fn every_point_of_an_upload_in_pieces_is_killed_at() {
+    for point in POINTS_OF_ALL
+        .iter()
+        .filter(|point| point.starts_with("pieces."))
+    {
+        assert!(POINTS.contains(point), "{point}");
+    }
+}
+
+#[test]
+fn p1_p2_p8_a_kill_between_any_two_steps_leaves_an_upload_that_completes_once() {
     for point in POINTS {
         let mut app = TestApp::start();
         let upload = begin(&app, "cargo.txt", TEXT.len());

@@ -193,7 +193,9 @@ fn what_is_not_the_announced_content_is_refused() {
     let mut pieces = resumed(&blobs);
     pieces.append(b"one").unwrap();
     let (staged, _claim) = pieces.finish().unwrap();
-    let error = staged.expect(Some(digest(b"other"))).unwrap_err();
+    let error = staged
+        .refuse_other_than(Some(digest(b"other")))
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Invalid);
-    assert!(staged.expect(Some(digest(b"one"))).is_ok());
+    assert!(staged.refuse_other_than(Some(digest(b"one"))).is_ok());
 }
