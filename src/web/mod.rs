@@ -5,6 +5,7 @@
 
 mod api;
 pub mod assets;
+mod compress;
 mod conditions;
 mod connection;
 mod digest_fields;
@@ -85,10 +86,12 @@ async fn front(State(app): State<App>, request: Request, next: Next) -> Response
     let span =
         tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
     let asked = Asked::new(request.uri(), request.headers());
+    let takes_gzip = compress::is_taken(request.headers());
     async move {
         let exchange = app.metrics().begin(asked.uri.path());
         let response = admitted(&app, request, next).await;
-        let mut response = problem::render(response, &asked, &id);
+        let response = problem::render(response, &asked, &id);
+        let mut response = compress::page(response, takes_gzip).await;
         security::seal(response.headers_mut());
         if let Ok(id) = HeaderValue::try_from(id) {
             response.headers_mut().insert(X_REQUEST_ID, id);

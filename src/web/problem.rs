@@ -185,6 +185,7 @@ pub fn render(response: Response, asked: &Asked, request_id: &str) -> Response {
     let (rendered, body) = body.into_parts();
     parts.headers.remove(axum::http::header::CONTENT_LENGTH);
     parts.headers.extend(rendered.headers);
+    parts.extensions.extend(rendered.extensions);
     Response::from_parts(parts, body)
 }
 

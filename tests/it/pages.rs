@@ -203,13 +203,13 @@ fn chromium_pages_are_light_and_still() {
         browser.go(&app.url(target));
         let bytes = browser.run(
             "return performance.getEntriesByType('navigation').concat(performance.getEntriesByType('resource'))
-                 .reduce((sum, entry) => sum + entry.decodedBodySize, 0)",
+                 .reduce((sum, entry) => sum + entry.encodedBodySize, 0)",
             json!([]),
         );
         let bytes = bytes.as_f64().unwrap();
         assert!(
             bytes > 0.0 && bytes <= 60_000.0,
-            "{target} weighs {bytes} bytes"
+            "{target} takes {bytes} bytes to load"
         );
         let shift = browser.run(
             "let sum = 0;

@@ -98,3 +98,31 @@ fn pages_carry_a_strict_policy() {
         "inline style or script"
     );
 }
+
+#[test]
+fn pages_travel_compressed_and_files_as_they_are() {
+    let app = TestApp::start();
+    let stored = format!("<!DOCTYPE html><p>{}", "ballast ".repeat(1000));
+    let receipt = app.put("ballast.html", stored.as_bytes());
+    let taking = |target: &str| {
+        let headers = [("accept", "text/html"), ("accept-encoding", "gzip, br")];
+        app.call("GET", target, &headers, None)
+    };
+    let page = taking("/");
+    assert_eq!(page.header("content-encoding"), "gzip");
+    assert_eq!(page.header("vary"), "accept-encoding");
+    assert!(page.body.starts_with(&[0x1f, 0x8b]), "no gzip");
+    let error = taking("/nowhere");
+    assert_eq!(
+        (error.status, error.header("vary")),
+        (404, "accept-encoding")
+    );
+
+    let plain = app.call("GET", "/", &[("accept", "text/html")], None);
+    assert_eq!(plain.header("content-encoding"), "");
+    assert!(plain.text().contains("ballast.html"));
+    assert!(page.body.len() * 2 < plain.body.len());
+    let file = taking(&format!("/download/{}", receipt.id));
+    assert_eq!(file.header("content-encoding"), "");
+    assert_eq!(file.body, stored.as_bytes());
+}

@@ -33,6 +33,7 @@ pub use show::{encode, folder_url};
 
 use crate::error::Error;
 use crate::web::assets::{LINKS, Links};
+use crate::web::compress;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -104,7 +105,7 @@ fn respond(status: StatusCode, page: &impl Template) -> Response {
         (CACHE_CONTROL, "no-cache"),
     ];
     match page.render() {
-        Ok(html) => (status, HEADERS, html).into_response(),
+        Ok(html) => (status, HEADERS, Extension(compress::Page), html).into_response(),
         Err(cause) => {
             Failure::from(Error::internal("A page could not be rendered.").because(cause))
                 .into_response()
