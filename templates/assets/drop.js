@@ -36,6 +36,9 @@ function acceptDrops() {
   addEventListener("dragover", (event) => {
     if (holdsFiles(event)) event.preventDefault();
   });
+  addEventListener("paste", (event) => {
+    if (event.clipboardData?.files.length) upload(droppedFiles(event.clipboardData), folder());
+  });
   addEventListener("drop", (event) => {
     hide();
     if (!holdsFiles(event)) return;

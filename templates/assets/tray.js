@@ -3,36 +3,93 @@
 // Older rows make room: thousands of files may be dropped at once, and the heading counts them.
 const ROWS = 100;
 
-const counts = { known: 0, stored: 0, searchable: 0, failed: 0 };
+const counts = { known: 0, stored: 0, searchable: 0, failed: 0, bytes: 0, sent: 0 };
+// Bytes that were sent by when, over the last seconds: the speed.
+const pace = [];
+const PACE_MS = 5000;
 let tray;
 let heading;
 let spoken;
+let overall;
+let pauseAll;
 let rows;
 let announcing = 0;
+let isPaused = false;
+let tellPaused = () => {};
 
-/** A row for one upload; its methods say how far it has come. */
-export function addRow(path) {
+/** `tell` is called with true when everything is to pause, and false when it is to go on. */
+export function onPauseAll(tell) {
+  tellPaused = tell;
+}
+
+/** A row for one upload; its methods say how far it has come. `wishes`: pause, resume, cancel. */
+export function addRow(path, size, wishes) {
   build();
   counts.known += 1;
+  counts.bytes += size;
+  let sent = 0;
   const row = element("li");
   const name = element("bdi", "", path);
   const progress = element("progress");
-  progress.max = 1;
+  progress.max = size || 1;
   progress.value = 0;
   progress.setAttribute("aria-label", `Sending ${path}`);
   const state = element("span", "state", "waiting");
-  row.append(name, progress, state);
+  const pause = button("Pause", wishes.pause, `Pause ${path}`);
+  const cancel = button("Cancel", () => {
+    wishes.cancel();
+    leave();
+  }, `Cancel ${path}`);
+  const acts = element("span", "acts");
+  acts.append(pause, cancel);
+  row.append(name, progress, state, acts);
   rows.prepend(row);
   trim();
   announce();
+
+  function leave() {
+    counts.known -= 1;
+    counts.bytes -= size;
+    counts.sent -= sent;
+    row.remove();
+    announce();
+  }
+  function moved(bytes) {
+    counts.sent += bytes - sent;
+    sent = bytes;
+    progress.value = bytes;
+    announce();
+  }
+  function goOn(label) {
+    const go = button(label, () => {
+      if (counted) counts.failed -= 1;
+      counted = false;
+      go.replaceWith(pause);
+      state.textContent = "waiting";
+      wishes.resume();
+      announce();
+    }, `${label} ${path}`);
+    pause.replaceWith(go);
+  }
+  let counted = false;
+
   return {
-    sent(share) {
-      progress.value = share;
-      state.textContent = share < 1 ? `sending, ${Math.floor(share * 100)} %` : "making it durable";
+    sent(bytes) {
+      moved(bytes);
+      state.textContent = bytes < size ? `sending, ${Math.floor((bytes / size) * 100)} %` : "making it durable";
+    },
+    waiting(reason) {
+      state.textContent = `${reason} It goes on by itself.`;
+    },
+    paused() {
+      state.textContent = "paused";
+      goOn("Resume");
     },
     stored(receipt) {
+      moved(size);
       counts.stored += 1;
       progress.remove();
+      acts.remove();
       const link = element("a", "", path);
       link.href = `/files/${receipt.id}`;
       name.replaceChildren(link);
@@ -42,6 +99,7 @@ export function addRow(path) {
       durable.append(digest);
       const search = element("span", "search", "searchable in a moment");
       state.replaceChildren(element("br"), durable, search);
+      if (navigator.clipboard) state.append(" ", copyDigest(receipt.sha256, path));
       announce();
     },
     searchable() {
@@ -50,22 +108,49 @@ export function addRow(path) {
       state.querySelector(".search").replaceWith(element("span", "mark good", "searchable"));
       announce();
     },
-    failed(reason, retry) {
+    failed(reason) {
       counts.failed += 1;
-      progress.remove();
+      counted = true;
       state.replaceChildren(element("br"), element("span", "mark bad", "not stored"), reason, " ");
-      const again = element("button", "copy", "Try again");
-      again.type = "button";
-      again.addEventListener("click", () => {
-        counts.failed -= 1;
-        counts.known -= 1;
-        row.remove();
-        retry();
-      });
-      state.append(again);
+      goOn("Try again");
       announce();
     },
   };
+}
+
+/** Asks what becomes of files whose names are taken; `decide` is told for each, `over` at the end. */
+export function ask(items, decide, over) {
+  build();
+  const box = element("li", "question");
+  const all = element("p", "", items.length === 1 ? "This name is taken:" : `${items.length} names are taken. For all of them:`);
+  const list = element("ul");
+  let open = items.length;
+  const settle = (item, place, choice) => {
+    if (!place.isConnected) return;
+    place.remove();
+    decide(item, choice);
+    open -= 1;
+    if (open === 0) {
+      box.remove();
+      over();
+    }
+  };
+  const places = items.map((item) => {
+    const place = element("li");
+    place.append(element("bdi", "", item.path), " ", ...choices((choice) => settle(item, place, choice), item.path));
+    return place;
+  });
+  // Each can be decided by itself as long as that is a list somebody reads.
+  list.append(...places);
+  box.append(all);
+  if (items.length > 1) box.append(...choices((choice) => items.forEach((item, at) => settle(item, places[at], choice)), "all"));
+  box.append(list);
+  rows.prepend(box);
+}
+
+function choices(choose, what) {
+  return [["New version", "version"], ["Keep both", "keep-both"], ["Skip", "skip"]]
+    .map(([label, choice]) => button(label, () => choose(choice), `${label}: ${what}`));
 }
 
 function build() {
@@ -76,29 +161,46 @@ function build() {
     heading = element("p");
     spoken = element("p", "unseen");
     spoken.setAttribute("role", "status");
-    const close = element("button", "copy", "Close");
-    close.type = "button";
-    close.addEventListener("click", () => { tray.hidden = true; });
-    head.append(heading, spoken, close);
+    pauseAll = button("Pause all", () => {
+      isPaused = !isPaused;
+      pauseAll.textContent = isPaused ? "Resume all" : "Pause all";
+      pauseAll.setAttribute("aria-label", pauseAll.textContent);
+      tellPaused(isPaused);
+      announce();
+    }, "Pause all");
+    const close = button("Close", () => { tray.hidden = true; }, "Close the list of uploads");
+    overall = element("progress");
+    overall.setAttribute("aria-label", "All uploads");
+    head.append(heading, spoken, pauseAll, close);
     rows = element("ul");
     rows.tabIndex = 0;
     rows.setAttribute("aria-label", "Files");
-    tray.append(head, rows);
+    tray.append(head, overall, rows);
     document.body.append(tray);
   }
   tray.hidden = false;
 }
 
 function trim() {
-  const over = rows.querySelectorAll("[data-over]");
+  const over = rows.querySelectorAll(":scope > [data-over]");
   for (let spare = rows.childElementCount - ROWS, at = over.length - 1; spare > 0 && at >= 0; spare -= 1, at -= 1) {
     over[at].remove();
   }
 }
 
-// Seen at once; spoken at most once a second, or a screen reader would never end a sentence.
+// Seen a few times a second, and spoken at most once: a screen reader would never end a sentence.
+let drawing = 0;
 function announce() {
-  heading.textContent = summary();
+  drawing ||= setTimeout(() => {
+    drawing = 0;
+    const { known, stored, failed, bytes, sent } = counts;
+    const busy = stored + failed < known;
+    heading.textContent = summary();
+    overall.hidden = !busy;
+    pauseAll.hidden = !busy;
+    overall.max = bytes || 1;
+    overall.value = sent;
+  }, 100);
   announcing ||= setTimeout(() => {
     announcing = 0;
     spoken.textContent = summary();
@@ -108,9 +210,53 @@ function announce() {
 function summary() {
   const { known, stored, searchable, failed } = counts;
   const lost = failed ? `, ${failed} not stored` : "";
-  if (stored + failed < known) return `${stored} of ${known} stored${lost}`;
+  if (stored + failed < known) return `${stored} of ${known} stored${lost}${isPaused ? ", paused" : speed()}`;
   if (searchable < stored) return `${stored} stored, ${searchable} searchable${lost}`;
   return `${stored} stored and searchable${lost}`;
+}
+
+function speed() {
+  const now = performance.now();
+  pace.push({ now, sent: counts.sent });
+  while (pace.length > 2 && now - pace[0].now > PACE_MS) pace.shift();
+  const rate = (counts.sent - pace[0].sent) / (now - pace[0].now) * 1000;
+  if (!(rate > 0)) return "";
+  return `, ${inBytes(rate)}/s, ${inTime((counts.bytes - counts.sent) / rate)} left`;
+}
+
+function inBytes(bytes) {
+  const units = ["B", "KB", "MB", "GB"];
+  let at = 0;
+  while (bytes >= 1000 && at < units.length - 1) {
+    bytes /= 1000;
+    at += 1;
+  }
+  return `${bytes < 10 && at ? bytes.toFixed(1) : Math.round(bytes)} ${units[at]}`;
+}
+
+function inTime(seconds) {
+  if (seconds < 90) return `${Math.ceil(seconds)} s`;
+  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
+}
+
+function copyDigest(sha256, path) {
+  const copy = button("Copy", async () => {
+    try {
+      await navigator.clipboard.writeText(sha256);
+      copy.textContent = "Copied";
+    } catch {
+      copy.textContent = "Not allowed";
+    }
+  }, `Copy the SHA-256 of ${path}`);
+  return copy;
+}
+
+function button(label, act, name) {
+  const made = element("button", "copy", label);
+  made.type = "button";
+  made.setAttribute("aria-label", name);
+  made.addEventListener("click", act);
+  return made;
 }
 
 function element(tag, className = "", text = "") {

@@ -1,13 +1,21 @@
-// Sending files: a few at a time, one request each, so that each has its own progress, its own
+// Sending files: several at a time, each for itself, so that each has its own progress, its own
 // receipt, and a failure costs nothing but itself.
 
+import { pieceSize } from "./pieces.js";
 import { whenSearchable } from "./searchable.js";
-import { addRow } from "./tray.js";
+import { Stopped, Transfer } from "./transfer.js";
+import { addRow, ask, onPauseAll } from "./tray.js";
 
-const AT_ONCE = 4;
+const AT_ONCE = 5;
+// Large files take turns, or none of them would be done soon.
+const LARGE_AT_ONCE = 2;
+// Names that are asked about together.
+const LOOKED_UP = 200;
 
 const queue = [];
-let running = 0;
+const running = new Set();
+let asking = 0;
+let paused = false;
 let ended = () => {};
 
 /** `then` is called whenever nothing is left to send. */
@@ -17,62 +25,128 @@ export function whenAllSent(then) {
 
 /** Sends every { file, path } of a sequence into a folder. */
 export async function upload(files, folder) {
+  let batch = [];
   for await (const { file, path } of files) {
-    queue.push({ file, path, folder });
-    start();
+    batch.push({ file, path, folder, ifPresent: "version" });
+    if (batch.length === LOOKED_UP) {
+      await admit(batch, folder);
+      batch = [];
+    }
+  }
+  if (batch.length) await admit(batch, folder);
+}
+
+/** Whether something would be lost if the page went. */
+export function isSending() {
+  return running.size > 0 || queue.length > 0 || asking > 0;
+}
+
+onPauseAll((now) => {
+  paused = now;
+  if (paused) for (const { transfer } of running) transfer?.pause();
+  else start();
+});
+
+// Names that are taken wait for a decision; all others are on their way meanwhile.
+async function admit(batch, folder) {
+  asking += 1;
+  const taken = await takenAmong(batch, folder);
+  const inTheWay = batch.filter(({ path }) => taken.has(path.normalize("NFC")));
+  const free = batch.filter((item) => !inTheWay.includes(item));
+  enqueue(free);
+  if (inTheWay.length === 0) {
+    asking -= 1;
+    return;
+  }
+  ask(inTheWay, (item, ifPresent) => {
+    if (ifPresent !== "skip") enqueue([{ ...item, ifPresent }]);
+  }, () => { asking -= 1; });
+}
+
+async function takenAmong(batch, folder) {
+  try {
+    const answer = await fetch("/api/v1/entries/lookup", {
+      method: "POST",
+      headers: { "content-type": "application/json", accept: "application/json" },
+      body: JSON.stringify({ folder, paths: batch.map(({ path }) => path) }),
+    });
+    const { present } = await answer.json();
+    const prefix = folder ? folder.replace(/\/$/, "").length + 1 : 0;
+    return new Set(present.map(({ path }) => path.slice(prefix)));
+  } catch {
+    // Unknown: a taken name gets a new version, which loses nothing.
+    return new Set();
   }
 }
 
-export function isSending() {
-  return running > 0 || queue.length > 0;
+function enqueue(items) {
+  for (const item of items) {
+    const job = { item };
+    job.row = addRow(item.path, item.file?.size ?? 0, {
+      pause: () => pause(job),
+      resume: () => again(job),
+      cancel: () => cancel(job),
+    });
+    queue.push(job);
+  }
+  start();
 }
 
 function start() {
-  while (running < AT_ONCE && queue.length > 0) {
-    running += 1;
-    send(queue.shift()).finally(() => {
-      running -= 1;
-      if (isSending()) start();
-      else ended();
+  while (!paused && running.size < AT_ONCE) {
+    const large = [...running].filter(isLarge).length;
+    const at = queue.findIndex((job) => large < LARGE_AT_ONCE || !isLarge(job));
+    if (at < 0) return;
+    const [job] = queue.splice(at, 1);
+    running.add(job);
+    send(job).finally(() => {
+      running.delete(job);
+      start();
+      if (!isSending()) ended();
     });
   }
 }
 
-async function send(item) {
-  const row = addRow(item.path);
+function isLarge({ item }) {
+  return item.file?.size > pieceSize();
+}
+
+async function send(job) {
+  const { item, row } = job;
+  if (!item.file) {
+    row.failed("The browser could not read it.");
+    return;
+  }
+  job.transfer ??= new Transfer(item, row);
   try {
-    if (!item.file) throw new Error("The browser could not read it.");
-    const receipt = await post(item, row.sent);
+    const receipt = await job.transfer.run();
     row.stored(receipt);
     whenSearchable(receipt.id, receipt.sequence, row.searchable);
   } catch (failure) {
-    row.failed(failure.message, () => {
-      queue.push(item);
-      start();
-    });
+    if (job.cancelled) return;
+    if (!(failure instanceof Stopped)) row.failed(failure.message);
+    else if (paused) queue.unshift(job);
+    else row.paused();
   }
 }
 
-// XMLHttpRequest, because fetch does not tell how much of a body has been sent.
-function post({ file, path, folder }, progress) {
-  const body = new FormData();
-  body.append("folder", folder);
-  body.append("path", path);
-  body.append("file", file, file.name);
-  return new Promise((done, failed) => {
-    const request = new XMLHttpRequest();
-    request.open("POST", "/upload");
-    request.setRequestHeader("accept", "application/json");
-    request.responseType = "json";
-    request.upload.addEventListener("progress", ({ loaded, total }) => progress(loaded / total));
-    request.addEventListener("load", () => {
-      const answer = request.response ?? {};
-      const [receipt] = answer.receipts ?? [];
-      if (receipt) done(receipt);
-      else failed(new Error(answer.failures?.[0]?.detail ?? answer.detail ?? `The answer was ${request.status}.`));
-    });
-    request.addEventListener("error", () => failed(new Error("The connection was lost.")));
-    request.addEventListener("abort", () => failed(new Error("The upload was stopped.")));
-    request.send(body);
-  });
+function pause(job) {
+  if (running.has(job)) {
+    job.transfer?.pause();
+    return;
+  }
+  queue.splice(queue.indexOf(job), 1);
+  job.row.paused();
+}
+
+function again(job) {
+  queue.push(job);
+  start();
+}
+
+function cancel(job) {
+  job.cancelled = true;
+  job.transfer?.cancel();
+  const at = queue.indexOf(job);
+  if (at >= 0) queue.splice(at, 1);
 }
