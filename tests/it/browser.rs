@@ -129,6 +129,13 @@ impl Browser {
         }
     }
 
+    /// Answers a question that the browser itself asks, such as whether to leave a page, with yes;
+    /// it may have asked none.
+    pub fn dismiss_question(&self) {
+        let url = format!("{}/alert/accept", self.session);
+        let _ = self.agent.post(url).send_json(json!({}));
+    }
+
     /// From now on pages come without their scripts.
     pub fn disable_scripts(&self) {
         self.devtools(
