@@ -68,6 +68,23 @@ pub enum Sort {
     Size,
 }
 
+/// An order of files, and which of its ends comes first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sorting {
+    pub by: Sort,
+    /// The other end first: from Z to A, the oldest, the smallest.
+    pub reversed: bool,
+}
+
+impl From<Sort> for Sorting {
+    fn from(by: Sort) -> Self {
+        Self {
+            by,
+            reversed: false,
+        }
+    }
+}
+
 /// A page of a folder: its subfolders by name, and once they are all listed, its files.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Listing {

@@ -1,7 +1,10 @@
 //! Lists, page by page: a folder, the newest files, the trash.
 
+use rusqlite::params_from_iter;
+use rusqlite::types::Value;
+
 use super::catalog::{self, ENTRY, FROM};
-use super::entry::{Entry, Folder, Listing, Sort};
+use super::entry::{Entry, Folder, Listing, Sort, Sorting};
 use super::path::FolderPath;
 use super::text::fold;
 use super::{Library, Page};
@@ -18,11 +21,8 @@ struct Cursor {
     key: String,
 }
 
-/// One letter for each order in which files are listed.
-const LISTS: [char; 4] = [BY_NAME, BY_TIME, BY_SIZE, TRASH];
-const BY_NAME: char = 'n';
-const BY_TIME: char = 't';
-const BY_SIZE: char = 's';
+/// One letter for each order in which files are listed, capital where it is reversed.
+const LISTS: [char; 7] = ['n', 'N', 't', 'T', 's', 'S', TRASH];
 const TRASH: char = 'd';
 
 impl Cursor {
@@ -92,18 +92,18 @@ impl Library {
     pub fn list(
         &self,
         folder: &FolderPath,
-        sort: Sort,
+        sorting: impl Into<Sorting>,
         cursor: Option<&str>,
         limit: usize,
     ) -> Result<Listing> {
-        let order = Order::of(sort);
+        let order = Order::of(sorting.into());
         let begin = Begin::parse(cursor, order.list)?;
         let limit = limit.clamp(1, MAX_PAGE);
         self.store.sql.read(|c| {
             // One row more than asked for tells whether another page follows.
             let mut folders = match &begin {
-                Begin::Start => subfolders(c, folder, None, limit + 1)?,
-                Begin::Folder(last) => subfolders(c, folder, Some(last), limit + 1)?,
+                Begin::Start => order.subfolders(c, folder, None, limit + 1)?,
+                Begin::Folder(last) => order.subfolders(c, folder, Some(last), limit + 1)?,
                 Begin::File(_) => Vec::new(),
             };
             let rest = limit + 1 - folders.len();
@@ -177,14 +177,19 @@ struct Order {
 }
 
 impl Order {
-    fn of(sort: Sort) -> Self {
-        let (list, column, direction, comparison) = match sort {
-            Sort::Name => (BY_NAME, "file.sort_name", "ASC", ">"),
-            Sort::Time => (BY_TIME, "file.modified_ms", "DESC", "<"),
-            Sort::Size => (BY_SIZE, "file.size", "DESC", "<"),
+    fn of(sorting: Sorting) -> Self {
+        let (list, column, rises) = match sorting.by {
+            Sort::Name => ('n', "file.sort_name", true),
+            Sort::Time => ('t', "file.modified_ms", false),
+            Sort::Size => ('s', "file.size", false),
         };
+        let (list, rises) = match sorting.reversed {
+            true => (list.to_ascii_uppercase(), !rises),
+            false => (list, rises),
+        };
+        let (direction, comparison) = if rises { ("ASC", ">") } else { ("DESC", "<") };
         Self {
-            sort,
+            sort: sorting.by,
             list,
             column,
             direction,
@@ -232,6 +237,44 @@ impl Order {
             )
         }
     }
+
+    /// At most `limit` folders right inside `folder`, those behind `last` if it is given: by
+    /// name, whatever the files are ordered by, and from the end only if those are by name, too.
+    fn subfolders(
+        &self,
+        c: &rusqlite::Connection,
+        folder: &FolderPath,
+        last: Option<&FolderPath>,
+        limit: usize,
+    ) -> Result<Vec<Folder>> {
+        let (direction, comparison) = match self.sort {
+            Sort::Name => (self.direction, self.comparison),
+            Sort::Time | Sort::Size => ("ASC", ">"),
+        };
+        let mut parameters: Vec<Value> = vec![
+            folder.as_str().to_owned().into(),
+            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+        ];
+        let mut behind = String::new();
+        if let Some(last) = last {
+            behind = format!("AND (sort_name, path) {comparison} (?3, ?4)");
+            parameters.extend([fold(last.name()).into(), last.as_str().to_owned().into()]);
+        }
+        let mut statement = c.prepare_cached(&format!(
+            "SELECT path, files, bytes FROM folder WHERE parent = ?1 {behind}
+             ORDER BY sort_name {direction}, path {direction} LIMIT ?2"
+        ))?;
+        let mut rows = statement.query(params_from_iter(parameters))?;
+        let mut folders = Vec::new();
+        while let Some(row) = rows.next()? {
+            folders.push(Folder {
+                path: FolderPath::parse(&row.get::<_, String>(0)?)?,
+                files: row.get(1)?,
+                bytes: row.get(2)?,
+            });
+        }
+        Ok(folders)
+    }
 }
 
 fn cut(
@@ -246,30 +289,4 @@ fn cut(
     rows.truncate(limit);
     let next = rows.last().map(|last| Cursor::after(list, last, key(last)));
     (rows, next)
-}
-
-/// At most `limit` folders right inside `folder`, those behind `last` if it is given.
-fn subfolders(
-    c: &rusqlite::Connection,
-    folder: &FolderPath,
-    last: Option<&FolderPath>,
-    limit: usize,
-) -> Result<Vec<Folder>> {
-    let mut statement = c.prepare_cached(
-        "SELECT path, files, bytes FROM folder
-         WHERE parent = ?1 AND (sort_name, path) > (?2, ?3) ORDER BY sort_name, path LIMIT ?4",
-    )?;
-    // Nothing sorts before two empty strings, and no subfolder's path is one.
-    let (name, path) =
-        last.map_or_else(Default::default, |last| (fold(last.name()), last.as_str()));
-    let mut rows = statement.query((folder.as_str(), name, path, limit))?;
-    let mut folders = Vec::new();
-    while let Some(row) = rows.next()? {
-        folders.push(Folder {
-            path: FolderPath::parse(&row.get::<_, String>(0)?)?,
-            files: row.get(1)?,
-            bytes: row.get(2)?,
-        });
-    }
-    Ok(folders)
 }

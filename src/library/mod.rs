@@ -28,7 +28,7 @@ use std::time::Duration;
 
 pub use auditing::{Live, Named};
 pub use entry::{
-    Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Version,
+    Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Sorting, Version,
 };
 pub use facts::Facts;
 pub(crate) use facts::FactsBatch;

@@ -403,7 +403,12 @@ fn lists_are_paged_without_loss_in_every_order() {
             &"x".repeat(n % 7),
         );
     }
-    for sort in [Sort::Name, Sort::Time, Sort::Size] {
+    let orders = [Sort::Name, Sort::Time, Sort::Size].map(Sorting::from);
+    let reversed = orders.map(|order| Sorting {
+        reversed: true,
+        ..order
+    });
+    for sort in orders.into_iter().chain(reversed) {
         let folder = FolderPath::parse("f").unwrap();
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
@@ -439,12 +444,24 @@ fn folders_are_paged_before_files_by_one_cursor() {
     }
     let top = FolderPath::parse("top").unwrap();
     let sorted = ["alpha", "Beta", "Élan", "epsilon", "zeta", "a", "b", "c"];
-    for limit in 1..=9 {
+    let mut backwards = sorted;
+    backwards[..5].reverse();
+    backwards[5..].reverse();
+    let reversed = Sorting {
+        by: Sort::Name,
+        reversed: true,
+    };
+    let forward = Sorting::from(Sort::Name);
+    let orders = [(forward, sorted), (reversed, backwards)];
+    for ((order, sorted), limit) in orders
+        .into_iter()
+        .flat_map(|order| (1..=9).map(move |limit| (order, limit)))
+    {
         let (mut seen, mut cursor) = (Vec::new(), None::<String>);
         loop {
             let page = bench
                 .library
-                .list(&top, Sort::Name, cursor.as_deref(), limit)
+                .list(&top, order, cursor.as_deref(), limit)
                 .unwrap();
             let rows = page.folders.len() + page.files.len();
             assert!(rows == limit || (rows < limit && rows > 0 && page.next.is_none()));

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{Error, Result};
-use crate::library::{Entry, FileId, FilePath, FolderPath, Library, Listing, Sort, Version};
+use crate::library::{
+    Entry, FileId, FilePath, FolderPath, Library, Listing, Sort, Sorting, Version,
+};
 use crate::web::input::{self, Path, Query};
 use crate::web::problem::{self, Problem};
 use crate::web::state::{ANYONE, App};
@@ -21,6 +23,9 @@ pub struct Folder {
     /// Such as `reports/2026`; the root when it is absent.
     folder: Option<String>,
     sort: Option<Sort>,
+    /// The other end first: from Z to A, the oldest, the smallest.
+    #[serde(default)]
+    reverse: bool,
     /// `next` of the page before.
     cursor: Option<String>,
     /// Folders and files on a page, from 1 to 1000; 100 when it is absent.
@@ -69,9 +74,12 @@ pub async fn list(
 ) -> problem::Result<Json<Listing>> {
     let folder = FolderPath::parse(query.folder.as_deref().unwrap_or_default())?;
     let limit = page_size(query.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
-    let sort = query.sort.unwrap_or_default();
+    let sorting = Sorting {
+        by: query.sort.unwrap_or_default(),
+        reversed: query.reverse,
+    };
     let listing =
-        app.look(move |library| library.list(&folder, sort, query.cursor.as_deref(), limit));
+        app.look(move |library| library.list(&folder, sorting, query.cursor.as_deref(), limit));
     Ok(Json(listing.await?))
 }
 
