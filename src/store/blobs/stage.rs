@@ -26,7 +26,7 @@ pub struct Stage {
     broken: bool,
 }
 
-/// A staged file, complete and hashed once `digest` is set by [`Stage::finish`].
+/// A staged file, complete and hashed.
 pub struct Staged {
     pub digest: Digest,
     /// Bytes.
