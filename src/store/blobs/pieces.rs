@@ -24,7 +24,7 @@ use std::time::SystemTime;
 use sha2::Digest as _;
 use uuid::Uuid;
 
-use super::checkpoint::{Checkpoint, Slot, forget_latest, kernel_boot};
+use super::checkpoint::{Checkpoint, Slot, kernel_boot};
 use super::push::{PUSH_BYTES, Pusher};
 use super::stage::Staged;
 use super::{Blobs, failed, read_range, sync_dir};
@@ -60,11 +60,9 @@ pub struct Pieces {
     began: Checkpoint,
     /// Whether it counts only once it is accepted.
     is_unverified: bool,
-    /// Bytes that were pushed towards the disk.
-    pushed: u64,
-    /// What is being pushed.
-    pushing: Option<Checkpoint>,
-    pusher: Option<Pusher>,
+    /// Brings what is there to the disk. One that is dropped goes on for a moment, beside whoever
+    /// takes the content up next.
+    pusher: Option<Pusher<Checkpoint>>,
 }
 
 impl Blobs {
@@ -116,8 +114,7 @@ impl Claim {
                 Err(TryLockError::Error(error)) => return Err(failed("locking", &at, error)),
             }
             // Whoever had the lock before may have removed the file: then it guards nothing.
-            let (locked, named) = (state.metadata(), fs::metadata(&at));
-            if matches!((locked, named), (Ok(a), Ok(b)) if a.ino() == b.ino()) {
+            if is_named(&state, &at) {
                 let state = Arc::new(state);
                 return Ok(Some(Self { state, path, boot }));
             }
@@ -139,14 +136,11 @@ impl Claim {
             file.set_len(end)
                 .map_err(|e| failed("cutting", &self.path, e))?;
         }
-        let durable = self.read(Slot::Durable)?.map_or(0, |point| point.offset);
         let mut pieces = Pieces {
             file,
             began: from.clone(),
             now: from,
             is_unverified: false,
-            pushed: durable.min(end),
-            pushing: None,
             pusher: None,
             claim: self,
         };
@@ -185,7 +179,7 @@ impl Pieces {
     /// stays.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         // Not within a piece that may yet be taken back: what is pushed is there to stay.
-        if !self.is_unverified && self.now.offset - self.pushed >= PUSH_BYTES {
+        if !self.is_unverified && self.now.offset - self.now.pushed >= PUSH_BYTES {
             self.push()?;
         }
         if let Err(error) = self.file.write_all_at(bytes, self.now.offset) {
@@ -207,7 +201,7 @@ impl Pieces {
     /// What is added from here on counts only once it was [accepted](Self::accept), also if this
     /// process dies.
     pub fn begin_unverified(&mut self) -> Result<()> {
-        if self.now.offset - self.pushed >= PUSH_BYTES {
+        if self.now.offset - self.now.pushed >= PUSH_BYTES {
             self.push()?;
         }
         self.began = self.now.clone();
@@ -228,8 +222,13 @@ impl Pieces {
     /// The piece is wrong: all of it is taken back.
     pub fn take_back(&mut self) -> Result<()> {
         self.is_unverified = false;
+        if self.now.pushed > self.began.offset {
+            // What is durable must not be the hash of bytes that go.
+            self.settle_pushes()?;
+            self.note(Slot::Durable, &self.began)?;
+            self.began.pushed = self.began.offset;
+        }
         self.now = self.began.clone();
-        self.pushed = self.pushed.min(self.now.offset);
         let cut = self.file.set_len(self.now.offset);
         cut.map_err(|e| self.failed("cutting", e))
     }
@@ -242,7 +241,9 @@ impl Pieces {
     /// Puts the content down: whoever takes it up next has nothing to hash again.
     pub fn pause(mut self) -> Result<Claim> {
         self.drop_unverified()?;
-        self.settle_pushes()?;
+        if self.now.offset - self.durable()? >= 2 * PUSH_BYTES {
+            self.settle_pushes()?;
+        }
         self.note(Slot::Latest, &self.now)?;
         crash::point("pieces.paused");
         Ok(self.claim.another())
@@ -253,6 +254,7 @@ impl Pieces {
         self.drop_unverified()?;
         self.settle_pushes()?;
         self.note(Slot::Latest, &self.now)?;
+        self.claim.refuse_void()?;
         let hasher = self.now.hasher.clone();
         let staged = Staged {
             digest: Digest::from_bytes(hasher.finalize().into()),
@@ -288,7 +290,7 @@ impl Pieces {
     }
 
     fn push(&mut self) -> Result<()> {
-        if self.pushed == 0 {
+        if self.now.pushed == 0 {
             // The first bytes that are to survive need a name that does.
             sync_dir(self.claim.path.parent().unwrap_or(Path::new(".")))?;
         }
@@ -296,30 +298,36 @@ impl Pieces {
             Some(pusher) => pusher,
             None => self.start_pusher()?,
         };
-        self.pusher = Some(pusher.push().map_err(|e| self.failed("writing", e))?);
-        self.pushed = self.now.offset;
-        self.note(Slot::Latest, &self.now)?;
-        let pushed = self.pushing.replace(self.now.clone());
-        pushed.map_or(Ok(()), |done| self.note(Slot::Durable, &done))
+        self.now.pushed = self.now.offset;
+        let pushing = pusher.push(self.now.clone());
+        self.pusher = Some(pushing.map_err(|e| self.failed("writing", e))?);
+        self.note(Slot::Latest, &self.now)
     }
 
-    /// A failed push makes the latest checkpoint void, so that nobody goes on behind lost bytes.
-    fn start_pusher(&self) -> Result<Pusher> {
-        let state = Arc::clone(&self.claim.state);
-        let started = Pusher::start(Arc::clone(&self.file), move || {
-            let _ = forget_latest(&state);
+    /// A failed push makes the state void, so that nobody goes on behind lost bytes.
+    fn start_pusher(&self) -> Result<Pusher<Checkpoint>> {
+        let at = state_path(&self.claim.path);
+        // Not the claim's own: a push may outlast it, and would keep its lock.
+        let state = OpenOptions::new().write(true).open(&at);
+        let state = state.map_err(|e| self.failed("opening", e))?;
+        let done = move |pushed: Checkpoint| pushed.write(&state, Slot::Durable);
+        let started = Pusher::start(Arc::clone(&self.file), done, move || {
+            let _ = fs::remove_file(&at);
         });
         started.map_err(|e| self.failed("writing", e))
     }
 
     fn settle_pushes(&mut self) -> Result<()> {
-        if let Some(pusher) = self.pusher.take() {
-            pusher.finish().map_err(|e| self.failed("writing", e))?;
-        }
-        match self.pushing.take() {
-            Some(done) => self.note(Slot::Durable, &done),
+        match self.pusher.take() {
+            Some(pusher) => pusher.finish().map_err(|e| self.failed("writing", e)),
             None => Ok(()),
         }
+    }
+
+    /// Bytes that would survive a power cut.
+    fn durable(&self) -> Result<u64> {
+        let point = self.claim.read(Slot::Durable)?;
+        Ok(point.map_or(0, |point| point.offset.min(self.now.offset)))
     }
 
     fn note(&self, slot: Slot, point: &Checkpoint) -> Result<()> {
@@ -333,6 +341,17 @@ impl Pieces {
 }
 
 impl Claim {
+    /// # Errors
+    /// If a push has failed, whoever made it: the bytes in memory may not be those on the disk.
+    fn refuse_void(&self) -> Result<()> {
+        match is_named(&self.state, &state_path(&self.path)) {
+            true => Ok(()),
+            false => Err(Error::internal(
+                "An upload could not be written to the disk; it begins again.",
+            )),
+        }
+    }
+
     /// The lock belongs to the open file, so it is held until the last of these is dropped.
     fn another(&self) -> Self {
         Self {
@@ -361,6 +380,11 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     options.mode(0o640).open(path)
+}
+
+/// Whether a name still stands for an open file.
+fn is_named(file: &File, path: &Path) -> bool {
+    matches!((file.metadata(), fs::metadata(path)), (Ok(a), Ok(b)) if a.ino() == b.ino())
 }
 
 fn state_path(path: &Path) -> PathBuf {

@@ -21,7 +21,7 @@ pub struct Stage {
     hasher: Sha256,
     /// Bytes since the last push.
     unpushed: u64,
-    pusher: Option<Pusher>,
+    pusher: Option<Pusher<()>>,
     /// Set for good by a failed write: what is on disk is no longer what was hashed.
     broken: bool,
 }
@@ -140,9 +140,9 @@ impl Stage {
     fn push(&mut self) -> io::Result<()> {
         let pusher = match self.pusher.take() {
             Some(pusher) => pusher,
-            None => Pusher::start(Arc::clone(&self.staged.file), || {})?,
+            None => Pusher::start(Arc::clone(&self.staged.file), Ok, || {})?,
         };
-        self.pusher = Some(pusher.push()?);
+        self.pusher = Some(pusher.push(())?);
         Ok(())
     }
 }

@@ -121,6 +121,7 @@ fn after_a_power_cut_only_synced_bytes_count() {
     pieces.append(&piece).unwrap();
     // Pushes what came before it.
     pieces.append(b"tail").unwrap();
+    pieces.settle_pushes().unwrap();
     pieces.pause().unwrap();
     assert_eq!(offset(&blobs), PUSH_BYTES + 4);
     let pieces = rebooted(&blobs).resume().unwrap();
@@ -131,6 +132,38 @@ fn after_a_power_cut_only_synced_bytes_count() {
     pieces.append(b"never synced").unwrap();
     pieces.pause().unwrap();
     assert_eq!(rebooted(&blobs).resume().unwrap().offset(), 0);
+}
+
+#[test]
+fn a_push_goes_on_behind_a_piece_and_its_failure_is_noticed_by_the_last() {
+    let (_dir, blobs) = blobs();
+    let mut pieces = resumed(&blobs);
+    pieces.append(&vec![7; PUSH_BYTES as usize]).unwrap();
+    pieces.append(b"tail").unwrap();
+    drop(pieces.pause().unwrap());
+    let claim = blobs.claim(NAME).unwrap().expect("no push holds the lock");
+    let pieces = claim.resume().unwrap();
+    assert_eq!(pieces.now.pushed, PUSH_BYTES);
+    // As a push does that fails.
+    fs::remove_file(state_path(&blobs.pieces_path(NAME))).unwrap();
+    assert!(pieces.finish().is_err());
+    assert_eq!(offset(&blobs), 0);
+}
+
+#[test]
+fn bytes_that_were_taken_back_are_not_what_is_durable() {
+    let (_dir, blobs) = blobs();
+    let mut pieces = resumed(&blobs);
+    pieces.append(b"kept").unwrap();
+    pieces.pause().unwrap();
+    let mut pieces = resumed(&blobs);
+    pieces.append(&vec![7; PUSH_BYTES as usize]).unwrap();
+    pieces.append(b"pushes what came before").unwrap();
+    pieces.take_back().unwrap();
+    pieces.append(&vec![8; 2 * PUSH_BYTES as usize]).unwrap();
+    drop(pieces);
+    let pieces = rebooted(&blobs).resume().unwrap();
+    assert_eq!(sealed(&blobs, pieces), digest(b"kept"));
 }
 
 #[test]
