@@ -115,6 +115,22 @@ impl Process {
         }
     }
 
+    /// Returns once every thread of it stands still: until then one may still take a lock.
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        let stands = |task: std::io::Result<std::fs::DirEntry>| {
+            let stat = std::fs::read_to_string(task.ok()?.path().join("stat")).ok()?;
+            // After the name, which is in brackets and may hold anything.
+            let (_, state) = stat.rsplit_once(") ")?;
+            Some(state.starts_with(['T', 'Z']))
+        };
+        let tasks = format!("/proc/{}/task", self.pid());
+        eventually("the process stands still", || {
+            let mut tasks = std::fs::read_dir(&tasks).ok()?;
+            tasks.all(|task| stands(task) == Some(true)).then_some(())
+        });
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

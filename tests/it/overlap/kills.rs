@@ -239,7 +239,7 @@ fn hand_lease_to(doomed: &mut Process, other: &mut TestApp, held: &File, load: &
     let pid = doomed.pid();
     let directory = other.directory().to_owned();
     for _ in 0..20 {
-        other.process().signal(Signal::STOP);
+        other.process().freeze();
         held.unlock().unwrap();
         let deadline = Instant::now() + Duration::from_secs(2);
         loop {
