@@ -180,10 +180,10 @@ fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
 }
 
 /// The live files with [`bounds`] as parameters.
-const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
+pub(super) const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
 
 /// '0' is the character after '/', so this range is every path that starts with "folder/".
-fn bounds(folder: &FolderPath) -> (String, String) {
+pub(super) fn bounds(folder: &FolderPath) -> (String, String) {
     (format!("{folder}/"), format!("{folder}0"))
 }
 

@@ -175,9 +175,9 @@ impl Library {
         })
     }
 
-    /// Opens a content that the catalog names: one that is absent or has another size is no wrong
+    /// Opens a content that the catalog names, or did a moment ago: one that is absent or has another size is no wrong
     /// address of the caller's but a loss.
-    fn open_named(&self, digest: &Digest, size: u64) -> Result<File> {
+    pub fn open_named(&self, digest: &Digest, size: u64) -> Result<File> {
         let opened = self.store.blobs.open_blob(digest);
         let file = opened.map_err(|error| match error.kind() {
             Kind::NotFound => Error::damaged(format!(

@@ -19,6 +19,7 @@ mod path;
 mod persistence;
 mod rehearsing;
 pub mod search;
+mod selecting;
 pub mod text;
 mod uploads;
 
@@ -40,6 +41,7 @@ pub use listing::MAX_PAGE;
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
+pub use selecting::{Selected, Selection};
 
 pub use uploads::{
     Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,

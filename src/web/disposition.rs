@@ -101,7 +101,7 @@ fn is_plain_text(media: &str) -> bool {
 
 /// `Content-Disposition` as RFC 6266 writes it: a name that any client reads, and, where that
 /// is not the whole truth, the exact one as RFC 8187 encodes it.
-fn named(kind: &str, name: &str) -> HeaderValue {
+pub fn named(kind: &str, name: &str) -> HeaderValue {
     let plain: String = name
         .chars()
         .map(|c| match c {

@@ -1,24 +1,15 @@
-//! The body of a download: pieces of a file, the next one being read while one is sent.
+//! The body of a download of one file: ranges of it, and text between them.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::ops::Range;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use axum::body::{Body, Bytes, HttpBody};
-use http_body::{Frame, SizeHint};
-use tokio::task::JoinHandle;
+use axum::body::{Body, Bytes};
 
+use super::read_body::{CHUNK, Source, read_body};
 use super::state::App;
-use crate::error::{Error, Result};
-
-/// Bytes read and sent together. A slow client holds two of these.
-const CHUNK: u64 = 512 << 10;
-/// A body of at most this many bytes is read whole before the answer begins.
-const SMALL: u64 = 64 << 10;
+use crate::error::Result;
 
 /// One piece of a body.
 #[derive(Debug)]
@@ -43,152 +34,74 @@ pub fn length(pieces: &[Piece]) -> u64 {
     pieces.iter().map(Piece::len).sum()
 }
 
-/// Makes a body of pieces of `file`. Blocks: what is small is read whole, and of what is large
-/// the beginning.
+/// Makes a body of pieces of `file`. Blocks: it reads the beginning.
 pub fn file_body(app: &App, file: File, pieces: Vec<Piece>) -> Result<Body> {
-    let left = length(&pieces);
-    let mut body = FileBody {
-        app: app.clone(),
-        file: Arc::new(file),
-        pieces: pieces.into(),
-        left,
-        next: Next::Nothing,
-    };
-    if left <= SMALL {
-        return body.whole();
-    }
-    if let Some(first) = body.take_chunk() {
-        body.next =
-            Next::Here(first.read(&body.file).map_err(|error| {
-                Error::internal("A stored content cannot be read.").because(error)
-            })?);
-    }
-    Ok(Body::new(body))
+    let length = length(&pieces);
+    let pieces = pieces.into();
+    read_body(app, Pieces { file, pieces }, length)
 }
 
-struct FileBody {
-    app: App,
-    file: Arc<File>,
+struct Pieces {
+    file: File,
     pieces: VecDeque<Piece>,
-    /// Bytes not sent yet.
-    left: u64,
-    next: Next,
 }
 
-enum Next {
-    Nothing,
-    Here(Bytes),
-    Reading(JoinHandle<io::Result<Bytes>>),
-}
-
-impl FileBody {
-    fn whole(mut self) -> Result<Body> {
-        let mut all = Vec::with_capacity(usize::try_from(self.left).unwrap_or(0));
-        self.app.metrics().sent(self.left);
-        while let Some(piece) = self.pieces.pop_front() {
-            let bytes = piece.read(&self.file).map_err(|error| {
-                Error::internal("A stored content cannot be read.").because(error)
-            })?;
-            if self.pieces.is_empty() && all.is_empty() {
-                return Ok(Body::from(bytes));
-            }
-            all.extend_from_slice(&bytes);
-        }
-        Ok(Body::from(all))
-    }
-
+impl Pieces {
     /// Takes at most one chunk off the pieces.
     fn take_chunk(&mut self) -> Option<Piece> {
         match self.pieces.front_mut()? {
-            Piece::File(range) if range.end - range.start > CHUNK => {
-                let chunk = range.start..range.start + CHUNK;
+            Piece::File(range) if range.end - range.start > CHUNK as u64 => {
+                let chunk = range.start..range.start + CHUNK as u64;
                 range.start = chunk.end;
                 Some(Piece::File(chunk))
             }
             _ => self.pieces.pop_front(),
         }
     }
-
-    /// Begins to read what follows.
-    fn read_ahead(&mut self) {
-        self.next = match self.take_chunk() {
-            None => Next::Nothing,
-            Some(Piece::Text(bytes)) => Next::Here(bytes),
-            Some(piece) => {
-                let file = Arc::clone(&self.file);
-                Next::Reading(tokio::task::spawn_blocking(move || piece.read(&file)))
-            }
-        };
-    }
 }
 
-impl Piece {
-    fn read(self, file: &File) -> io::Result<Bytes> {
-        let range = match self {
-            Self::Text(bytes) => return Ok(bytes),
-            Self::File(range) if range.is_empty() => return Ok(Bytes::new()),
-            Self::File(range) => range,
-        };
-        let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
-        let mut bytes = Vec::with_capacity(length);
-        while bytes.len() < length {
-            let at = range.start + bytes.len() as u64;
-            let read = rustix::io::pread(file, rustix::buffer::spare_capacity(&mut bytes), at);
-            match read {
-                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+impl Source for Pieces {
+    fn read_chunk(&mut self) -> io::Result<Bytes> {
+        while let Some(piece) = self.take_chunk() {
+            match piece {
+                Piece::Text(bytes) if !bytes.is_empty() => return Ok(bytes),
+                Piece::File(range) if !range.is_empty() => return read(&self.file, range),
+                Piece::Text(_) | Piece::File(_) => {}
             }
         }
-        bytes.truncate(length);
-        Ok(Bytes::from(bytes))
+        Ok(Bytes::new())
     }
 }
 
-impl HttpBody for FileBody {
-    type Data = Bytes;
-    type Error = io::Error;
+/// All bytes of a range.
+fn read(file: &File, range: Range<u64>) -> io::Result<Bytes> {
+    let length = usize::try_from(range.end - range.start).map_err(io::Error::other)?;
+    let mut bytes = Vec::with_capacity(length);
+    append(file, range.start, length, &mut bytes)?;
+    Ok(Bytes::from(bytes))
+}
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let bytes = match &mut self.next {
-            Next::Nothing => return Poll::Ready(None),
-            Next::Here(bytes) => std::mem::take(bytes),
-            Next::Reading(reading) => {
-                match ready!(Pin::new(reading).poll(cx))
-                    .unwrap_or_else(|error| Err(io::Error::other(error)))
-                {
-                    Ok(bytes) => bytes,
-                    Err(error) => {
-                        // The head is gone already: all that is left is to break off.
-                        tracing::error!(%error, "reading a stored content failed");
-                        self.next = Next::Nothing;
-                        return Poll::Ready(Some(Err(error)));
-                    }
-                }
-            }
-        };
-        self.read_ahead();
-        let sent = bytes.len() as u64;
-        self.left -= sent;
-        self.app.metrics().sent(sent);
-        Poll::Ready(Some(Ok(Frame::data(bytes))))
+/// Appends exactly that many bytes of a file to a buffer.
+pub fn append(file: &File, at: u64, length: usize, bytes: &mut Vec<u8>) -> io::Result<()> {
+    let begin = bytes.len();
+    bytes.reserve(length);
+    while bytes.len() < begin + length {
+        let at = at + (bytes.len() - begin) as u64;
+        let read = rustix::io::pread(file, rustix::buffer::spare_capacity(bytes), at);
+        match read {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
-
-    fn is_end_stream(&self) -> bool {
-        self.left == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
-    }
+    bytes.truncate(begin + length);
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::body::HttpBody;
     use http_body_util::BodyExt;
     use std::io::Write;
 

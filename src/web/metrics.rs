@@ -165,7 +165,7 @@ fn class(path: &str) -> usize {
         },
         "search" => "search",
         "upload" => "upload",
-        "download" => "download",
+        "download" | "download.zip" => "download",
         "health" | "metrics" => "health",
         _ => "page",
     };

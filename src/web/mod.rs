@@ -20,6 +20,7 @@ pub mod pages;
 mod patience;
 pub mod problem;
 mod range;
+mod read_body;
 mod receive;
 mod request_head;
 mod request_id;
@@ -28,6 +29,7 @@ mod server;
 pub mod state;
 mod tus;
 mod upload;
+mod zip;
 
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -60,6 +62,7 @@ pub fn router(app: App) -> Router {
         .merge(tus::router())
         .route("/upload", post(upload::upload))
         .route("/download/{id}", get(download::download))
+        .route("/download.zip", get(zip::zip).post(zip::zip))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))

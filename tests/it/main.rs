@@ -32,3 +32,4 @@ mod tus;
 mod two_processes;
 mod uploads;
 mod weather;
+mod zip;

@@ -4,13 +4,13 @@
 //! posts that answer with a redirect, so that going back or reloading repeats nothing.
 
 pub mod error;
+pub mod request;
 
 mod change;
 mod file;
 mod library;
 mod notice;
 mod persistence;
-mod request;
 mod rows;
 mod search;
 mod show;

@@ -1,0 +1,190 @@
+//! A selection of files and folders, read at one moment.
+
+use rusqlite::{Connection, Row};
+
+use super::Library;
+use super::arranging::{BELOW, bounds};
+use super::catalog;
+use super::entry::{FileId, Millis};
+use super::path::{FilePath, FolderPath};
+use crate::error::{Error, Result};
+use crate::store::Digest;
+
+/// What was selected, as it was named.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Each with everything below it.
+    pub folders: Vec<FolderPath>,
+    /// In the trash or not.
+    pub files: Vec<FileId>,
+}
+
+/// A file of a selection, with its content at the moment of selecting.
+pub struct Selected<'a> {
+    /// From the folder that everything selected lies in.
+    pub path: &'a str,
+    pub sha256: Digest,
+    /// Bytes.
+    pub size: u64,
+    pub modified_ms: Millis,
+}
+
+const COLUMNS: &str = "id, path, sha256, size, modified_ms";
+
+impl Library {
+    /// Hands every file of a selection to `take`, each once; answers the folder that everything
+    /// selected lies in.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if nothing is selected,
+    /// [`Kind::NotFound`](crate::error::Kind::NotFound) if something selected is not there.
+    pub fn select(
+        &self,
+        selection: &Selection,
+        mut take: impl FnMut(Selected<'_>) -> Result<()>,
+    ) -> Result<FolderPath> {
+        let folders = outermost(&selection.folders);
+        let mut ids = selection.files.clone();
+        ids.sort_unstable();
+        ids.dedup();
+        self.store.sql.read(|c| {
+            let files = ids.iter().map(|id| path_of(c, *id));
+            let files = files.collect::<Result<Vec<_>>>()?;
+            let above = folders.iter().filter_map(FolderPath::parent);
+            let above = above.chain(files.iter().map(FilePath::folder));
+            let base = match folders.iter().any(FolderPath::is_root) {
+                true => FolderPath::default(),
+                false => common(above)?,
+            };
+            let skipped = base.as_str().len() + usize::from(!base.is_root());
+            for folder in &folders {
+                each_below(c, folder, skipped, &mut take)?;
+            }
+            for (id, path) in ids.iter().zip(&files) {
+                if !is_below(path, &folders) {
+                    let sql = format!("SELECT {COLUMNS} FROM file WHERE id = ?1");
+                    c.prepare_cached(&sql)?
+                        .query_row([id], |row| Ok(hand_over(row, skipped, &mut take)))??;
+                }
+            }
+            Ok(base)
+        })
+    }
+}
+
+/// Without those that lie in others, in the order of their paths.
+fn outermost(folders: &[FolderPath]) -> Vec<FolderPath> {
+    let mut folders = folders.to_vec();
+    folders.sort_unstable();
+    folders.dedup();
+    let all = folders.clone();
+    folders.retain(|folder| {
+        let mut above = folder.ancestors().skip(1);
+        !above.any(|above| all.binary_search(&above).is_ok())
+    });
+    folders
+}
+
+fn is_below(path: &FilePath, folders: &[FolderPath]) -> bool {
+    let folder = path.folder();
+    folder
+        .ancestors()
+        .any(|above| folders.binary_search(&above).is_ok())
+}
+
+/// The deepest folder that all of these are or lie in.
+fn common(mut folders: impl Iterator<Item = FolderPath>) -> Result<FolderPath> {
+    let nothing = "Nothing is selected; name files by id= and folders by folder=.";
+    let first = folders.next().ok_or_else(|| Error::invalid(nothing))?;
+    Ok(folders.fold(first, |common, folder| {
+        let mut shared = common.ancestors();
+        shared
+            .find(|above| folder.ancestors().any(|other| other == *above))
+            .unwrap_or_default()
+    }))
+}
+
+fn path_of(c: &Connection, id: FileId) -> Result<FilePath> {
+    Ok(catalog::by_id(c, id)?.path)
+}
+
+fn each_below(
+    c: &Connection,
+    folder: &FolderPath,
+    skipped: usize,
+    take: &mut impl FnMut(Selected<'_>) -> Result<()>,
+) -> Result<()> {
+    let live = "trashed_ms IS NULL";
+    let mut found = 0;
+    let mut read = |sql: String, parameters: &[&dyn rusqlite::ToSql]| -> Result<()> {
+        let mut statement = c.prepare_cached(&sql)?;
+        let mut rows = statement.query(parameters)?;
+        while let Some(row) = rows.next()? {
+            hand_over(row, skipped, take)?;
+            found += 1;
+        }
+        Ok(())
+    };
+    if folder.is_root() {
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE {live} ORDER BY path");
+        read(sql, &[])?;
+    } else {
+        let (from, to) = bounds(folder);
+        let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} ORDER BY path");
+        read(sql, &[&from, &to])?;
+    }
+    match found {
+        0 if folder.is_root() => Err(Error::not_found("There is no file in the library yet.")),
+        0 => Err(Error::not_found(format!(
+            "There is no folder {:?}.",
+            folder.as_str()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn hand_over(
+    row: &Row<'_>,
+    skipped: usize,
+    take: &mut impl FnMut(Selected<'_>) -> Result<()>,
+) -> Result<()> {
+    let path: String = row.get(1)?;
+    take(Selected {
+        path: &path[skipped..],
+        sha256: catalog::digest_of(row, 2)?,
+        size: row.get(3)?,
+        modified_ms: row.get(4)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folders(paths: &[&str]) -> Vec<FolderPath> {
+        let parsed = paths.iter().map(|path| FolderPath::parse(path));
+        parsed.collect::<Result<_>>().unwrap()
+    }
+
+    #[test]
+    fn what_lies_in_another_folder_counts_once() {
+        assert_eq!(
+            outermost(&folders(&["b", "a/c", "a", "a-b", "b"])),
+            folders(&["a", "a-b", "b"])
+        );
+        assert_eq!(outermost(&folders(&["a", ""])), folders(&[""]));
+    }
+
+    #[test]
+    fn the_common_folder_is_the_deepest() {
+        for (given, expected) in [
+            (&["a/b/c", "a/b"][..], "a/b"),
+            (&["a/b", "a/bc"], "a"),
+            (&["a", "b"], ""),
+            (&["a/b"], "a/b"),
+        ] {
+            let found = common(folders(given).into_iter()).unwrap();
+            assert_eq!(found.as_str(), expected);
+        }
+    }
+}

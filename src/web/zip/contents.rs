@@ -1,0 +1,175 @@
+//! What an archive holds: about a hundred bytes a file, and all that its length depends on.
+
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
+
+use super::record::{End, Entry};
+use crate::error::Result;
+use crate::library::{FilePath, Library, Selected, Selection};
+use crate::store::Digest;
+
+#[derive(Default)]
+pub struct Contents {
+    /// Of the whole archive.
+    name: String,
+    /// Every file's, one after the other.
+    names: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name_end: usize,
+    sha256: Digest,
+    size: u64,
+    /// Since the Unix epoch.
+    seconds: i64,
+    /// Known once the file was written.
+    crc: u32,
+}
+
+impl Contents {
+    /// Reads a selection as it is at this moment.
+    ///
+    /// # Errors
+    /// Those of [`Library::select`].
+    pub fn select(library: &Library, selection: &Selection) -> Result<Self> {
+        let mut contents = Self::default();
+        let mut taken = Taken::default();
+        let base = library.select(selection, |file| {
+            contents.push(&taken.name(file.path)?, &file);
+            Ok(())
+        })?;
+        let only = match (&selection.folders[..], &selection.files[..]) {
+            ([folder], []) => folder.name().to_owned(),
+            ([], [_]) => contents.names.clone(),
+            _ => base.name().to_owned(),
+        };
+        contents.name = match only.is_empty() {
+            true => "wharfside".to_owned(),
+            false => only,
+        };
+        Ok(contents)
+    }
+
+    pub(super) fn push(&mut self, name: &str, file: &Selected<'_>) {
+        self.names.push_str(name);
+        self.rows.push(Row {
+            name_end: self.names.len(),
+            sha256: file.sha256,
+            size: file.size,
+            seconds: file.modified_ms.div_euclid(1000),
+            crc: 0,
+        });
+    }
+
+    /// Without its ending.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The file at a place, its record to begin at `offset`. Not beyond [`len`](Self::len).
+    pub fn entry(&self, at: usize, offset: u64) -> Entry<'_> {
+        let row = &self.rows[at];
+        let begin = at.checked_sub(1).map_or(0, |at| self.rows[at].name_end);
+        Entry {
+            name: &self.names[begin..row.name_end],
+            size: row.size,
+            seconds: row.seconds,
+            crc: row.crc,
+            offset,
+        }
+    }
+
+    pub fn sha256(&self, at: usize) -> &Digest {
+        &self.rows[at].sha256
+    }
+
+    pub fn set_crc(&mut self, at: usize, crc: u32) {
+        self.rows[at].crc = crc;
+    }
+
+    /// The archive's trailer, which knows where everything before it lies.
+    pub fn end(&self) -> End {
+        let (mut offset, mut directory) = (0, 0);
+        for at in 0..self.len() {
+            let entry = self.entry(at, offset);
+            offset += entry.span();
+            directory += entry.central_len();
+        }
+        End {
+            entries: self.len() as u64,
+            directory,
+            offset,
+        }
+    }
+
+    /// Bytes of the whole archive.
+    pub fn archive_len(&self) -> u64 {
+        let end = self.end();
+        end.offset + end.directory + end.len()
+    }
+}
+
+/// The names given so far, as hashes: two that are taken for one only cost a number.
+#[derive(Default)]
+struct Taken {
+    hasher: RandomState,
+    hashes: HashSet<u64>,
+}
+
+impl Taken {
+    /// The name under which a file is unpacked nowhere but below the chosen place, and alone: two
+    /// of one path are a file in the trash and the one that has come in its place.
+    fn name(&mut self, path: &str) -> Result<String> {
+        let plain = harmless(path);
+        let mut name = plain.clone();
+        let mut number = 2;
+        while !self.hashes.insert(self.hasher.hash_one(&name)) {
+            name = FilePath::parse(&plain)?.numbered(number)?.into();
+            number += 1;
+        }
+        Ok(name)
+    }
+}
+
+/// A library's path is relative and without `..`; to Windows a backslash is a slash, too, and a
+/// letter with a colon a drive.
+fn harmless(path: &str) -> String {
+    let path = path.replace('\\', "_");
+    match path.as_bytes() {
+        [letter, b':', ..] if letter.is_ascii_alphabetic() => path.replacen(':', "_", 1),
+        _ => path,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_nowhere_else() {
+        for (path, name) in [
+            ("a/b.txt", "a/b.txt"),
+            ("..\\..\\evil.exe", ".._.._evil.exe"),
+            ("C:/evil.exe", "C_/evil.exe"),
+            ("12:30.txt", "12:30.txt"),
+            ("ä:b", "ä:b"),
+        ] {
+            assert_eq!(harmless(path), name);
+        }
+    }
+
+    #[test]
+    fn names_are_taken_once() {
+        let mut taken = Taken::default();
+        let mut name = |path: &str| taken.name(path).unwrap();
+        assert_eq!(name("a/b.txt"), "a/b.txt");
+        assert_eq!(name("a/b.txt"), "a/b (2).txt");
+        assert_eq!(name("a\\b.txt"), "a_b.txt");
+        assert_eq!(name("a/b.txt"), "a/b (3).txt");
+    }
+}

@@ -1,0 +1,88 @@
+//! `/download.zip`: files and folders as one archive, written while it travels.
+//!
+//! The selection is read at one moment, which gives every name and size and so the archive's
+//! exact length; contents are opened one after the other as their turn comes. Because a content
+//! is never changed and outlives its last name by a grace period, what was selected arrives even
+//! if it is replaced or purged meanwhile. One that is gone nonetheless breaks the answer off:
+//! a torn archive is never passed off as a whole one.
+//!
+//! The writer is our own. What writes archives for Rust (`zip`, `async_zip`, `rawzip`) neither
+//! tells an archive's length beforehand nor lets go of what it has written of the directory; the
+//! three records and two trailers that stored contents need are less code than a way around that.
+
+mod archive;
+mod contents;
+mod record;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderValue, Method};
+use axum::response::Response;
+
+use self::archive::Archive;
+use self::contents::Contents;
+use super::disposition::named;
+use super::pages::request::Sent;
+use super::problem;
+use super::read_body::read_body;
+use super::state::App;
+use crate::error::{Error, Result};
+use crate::library::{FolderPath, Library, Selection};
+
+/// `GET|HEAD /download.zip?folder=&id=`, and `POST` with the same fields as a form for those that
+/// are too many for an address. Each field may be repeated; the empty folder is the library.
+pub async fn zip(
+    State(app): State<App>,
+    method: Method,
+    Sent(fields): Sent<Vec<(String, String)>>,
+) -> problem::Result {
+    let selection = selection(&fields)?;
+    let sender = app.clone();
+    let response = app.run(move |library| {
+        let contents = Contents::select(library, &selection)?;
+        respond(&sender, library, contents, method == Method::HEAD)
+    });
+    Ok(response.await?)
+}
+
+fn selection(fields: &[(String, String)]) -> Result<Selection> {
+    let mut selection = Selection::default();
+    for (name, value) in fields {
+        match name.as_str() {
+            "folder" => selection.folders.push(FolderPath::parse(value)?),
+            "id" => selection.files.push(value.parse().map_err(|_| {
+                Error::invalid(format!("{value:?} is no id; an id is a whole number."))
+            })?),
+            other => {
+                return Err(Error::invalid(format!(
+                    "{other:?} selects nothing; files are named by id= and folders by folder=."
+                )));
+            }
+        }
+    }
+    Ok(selection)
+}
+
+/// Blocks: it reads the beginning of the first file.
+fn respond(app: &App, library: &Library, contents: Contents, head: bool) -> Result<Response> {
+    let length = contents.archive_len();
+    let shown = named("attachment", &format!("{}.zip", contents.name()));
+    let body = if head {
+        Body::empty()
+    } else {
+        let library = library.clone();
+        let open = move |digest: &_, size| library.open_named(digest, size);
+        read_body(app, Archive::new(contents, open), length)?
+    };
+    let mut response = Response::new(body);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+    headers.insert(CONTENT_DISPOSITION, shown);
+    headers.insert(CONTENT_LENGTH, length.into());
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests;

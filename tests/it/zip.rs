@@ -1,0 +1,207 @@
+//! Folders and selections as one archive, read back by `unzip` and by Python.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::app::{Answer, TestApp, encode};
+
+const FOLDER: &str = "reports/2026";
+const FILES: [(&str, &[u8]); 5] = [
+    ("reports/2026/überblick.txt", b"harbour dues"),
+    ("reports/2026/🚢/ships.txt", b"three"),
+    ("reports/2026/🚢/deep/er/empty.txt", b""),
+    ("reports/2026/..\\evil.txt", b"harmless"),
+    ("reports/2027/next.txt", b"another folder"),
+];
+
+fn filled() -> TestApp {
+    let app = TestApp::start();
+    for (path, bytes) in FILES {
+        app.put(path, bytes);
+    }
+    app
+}
+
+fn archive(answer: &Answer) -> (TempDir, std::path::PathBuf) {
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("content-type"), "application/zip");
+    assert_eq!(
+        answer.header("content-length"),
+        answer.body.len().to_string()
+    );
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("archive.zip");
+    fs::write(&path, &answer.body).unwrap();
+    (directory, path)
+}
+
+/// Names and contents, as Python reads them after comparing every checksum.
+fn listed(answer: &Answer) -> Vec<(String, String)> {
+    let (_directory, path) = archive(answer);
+    let script = "import json, sys, zipfile\n\
+        archive = zipfile.ZipFile(sys.argv[1])\n\
+        assert archive.testzip() is None\n\
+        assert all(info.external_attr >> 16 == 0o100644 for info in archive.infolist())\n\
+        print(json.dumps([(name, archive.read(name).decode()) for name in archive.namelist()]))";
+    let mut command = Command::new("python3");
+    let done = command.args(["-c", script]).arg(path).output().unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+fn names(answer: &Answer) -> Vec<String> {
+    listed(answer).into_iter().map(|(name, _)| name).collect()
+}
+
+fn modified(path: &Path) -> std::time::SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+#[test]
+fn a_folder_arrives_with_its_names_bytes_and_times() {
+    let app = filled();
+    let answer = app.fetch(&format!("/download.zip?folder={}", encode(FOLDER)));
+    assert_eq!(
+        answer.header("content-disposition"),
+        "attachment; filename=\"2026.zip\""
+    );
+    assert_eq!(
+        listed(&answer),
+        [
+            ("2026/.._evil.txt", "harmless"),
+            ("2026/überblick.txt", "harbour dues"),
+            ("2026/🚢/deep/er/empty.txt", ""),
+            ("2026/🚢/ships.txt", "three"),
+        ]
+        .map(|(name, bytes)| (name.to_owned(), bytes.to_owned()))
+    );
+    let (directory, path) = archive(&answer);
+    let mut command = Command::new("unzip");
+    command
+        .arg("-q")
+        .arg(&path)
+        .arg("-d")
+        .arg(directory.path())
+        .env("LC_ALL", "C.UTF-8");
+    let done = command.output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let unpacked = directory.path().join("2026/überblick.txt");
+    assert_eq!(fs::read(&unpacked).unwrap(), FILES[0].1);
+    let age = modified(&path).duration_since(modified(&unpacked));
+    assert!(age.unwrap().as_secs() < 120, "the time is not in UTC");
+}
+
+#[test]
+fn a_selection_begins_at_the_common_folder() {
+    let app = filled();
+    let id = app.put("reports/2027/sub/a.txt", b"a").id;
+    let one = app.fetch(&format!("/download.zip?id={id}"));
+    assert_eq!(names(&one), ["a.txt"]);
+    let form = format!("folder=reports%2F2026%2F%F0%9F%9A%A2&id={id}&id={id}&folder=reports/2026");
+    let post = app.call(
+        "POST",
+        "/download.zip",
+        &[("content-type", "application/x-www-form-urlencoded")],
+        Some(form.as_bytes()),
+    );
+    assert_eq!(names(&post)[4..], ["2027/sub/a.txt"]);
+    let all = app.fetch("/download.zip?folder=");
+    assert_eq!(names(&all).len(), FILES.len() + 1);
+    assert!(
+        all.header("content-disposition")
+            .contains("\"wharfside.zip\"")
+    );
+}
+
+#[test]
+fn a_file_and_the_one_that_took_its_place_both_arrive() {
+    let app = TestApp::start();
+    let old = app.put("a.txt", b"old").id;
+    assert_eq!(app.delete("a.txt").status, 204);
+    let new = app.put("a.txt", b"new").id;
+    let both = app.fetch(&format!("/download.zip?id={old}&id={new}"));
+    assert_eq!(names(&both), ["a.txt", "a (2).txt"]);
+}
+
+#[test]
+fn head_tells_the_length_and_wrong_selections_are_named() {
+    let app = filled();
+    let target = format!("/download.zip?folder={}", encode(FOLDER));
+    let head = app.call("HEAD", &target, &[], None);
+    assert!(head.body.is_empty());
+    assert_eq!(
+        head.header("content-length"),
+        app.fetch(&target).body.len().to_string()
+    );
+    for (query, status, word) in [
+        ("", 400, "Nothing is selected"),
+        ("?id=x", 400, "\"x\" is no id"),
+        ("?file=1", 400, "\"file\" selects nothing"),
+        ("?folder=../etc", 400, "not allowed"),
+        ("?id=4711", 404, "4711"),
+        ("?folder=absent", 404, "\"absent\""),
+        ("?folder=reports&id=4711", 404, "4711"),
+    ] {
+        let sentence = app.fetch(&format!("/download.zip{query}")).problem(status);
+        assert!(sentence.contains(word), "{query}: {sentence}");
+    }
+}
+
+#[test]
+fn a_content_that_is_gone_breaks_the_answer_off() {
+    let app = TestApp::start();
+    app.put("a.bin", &[1; 600 << 10]);
+    let gone = app.put("b.bin", &[2; 600 << 10]).sha256.to_string();
+    let blob = format!("blobs/{}/{}/{gone}", &gone[..2], &gone[2..4]);
+    fs::remove_file(app.directory().join(blob)).unwrap();
+    let answer = app
+        .raw(b"GET /download.zip?folder= HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer:.200}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(body.len() < 1200 << 10, "{} bytes", body.len());
+    assert!(!answer.contains("PK\x05\x06"), "the archive has an end");
+}
+
+#[test]
+fn memory_stays_small_while_a_gigabyte_travels() {
+    const PART: usize = 64 << 20;
+    let mut app = TestApp::start();
+    let bytes: Vec<u8> = (0..PART).map(|n| (n >> 8) as u8).collect();
+    for n in 0..16 {
+        app.put(&format!("large/{n}.bin"), &bytes);
+    }
+    let pid = app.process().pid();
+    // The peak counts from here (proc(5)).
+    fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
+    let before = memory(pid, "VmRSS:");
+    let mut stream = app.connect();
+    let request =
+        b"GET /download.zip?folder=large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).unwrap();
+    let (mut buffer, mut got) = (vec![0; 1 << 20], 0);
+    loop {
+        match stream.read(&mut buffer).unwrap() {
+            0 => break,
+            read => got += read,
+        }
+    }
+    assert!(got > 16 * PART, "{got} bytes");
+    let grown = memory(pid, "VmHWM:").saturating_sub(before);
+    assert!(grown < 32 << 10, "it grew by {grown} KiB");
+}
+
+/// In KiB.
+fn memory(pid: u32, field: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let number = line.unwrap().trim().trim_end_matches(" kB");
+    number.parse().unwrap()
+}
