@@ -62,7 +62,7 @@ pub fn router(app: App) -> Router {
         .merge(tus::router())
         .route("/upload", post(upload::upload))
         .route("/download/{id}", get(download::download))
-        .route("/download.zip", get(zip::zip).post(zip::zip))
+        .route("/download.zip", get(zip::get).post(zip::post))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))

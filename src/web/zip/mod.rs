@@ -23,6 +23,7 @@ use axum::response::Response;
 use self::archive::Archive;
 use self::contents::Contents;
 use super::disposition::named;
+use super::input::Query;
 use super::pages::request::Sent;
 use super::problem;
 use super::read_body::read_body;
@@ -30,18 +31,29 @@ use super::state::App;
 use crate::error::{Error, Result};
 use crate::library::{FolderPath, Library, Selection};
 
-/// `GET|HEAD /download.zip?folder=&id=`, and `POST` with the same fields as a form for those that
-/// are too many for an address. Each field may be repeated; the empty folder is the library.
-pub async fn zip(
+type Fields = Vec<(String, String)>;
+
+/// `GET|HEAD /download.zip?folder=&id=`. Each field may be repeated; the empty folder is the
+/// whole library.
+pub async fn get(
     State(app): State<App>,
     method: Method,
-    Sent(fields): Sent<Vec<(String, String)>>,
+    Query(fields): Query<Fields>,
 ) -> problem::Result {
-    let selection = selection(&fields)?;
+    answer(app, &fields, method == Method::HEAD).await
+}
+
+/// `POST /download.zip`: the same fields as a form, for those that are too many for an address.
+pub async fn post(State(app): State<App>, Sent(fields): Sent<Fields>) -> problem::Result {
+    answer(app, &fields, false).await
+}
+
+async fn answer(app: App, fields: &Fields, head: bool) -> problem::Result {
+    let selection = selection(fields)?;
     let sender = app.clone();
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;
-        respond(&sender, library, contents, method == Method::HEAD)
+        respond(&sender, library, contents, head)
     });
     Ok(response.await?)
 }

@@ -220,7 +220,7 @@ fn dos_time(seconds: i64) -> (u16, u16) {
         Ok(128..) => LAST,
         Ok(years) => (
             years << 9 | part(at.month()) << 5 | part(at.day()),
-            part(at.hour()) << 11 | part(at.minute()) << 5 | part(at.second()) / 2,
+            part(at.hour()) << 11 | part(at.minute()) << 5 | (part(at.second()) / 2),
         ),
     }
 }
