@@ -14,6 +14,9 @@ use crate::error::{Error, Result};
 use crate::library::{Generation, Limits, Reserve, Settings};
 
 const PREFIX: &str = "WHARFSIDE_";
+/// Where commands for people on a terminal find the installation; only with the prefix, because
+/// the bare name means too much.
+const SERVER: &str = "SERVER";
 /// Known to builds for crash tests only, and never listed.
 #[cfg(feature = "crash-points")]
 const CRASH_POINT: &str = "CRASH_POINT";
@@ -310,6 +313,16 @@ fn pretended(name: &str) -> Result<Generation> {
     Generation::pretended(name).ok_or_else(|| bad(PRETEND, name, &format!("one of {known}")))
 }
 
+/// The installation that commands talk to, from `WHARFSIDE_SERVER`, else the one on this machine.
+pub fn server() -> String {
+    let named = std::env::var(format!("{PREFIX}{SERVER}"));
+    let named = named.ok().filter(|url| !url.trim().is_empty());
+    named.map_or_else(
+        || "http://127.0.0.1:5000".to_owned(),
+        |url| url.trim().to_owned(),
+    )
+}
+
 /// Where files may be put that need not last; the system's directory for them.
 pub fn temporary_dir() -> PathBuf {
     std::env::temp_dir()
@@ -382,7 +395,7 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         let Some(bare) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if for_tests(bare) || VARIABLES.iter().any(|v| v.name == bare) {
+        if bare == SERVER || for_tests(bare) || VARIABLES.iter().any(|v| v.name == bare) {
             continue;
         }
         let names: Vec<&str> = VARIABLES.iter().map(|v| v.name).collect();

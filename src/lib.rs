@@ -14,6 +14,8 @@
 //! |---|---|
 //! | `main.rs` | the commands, each one call into the library |
 //! | [`serve`], [`check`], [`reindex`], [`smoke`] | what an operator runs |
+//! | [`terminal`] | what people run who keep their files in an installation elsewhere |
+//! | [`remote`], [`interrupt`] | an installation over HTTP, from outside; Ctrl-C |
 //! | [`web`] | pages, JSON API, uploads, downloads, health; the only place that knows HTTP |
 //! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
 //! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
@@ -86,12 +88,15 @@ pub mod check;
 pub mod config;
 pub mod error;
 pub mod extract;
+pub mod interrupt;
 pub mod library;
 pub mod logging;
 pub mod reindex;
+pub mod remote;
 pub mod serve;
 pub mod smoke;
 pub mod store;
+pub mod terminal;
 pub mod upkeep;
 pub mod web;
 pub mod worker;

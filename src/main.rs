@@ -4,13 +4,14 @@
 //! check failed, 2 usage or environment.
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
 use wharfside::logging::{self, Role};
-use wharfside::{check, reindex, serve, smoke, store};
+use wharfside::{check, reindex, serve, smoke, store, terminal};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
 /// the words inside them.
@@ -35,6 +36,14 @@ enum Command {
     /// Serve the library over HTTP until told to stop
     #[command(after_help = config::help())]
     Serve,
+    /// Send files and folders to an installation; what is there already is left out
+    #[command(
+        after_help = "Run it again after an interruption, and it goes on where it stood:\n  \
+        wharfside put photos report.pdf --to 2026 --server https://files.example.org\n\n\
+        Links that are named are followed, those inside folders are not.\n\
+        Exit status: 0 all is stored, 1 something is not, 2 usage or environment."
+    )]
+    Put(SendArgs),
     /// Check the directory, the four stores and the boots; prints one line per finding
     Check {
         /// Also read every stored byte again, and compare catalog, contents, facts and index
@@ -111,6 +120,51 @@ struct PutArgs {
     largest: Option<usize>,
 }
 
+#[derive(Args)]
+struct SendArgs {
+    /// Files and folders; a folder keeps its name and structure
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Put them below this folder of the library
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        default_value = "",
+        hide_default_value = true
+    )]
+    to: String,
+    /// Where the installation answers; else WHARFSIDE_SERVER, else http://127.0.0.1:5000
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// How many files are sent at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
+    /// What becomes of a name that is taken by another content: a new version of it, a free name
+    /// beside it, or nothing
+    #[arg(long, default_value = "version")]
+    if_present: IfPresent,
+    /// Print the receipt of each stored file as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum IfPresent {
+    Version,
+    KeepBoth,
+    Skip,
+}
+
+impl IfPresent {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Version => "version",
+            Self::KeepBoth => "keep-both",
+            Self::Skip => "skip",
+        }
+    }
+}
+
 fn largest(text: &str) -> std::result::Result<usize, String> {
     let size = config::parse_bytes(text).and_then(|size| usize::try_from(size).ok());
     size.filter(|size| *size >= smoke::LEAST_LARGEST)
@@ -152,6 +206,14 @@ fn run(command: Command) -> Result<bool> {
             ))?;
             Ok(true)
         }
+        Command::Put(args) => terminal::put(&terminal::Put {
+            paths: args.paths,
+            to: args.to,
+            server: args.server.unwrap_or_else(config::server),
+            jobs: args.jobs,
+            if_present: args.if_present.word(),
+            json: args.json,
+        }),
         Command::Smoke(Smoke::Put(args)) => {
             smoke::put(&args.url, args.files, args.seed, args.largest)
         }

@@ -6,7 +6,6 @@
 //! exactly once: hiding a failure by trying again would defeat the purpose.
 
 mod client;
-mod interrupt;
 mod load;
 mod put;
 mod samples;

@@ -16,8 +16,9 @@ use super::load::{Load, Settled};
 use super::put::run_folder;
 use super::samples::Samples;
 use super::tally::{Failed, Request, Tally};
-use super::{count, interrupt, say};
+use super::{count, say};
 use crate::error::{Error, Result};
+use crate::interrupt;
 
 /// Between two lines where there is no terminal to redraw.
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -20,7 +20,13 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reindex",
         &["error", "config", "store", "library", "worker"],
     ),
-    ("smoke", &["error", "store", "library"]),
+    ("interrupt", &["error"]),
+    ("remote", &["error", "store", "library"]),
+    ("smoke", &["error", "interrupt", "store", "library"]),
+    (
+        "terminal",
+        &["error", "interrupt", "store", "library", "remote"],
+    ),
     ("web", &["error", "config", "store", "library"]),
     // Puts the parts of one running release together.
     (
