@@ -21,6 +21,7 @@ fn help_reads_well() {
     insta::assert_snapshot!("help_serve", help(&["serve"]));
     insta::assert_snapshot!("help_check", help(&["check"]));
     insta::assert_snapshot!("help_reindex", help(&["reindex"]));
+    insta::assert_snapshot!("help_put", help(&["put"]));
     insta::assert_snapshot!("help_smoke", help(&["smoke"]));
     insta::assert_snapshot!("help_smoke_put", help(&["smoke", "put"]));
     insta::assert_snapshot!("help_smoke_verify", help(&["smoke", "verify"]));

@@ -27,6 +27,7 @@ mod releases;
 mod search;
 mod serving;
 mod smoke;
+mod terminal;
 mod tidy;
 mod tus;
 mod two_processes;
