@@ -220,7 +220,7 @@ fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> R
     let bytes = entry.size as i64;
     catalog::count(c, &entry.path.folder(), -1, -bytes)?;
     catalog::count(c, &to.folder(), 1, bytes)?;
-    let detail = format!("from {}", entry.path);
+    let detail = catalog::came_from(&entry.path);
     catalog::record(c, change, "renamed", entry.id, to, Some(&detail))?;
     catalog::to_outbox(c, entry.id)?;
     Ok(())

@@ -171,6 +171,24 @@ pub(super) fn version(
     )))
 }
 
+/// How many names are tried for a file that is to be kept beside another.
+const MOST_TRIES: u32 = 10_000;
+
+/// The path itself, or the first of `name (2).ext`, `name (3).ext`, … that is free.
+pub(super) fn free_path(c: &Connection, path: &FilePath) -> Result<FilePath> {
+    let mut candidate = path.clone();
+    for number in 2..MOST_TRIES {
+        if live_by_path(c, &candidate)?.is_none() {
+            return Ok(candidate);
+        }
+        candidate = path.numbered(number)?;
+    }
+    Err(Error::conflict(format!(
+        "There are {MOST_TRIES} files called like {:?} already; choose another name.",
+        path.as_str()
+    )))
+}
+
 /// A unique-path violation is the caller's conflict; everything else stays what it is.
 pub(super) fn path_taken(error: rusqlite::Error, path: &str) -> Error {
     match error.sqlite_error_code() {
@@ -186,9 +204,34 @@ pub(super) fn path_taken(error: rusqlite::Error, path: &str) -> Error {
 
 /// Highest sequence given so far.
 pub(super) fn last_sequence(c: &Connection) -> Result<u64> {
-    let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'outbox'";
+    last_number(c, "outbox")
+}
+
+/// Number of the last event.
+pub(super) fn last_event(c: &Connection) -> Result<u64> {
+    last_number(c, "event")
+}
+
+fn last_number(c: &Connection, table: &str) -> Result<u64> {
+    let sql = "SELECT seq FROM sqlite_sequence WHERE name = ?1";
     Ok(c.prepare_cached(sql)?
-        .query_row([], |row| row.get(0))
+        .query_row([table], |row| row.get(0))
         .optional()?
         .unwrap_or(0))
+}
+
+/// How a `renamed` event says in its detail where the file came from.
+const CAME_FROM: &str = "from ";
+
+pub(super) fn came_from(path: &FilePath) -> String {
+    format!("{CAME_FROM}{path}")
+}
+
+/// The folder that an event took its file out of, if it did.
+pub(super) fn folder_left(kind: &str, detail: &str, now: &FilePath) -> Option<FolderPath> {
+    let before = detail
+        .strip_prefix(CAME_FROM)
+        .filter(|_| kind == "renamed")?;
+    let folder = FilePath::parse(before).ok()?.folder();
+    (folder != now.folder()).then_some(folder)
 }

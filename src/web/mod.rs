@@ -15,6 +15,7 @@ mod file_body;
 mod health;
 pub mod input;
 mod known_facts;
+mod live;
 mod metrics;
 pub mod pages;
 mod patience;

@@ -13,7 +13,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use super::state::App;
-use super::{connection, router};
+use super::{connection, live, router};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::library::Library;
@@ -92,6 +92,8 @@ async fn run(
         app.config().stall,
         watched,
     ));
+
+    tokio::spawn(live::follow(app.clone()));
 
     let mut opening = open_in_background(app.clone(), open)?;
     let running = tokio::select! {

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::web::live::Live;
 use crate::web::metrics::Metrics;
 
 /// Who is named in the event log while there are no accounts.
@@ -33,6 +34,7 @@ struct Shared {
     waiting_for: Mutex<String>,
     draining: AtomicBool,
     metrics: Metrics,
+    live: Live,
     /// First come, first served.
     looking: Semaphore,
 }
@@ -49,6 +51,7 @@ impl App {
             ),
             draining: AtomicBool::new(false),
             metrics: Metrics::default(),
+            live: Live::default(),
             looking: Semaphore::new(LOOKING),
         }))
     }
@@ -103,6 +106,11 @@ impl App {
         &self.0.metrics
     }
 
+    /// What those hear who want to be told of changes.
+    pub fn live(&self) -> &Live {
+        &self.0.live
+    }
+
     /// Counts an answered request in the boot ledger; there is none before the library is open.
     pub fn count_served(&self) {
         if let Some(library) = self.0.library.get() {
@@ -151,6 +159,7 @@ impl App {
     /// Requests are still served, but readiness says no and connections are not kept.
     pub fn drain(&self) {
         self.0.draining.store(true, Ordering::Relaxed);
+        self.0.live.leave();
     }
 }
 

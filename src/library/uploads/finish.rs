@@ -14,9 +14,6 @@ use crate::library::path::FilePath;
 use crate::store::blobs::{Claim, Pieces, Sealed};
 use crate::store::{crash, now_ms};
 
-/// How many names are tried for a file that is to be kept beside another.
-const MOST_TRIES: u32 = 10_000;
-
 impl Library {
     /// Stores the file of an upload whose bytes are all here, unless that was done; answers its
     /// row as it is afterwards.
@@ -160,23 +157,8 @@ fn arrive(c: &Connection, row: &Row, content: &Described, change: &Change) -> Re
     };
     row::refuse_skipped(c, row)?;
     let path = match destination.if_present {
-        IfPresent::KeepBoth => free_path(c, &destination.path)?,
+        IfPresent::KeepBoth => catalog::free_path(c, &destination.path)?,
         IfPresent::Version | IfPresent::Skip => destination.path,
     };
     files::store(c, &path, content, &Precondition::None, change)
-}
-
-/// The path itself, or the first of `name (2).ext`, `name (3).ext`, … that is free.
-fn free_path(c: &Connection, path: &FilePath) -> Result<FilePath> {
-    let mut candidate = path.clone();
-    for number in 2..MOST_TRIES {
-        if catalog::live_by_path(c, &candidate)?.is_none() {
-            return Ok(candidate);
-        }
-        candidate = path.numbered(number)?;
-    }
-    Err(Error::conflict(format!(
-        "There are {MOST_TRIES} files called like {:?} already; choose another name.",
-        path.as_str()
-    )))
 }

@@ -1,6 +1,7 @@
 //! The JSON API, described by the OpenAPI document that is made from its handlers.
 
 mod entries;
+mod events;
 mod files;
 mod lookup;
 mod openapi;
@@ -27,6 +28,7 @@ fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(lookup::look_up))
         .routes(routes!(entries::get, entries::patch))
         .routes(routes!(entries::versions))
+        .routes(routes!(events::events))
         .routes(routes!(search::search))
         .routes(routes!(persistence::persistence))
         .split_for_parts()

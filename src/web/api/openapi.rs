@@ -22,6 +22,7 @@ use crate::web::state::App;
     tags(
         (name = "files", description = "Contents, by path"),
         (name = "entries", description = "What the catalog knows about files"),
+        (name = "events", description = "Changes as they happen"),
         (name = "search", description = "Files by their words"),
         (name = "persistence", description = "The proof that nothing was lost")
     ),
@@ -100,6 +101,7 @@ mod tests {
             ("/api/v1/entries/lookup", &["post"]),
             ("/api/v1/entries/{id}", &["get", "patch"]),
             ("/api/v1/entries/{id}/versions", &["get"]),
+            ("/api/v1/events", &["get"]),
             ("/api/v1/search", &["get"]),
             ("/api/v1/persistence", &["get"]),
         ] {

@@ -1,0 +1,70 @@
+//! What changed lately: the event log, read from where a follower stands.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::entry::{FileId, Millis};
+use super::path::{FilePath, FolderPath};
+use super::{Library, catalog};
+use crate::error::Result;
+
+/// How far things have come, in two numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Number of the last event.
+    pub event: u64,
+    /// Sequence through which files can be found by search.
+    pub searchable: u64,
+}
+
+/// One change of one file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Event {
+    /// From 1, one more with each event.
+    pub number: u64,
+    pub at_ms: Millis,
+    /// `stored`, `renamed`, `tagged`, `trashed`, `restored` or `purged`.
+    pub kind: String,
+    pub id: FileId,
+    /// Where the file is now.
+    #[schema(value_type = String)]
+    pub path: FilePath,
+    /// The folder that it left, if it was moved out of another.
+    #[schema(value_type = Option<String>)]
+    pub left: Option<FolderPath>,
+}
+
+impl Library {
+    pub fn progress(&self) -> Result<Progress> {
+        // Asked for first: what is indexed is never ahead of what happened.
+        let searchable = self.searchable_through();
+        let event = self.store.sql.read(catalog::last_event)?;
+        Ok(Progress { event, searchable })
+    }
+
+    /// At most `limit` events after the one with this number, in their order.
+    pub fn events_after(&self, number: u64, limit: usize) -> Result<Vec<Event>> {
+        self.store.sql.read(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT number, at_ms, kind, file_id, path, detail FROM event
+                 WHERE number > ?1 ORDER BY number LIMIT ?2",
+            )?;
+            let mut rows = statement.query((number, limit))?;
+            let mut events = Vec::new();
+            while let Some(row) = rows.next()? {
+                let kind: String = row.get(2)?;
+                let detail: Option<String> = row.get(5)?;
+                let path = FilePath::parse(&row.get::<_, String>(4)?)?;
+                events.push(Event {
+                    number: row.get(0)?,
+                    at_ms: row.get(1)?,
+                    left: detail.and_then(|detail| catalog::folder_left(&kind, &detail, &path)),
+                    kind,
+                    id: row.get(3)?,
+                    path,
+                });
+            }
+            Ok(events)
+        })
+    }
+}

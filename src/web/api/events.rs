@@ -1,0 +1,144 @@
+//! `/api/v1/events`: changes as they happen, as server-sent events
+//! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::IntoResponse;
+use axum::response::sse::{Event as Message, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use serde::Serialize;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use crate::error::{Error, Result};
+use crate::library::{Event, Library};
+use crate::web::live::Heard;
+use crate::web::problem;
+use crate::web::state::App;
+
+/// Events in one message.
+const MOST: usize = 200;
+/// Who is further behind than this is told to look again instead of being told each.
+const FAR_BEHIND: u64 = 2_000;
+/// Proxies end an answer in which nothing moves; the platform's does after 60 s.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
+/// How soon a client comes back when a stream ends, as it does at each redeploy.
+const COME_BACK: Duration = Duration::from_millis(500);
+
+const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+/// nginx would keep the messages back until there is a page of them.
+const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+/// What a message says.
+#[derive(Serialize, ToSchema)]
+pub struct News {
+    /// In their order.
+    changes: Vec<Event>,
+    /// There were too many to tell each: look at everything again.
+    missed: bool,
+    /// Sequence through which files can be found by search.
+    searchable: u64,
+}
+
+/// Tells of changes as they happen
+///
+/// A stream of server-sent events, each a JSON document. The id of a message is the number of
+/// the last event in it; a client that comes back with it as `Last-Event-ID` misses nothing.
+/// The first message comes at once and says how things stand.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events",
+    operation_id = "followEvents",
+    tag = "events",
+    params(("Last-Event-ID" = Option<String>, Header, description = "Of the last message that arrived; without it, only what happens from now on is told")),
+    responses((status = 200, body = News, content_type = "text/event-stream"))
+)]
+pub async fn events(State(app): State<App>, headers: HeaderMap) -> problem::Result {
+    // Subscribed before the first look, so that nothing falls between the two.
+    let listener = app.live().listen();
+    let last = headers.get(LAST_EVENT_ID);
+    let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
+    let told = match last {
+        Some(last) => last,
+        None => app.look(|library| library.progress()).await?.event,
+    };
+    let follower = Follower {
+        app,
+        listener,
+        told,
+        is_new: true,
+    };
+    let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
+    let stream = Sse::new(follower.stream()).keep_alive(alive);
+    Ok(([UNBUFFERED], stream).into_response())
+}
+
+/// One client, and how far it was told.
+struct Follower {
+    app: App,
+    listener: watch::Receiver<Heard>,
+    told: u64,
+    is_new: bool,
+}
+
+impl Follower {
+    fn stream(self) -> impl Stream<Item = std::result::Result<Message, Infallible>> {
+        unfold(self, |mut follower| async {
+            let message = follower.next().await?;
+            Some((Ok(message), follower))
+        })
+    }
+
+    /// The next message; none when this process goes, or cannot look any more. The client
+    /// then comes back, to whoever serves by then.
+    async fn next(&mut self) -> Option<Message> {
+        if self.is_new {
+            self.is_new = false;
+            return Some(self.message().await.ok()?.retry(COME_BACK));
+        }
+        let heard = *self.listener.borrow_and_update();
+        if !heard.is_leaving && heard.progress.event <= self.told {
+            self.listener.changed().await.ok()?;
+        }
+        if self.listener.borrow_and_update().is_leaving {
+            return None;
+        }
+        self.message().await.ok()
+    }
+
+    async fn message(&mut self) -> Result<Message> {
+        let told = self.told;
+        let (news, through) = self.app.look(move |library| news(library, told)).await?;
+        self.told = through;
+        let message = Message::default().id(through.to_string());
+        message
+            .json_data(news)
+            .map_err(|cause| Error::internal("An event cannot be written.").because(cause))
+    }
+}
+
+/// What happened after event `told`, and the event through which that is told.
+fn news(library: &Library, told: u64) -> Result<(News, u64)> {
+    let progress = library.progress()?;
+    // A catalog that was put back from a copy has fewer events than the client knows.
+    let missed = told > progress.event || progress.event - told > FAR_BEHIND;
+    let changes = match missed {
+        true => Vec::new(),
+        false => library.events_after(told, MOST)?,
+    };
+    let through = match changes.last() {
+        Some(last) => last.number,
+        None if missed => progress.event,
+        None => told,
+    };
+    let news = News {
+        changes,
+        missed,
+        searchable: progress.searchable,
+    };
+    Ok((news, through))
+}
