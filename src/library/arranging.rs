@@ -51,7 +51,7 @@ impl Library {
             )));
         }
         self.store.sql.write(move |c| {
-            let entries = below(c, &from)?;
+            let entries = catalog::below(c, &from)?;
             if entries.is_empty() {
                 return Err(Error::not_found(format!(
                     "There is no folder {:?}.",
@@ -75,21 +75,7 @@ impl Library {
         let tags = checked_tags(tags)?;
         let change = self.change(actor);
         self.store.sql.write(move |c| {
-            let entry = live(c, id)?;
-            c.execute("DELETE FROM tag WHERE file_id = ?1", [id])?;
-            let mut insert = c.prepare_cached("INSERT INTO tag (file_id, tag) VALUES (?1, ?2)")?;
-            for tag in &tags {
-                insert.execute((id, tag))?;
-            }
-            catalog::record(
-                c,
-                &change,
-                "tagged",
-                id,
-                &entry.path,
-                Some(&tags.join(", ")),
-            )?;
-            catalog::to_outbox(c, id)?;
+            tag(c, &live(c, id)?, &tags, &change)?;
             catalog::by_id(c, id)
         })
     }
@@ -98,12 +84,7 @@ impl Library {
     pub fn trash(&self, id: FileId, actor: &str) -> Result<Entry> {
         let change = self.change(actor);
         self.store.sql.write(move |c| {
-            let entry = live(c, id)?;
-            let sql = "UPDATE file SET trashed_ms = ?2 WHERE id = ?1";
-            c.prepare_cached(sql)?.execute((id, change.at_ms))?;
-            catalog::count(c, &entry.path.folder(), -1, -(entry.size as i64))?;
-            catalog::record(c, &change, "trashed", id, &entry.path, None)?;
-            catalog::to_outbox(c, id)?;
+            put_aside(c, &live(c, id)?, &change)?;
             catalog::by_id(c, id)
         })
     }
@@ -115,13 +96,7 @@ impl Library {
     pub fn restore(&self, id: FileId, actor: &str) -> Result<Entry> {
         let change = self.change(actor);
         self.store.sql.write(move |c| {
-            let entry = trashed(c, id)?;
-            c.prepare_cached("UPDATE file SET trashed_ms = NULL WHERE id = ?1")?
-                .execute([id])
-                .map_err(|error| path_taken(error, entry.path.as_str()))?;
-            catalog::count(c, &entry.path.folder(), 1, entry.size as i64)?;
-            catalog::record(c, &change, "restored", id, &entry.path, None)?;
-            catalog::to_outbox(c, id)?;
+            put_back(c, &trashed(c, id)?, &change)?;
             catalog::by_id(c, id)
         })
     }
@@ -161,7 +136,7 @@ impl Library {
     }
 }
 
-fn live(c: &Connection, id: FileId) -> Result<Entry> {
+pub(super) fn live(c: &Connection, id: FileId) -> Result<Entry> {
     let entry = catalog::by_id(c, id)?;
     if entry.trashed_ms.is_some() {
         return Err(Error::conflict(
@@ -171,7 +146,7 @@ fn live(c: &Connection, id: FileId) -> Result<Entry> {
     Ok(entry)
 }
 
-fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
+pub(super) fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
     let entry = catalog::by_id(c, id)?;
     if entry.trashed_ms.is_none() {
         return Err(Error::conflict("The file is not in the trash."));
@@ -179,33 +154,59 @@ fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
     Ok(entry)
 }
 
-/// The live files with [`bounds`] as parameters.
-pub(super) const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
-
-/// '0' is the character after '/', so this range is every path that starts with "folder/".
-pub(super) fn bounds(folder: &FolderPath) -> (String, String) {
-    (format!("{folder}/"), format!("{folder}0"))
+/// Replaces the tags of a live file; they are [checked](checked_tags).
+pub(super) fn tag(c: &Connection, entry: &Entry, tags: &[String], change: &Change) -> Result<()> {
+    c.prepare_cached("DELETE FROM tag WHERE file_id = ?1")?
+        .execute([entry.id])?;
+    let mut insert = c.prepare_cached("INSERT INTO tag (file_id, tag) VALUES (?1, ?2)")?;
+    for tag in tags {
+        insert.execute((entry.id, tag))?;
+    }
+    let tags = tags.join(", ");
+    catalog::record(c, change, "tagged", entry.id, &entry.path, Some(&tags))?;
+    catalog::to_outbox(c, entry.id)?;
+    Ok(())
 }
 
-fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
-    let sql = format!(
-        "SELECT {} FROM {} WHERE {BELOW} ORDER BY file.path",
-        catalog::ENTRY,
-        catalog::FROM
-    );
-    catalog::entries(c, &sql, bounds(folder))
+/// A live file goes to the trash.
+pub(super) fn put_aside(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    c.prepare_cached("UPDATE file SET trashed_ms = ?2 WHERE id = ?1")?
+        .execute((entry.id, change.at_ms))?;
+    catalog::count(c, &entry.path.folder(), -1, -(entry.size as i64))?;
+    catalog::record(c, change, "trashed", entry.id, &entry.path, None)?;
+    catalog::to_outbox(c, entry.id)?;
+    Ok(())
+}
+
+/// A trashed file comes back to its path.
+pub(super) fn put_back(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    c.prepare_cached("UPDATE file SET trashed_ms = NULL WHERE id = ?1")?
+        .execute([entry.id])
+        .map_err(|error| path_taken(error, entry.path.as_str()))?;
+    catalog::count(c, &entry.path.folder(), 1, entry.size as i64)?;
+    catalog::record(c, change, "restored", entry.id, &entry.path, None)?;
+    catalog::to_outbox(c, entry.id)?;
+    Ok(())
 }
 
 /// Frees the paths of all files below `folder`, so that files which move together may take each
 /// other's. Invariant: no [`FilePath`] has a control character, so no file is in the way here,
 /// and the transaction gives each file a path again.
-fn park(c: &Connection, folder: &FolderPath) -> Result<()> {
-    let sql = format!("UPDATE file SET path = char(1) || id WHERE {BELOW}");
-    c.prepare_cached(&sql)?.execute(bounds(folder))?;
+pub(super) fn park(c: &Connection, folder: &FolderPath) -> Result<()> {
+    let sql = format!(
+        "UPDATE file SET path = char(1) || id WHERE {}",
+        catalog::BELOW
+    );
+    c.prepare_cached(&sql)?.execute(catalog::bounds(folder))?;
     Ok(())
 }
 
-fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> Result<()> {
+pub(super) fn move_file(
+    c: &Connection,
+    entry: &Entry,
+    to: &FilePath,
+    change: &Change,
+) -> Result<()> {
     c.prepare_cached(
         "UPDATE file SET path = ?2, folder = ?3, name = ?4, sort_name = ?5 WHERE id = ?1",
     )?
@@ -227,7 +228,7 @@ fn move_file(c: &Connection, entry: &Entry, to: &FilePath, change: &Change) -> R
 }
 
 /// Invariant: the outbox row stays, so that every index learns that the file is gone.
-fn end(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+pub(super) fn end(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
     c.prepare_cached(
         "INSERT INTO unnamed (sha256, since_ms)
          SELECT DISTINCT sha256, ?2 FROM version WHERE file_id = ?1
@@ -241,7 +242,7 @@ fn end(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
     Ok(())
 }
 
-fn checked_tags(tags: &[String]) -> Result<Vec<String>> {
+pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>> {
     let mut checked: Vec<String> = Vec::new();
     for tag in tags {
         let tag: String = tag.trim().nfc().collect();

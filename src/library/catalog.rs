@@ -74,6 +74,20 @@ fn one(c: &Connection, sql: &str, key: impl rusqlite::ToSql) -> Result<Option<En
     rows.next()?.map(entry_of).transpose()
 }
 
+/// The live files with [`bounds`] as parameters.
+pub(super) const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
+
+/// '0' is the character after '/', so this range is every path that starts with "folder/".
+/// Invariant: not asked of the root, below which is everything.
+pub(super) fn bounds(folder: &FolderPath) -> (String, String) {
+    (format!("{folder}/"), format!("{folder}0"))
+}
+
+pub(super) fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
+    let sql = format!("SELECT {ENTRY} FROM {FROM} WHERE {BELOW} ORDER BY file.path");
+    entries(c, &sql, bounds(folder))
+}
+
 /// Collects what a statement with [`ENTRY`] columns finds.
 pub(super) fn entries(
     c: &Connection,

@@ -22,7 +22,7 @@ struct Cursor {
 }
 
 /// One letter for each order in which files are listed, capital where it is reversed.
-const LISTS: [char; 7] = ['n', 'N', 't', 'T', 's', 'S', TRASH];
+const LISTS: [char; 9] = ['n', 'N', 't', 'T', 's', 'S', 'p', 'P', TRASH];
 const TRASH: char = 'd';
 
 impl Cursor {
@@ -57,30 +57,56 @@ fn made_up() -> Error {
 /// What a cursor begins with that names the last folder of a page; the others begin with a letter.
 const FOLDER: char = '/';
 
+/// Where a page begins, as it is asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum From<'a> {
+    /// Behind the row that `next` of another page names; at the start without one.
+    Cursor(Option<&'a str>),
+    /// Behind that many rows. What is added or removed meanwhile shifts it.
+    Offset(u64),
+}
+
+impl<'a> std::convert::From<Option<&'a str>> for From<'a> {
+    fn from(cursor: Option<&'a str>) -> Self {
+        Self::Cursor(cursor)
+    }
+}
+
+impl From<'_> {
+    fn is_start(self) -> bool {
+        matches!(self, Self::Cursor(None) | Self::Offset(0))
+    }
+}
+
 /// Where a page of a folder begins: folders come first, then files.
 enum Begin {
-    Start,
+    /// Behind that many folders, or all of them and then that many files.
+    Offset(u64),
     Folder(FolderPath),
     File(Cursor),
 }
 
 impl Begin {
-    fn parse(cursor: Option<&str>, list: char) -> Result<Self> {
+    fn parse(from: From<'_>, list: char) -> Result<Self> {
+        let cursor = match from {
+            From::Cursor(cursor) => cursor,
+            From::Offset(rows) => return Ok(Self::Offset(rows)),
+        };
         Ok(
             match cursor.map(|cursor| (cursor, cursor.strip_prefix(FOLDER))) {
-                None => Self::Start,
+                None => Self::Offset(0),
                 Some((_, Some(path))) => Self::Folder(FolderPath::parse(path)?),
                 Some((cursor, None)) => Self::File(Cursor::parse(cursor, list)?),
             },
         )
     }
+}
 
-    fn file(&self) -> Option<&Cursor> {
-        match self {
-            Self::File(cursor) => Some(cursor),
-            Self::Start | Self::Folder(_) => None,
-        }
-    }
+/// What lies in a folder: rows that a listing of it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    pub folders: u64,
+    pub files: u64,
 }
 
 impl Library {
@@ -89,31 +115,36 @@ impl Library {
     /// # Errors
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) for a folder with nothing in it, the
     /// root excepted.
-    pub fn list(
+    pub fn list<'a>(
         &self,
         folder: &FolderPath,
         sorting: impl Into<Sorting>,
-        cursor: Option<&str>,
+        from: impl Into<From<'a>>,
         limit: usize,
     ) -> Result<Listing> {
         let order = Order::of(sorting.into());
-        let begin = Begin::parse(cursor, order.list)?;
+        let from = from.into();
+        let begin = Begin::parse(from, order.list)?;
         let limit = limit.clamp(1, MAX_PAGE);
         self.store.sql.read(|c| {
             // One row more than asked for tells whether another page follows.
             let mut folders = match &begin {
-                Begin::Start => order.subfolders(c, folder, None, limit + 1)?,
-                Begin::Folder(last) => order.subfolders(c, folder, Some(last), limit + 1)?,
+                Begin::Offset(rows) => order.subfolders(c, folder, None, limit + 1, *rows)?,
+                Begin::Folder(last) => order.subfolders(c, folder, Some(last), limit + 1, 0)?,
                 Begin::File(_) => Vec::new(),
             };
             let rest = limit + 1 - folders.len();
-            let mut files = order.page(c, folder, begin.file(), rest)?;
+            let mut files = match &begin {
+                Begin::File(cursor) => order.page(c, folder, Some(cursor), rest)?,
+                Begin::Offset(rows) if *rows > 0 && folders.is_empty() => {
+                    let before = count_subfolders(c, folder)?;
+                    order.page_at(c, folder, rows.saturating_sub(before), rest)?
+                }
+                Begin::Offset(_) | Begin::Folder(_) => order.page(c, folder, None, rest)?,
+            };
             let rows = folders.len() + files.len();
-            if rows == 0 && cursor.is_none() && !folder.is_root() {
-                return Err(Error::not_found(format!(
-                    "There is no folder {:?}.",
-                    folder.as_str()
-                )));
+            if rows == 0 && from.is_start() && !folder.is_root() {
+                return Err(no_folder(folder));
             }
             if rows > limit && files.pop().is_none() {
                 folders.pop();
@@ -128,6 +159,61 @@ impl Library {
                 files,
                 next: last.filter(|_| rows > limit),
             })
+        })
+    }
+
+    /// A page of all files below a folder, however deep; by name means by whole path.
+    ///
+    /// # Errors
+    /// Those of [`list`](Self::list).
+    pub fn list_deep<'a>(
+        &self,
+        folder: &FolderPath,
+        sorting: impl Into<Sorting>,
+        from: impl Into<From<'a>>,
+        limit: usize,
+    ) -> Result<Listing> {
+        let order = Order::deep(sorting.into(), folder.is_root());
+        let from = from.into();
+        let limit = limit.clamp(1, MAX_PAGE);
+        let files = self
+            .store
+            .sql
+            .read(|c| match Begin::parse(from, order.list)? {
+                Begin::Offset(0) => order.page(c, folder, None, limit + 1),
+                Begin::Offset(rows) => order.page_at(c, folder, rows, limit + 1),
+                Begin::File(cursor) => order.page(c, folder, Some(&cursor), limit + 1),
+                Begin::Folder(_) => Err(made_up()),
+            })?;
+        if files.is_empty() && from.is_start() && !folder.is_root() {
+            return Err(no_folder(folder));
+        }
+        let (files, next) = cut(files, limit, order.list, |entry| order.key(entry));
+        Ok(Listing {
+            folder: folder.clone(),
+            folders: Vec::new(),
+            files,
+            next,
+        })
+    }
+
+    /// How many rows the whole listing of a folder has; `deep` as in
+    /// [`list_deep`](Self::list_deep).
+    pub fn rows_in(&self, folder: &FolderPath, deep: bool) -> Result<Rows> {
+        self.store.sql.read(|c| {
+            if deep {
+                let sql = "SELECT coalesce(sum(files), 0) FROM folder WHERE path = ?1";
+                let files = c
+                    .prepare_cached(sql)?
+                    .query_row([folder.as_str()], |row| row.get(0))?;
+                return Ok(Rows { folders: 0, files });
+            }
+            let sql = "SELECT count(*) FROM file WHERE folder = ?1 AND trashed_ms IS NULL";
+            let files = c
+                .prepare_cached(sql)?
+                .query_row([folder.as_str()], |row| row.get(0))?;
+            let folders = count_subfolders(c, folder)?;
+            Ok(Rows { folders, files })
         })
     }
 
@@ -167,44 +253,92 @@ impl Library {
     }
 }
 
+fn no_folder(folder: &FolderPath) -> Error {
+    Error::not_found(format!("There is no folder {:?}.", folder.as_str()))
+}
+
+fn count_subfolders(c: &rusqlite::Connection, folder: &FolderPath) -> Result<u64> {
+    let sql = "SELECT count(*) FROM folder WHERE parent = ?1";
+    Ok(c.prepare_cached(sql)?
+        .query_row([folder.as_str()], |row| row.get(0))?)
+}
+
 /// One sort order as SQL: each has an index that ends in the file's id.
 struct Order {
     sort: Sort,
     list: char,
+    /// Which files there are; `?1` and `?2` stand for the folder, see [`Order::scope_of`].
+    scope: &'static str,
     column: &'static str,
     direction: &'static str,
     comparison: &'static str,
 }
 
+const IN_FOLDER: &str = "file.folder = ?1 AND ?2 IS NOT NULL AND file.trashed_ms IS NULL";
+const IN_LIBRARY: &str = "?1 IS NOT NULL AND ?2 IS NOT NULL AND file.trashed_ms IS NULL";
+
 impl Order {
     fn of(sorting: Sorting) -> Self {
-        let (list, column, rises) = match sorting.by {
-            Sort::Name => ('n', "file.sort_name", true),
-            Sort::Time => ('t', "file.modified_ms", false),
-            Sort::Size => ('s', "file.size", false),
+        let (list, column) = match sorting.by {
+            Sort::Name => ('n', "file.sort_name"),
+            Sort::Time => ('t', "file.modified_ms"),
+            Sort::Size => ('s', "file.size"),
         };
-        let (list, rises) = match sorting.reversed {
-            true => (list.to_ascii_uppercase(), !rises),
-            false => (list, rises),
+        Self::new(sorting, list, IN_FOLDER, column)
+    }
+
+    fn deep(sorting: Sorting, in_root: bool) -> Self {
+        let (list, column) = match (sorting.by, in_root) {
+            (Sort::Name, _) => ('p', "file.path"),
+            (Sort::Time, true) => ('t', "file.modified_ms"),
+            // Only the index over paths knows what lies below a folder: the sign keeps those
+            // over the whole library from being walked for a few files.
+            (Sort::Time, false) => ('t', "+file.modified_ms"),
+            (Sort::Size, _) => ('s', "+file.size"),
         };
+        let scope = if in_root { IN_LIBRARY } else { catalog::BELOW };
+        Self::new(sorting, list, scope, column)
+    }
+
+    fn new(sorting: Sorting, list: char, scope: &'static str, column: &'static str) -> Self {
+        let rises = (sorting.by == Sort::Name) != sorting.reversed;
         let (direction, comparison) = if rises { ("ASC", ">") } else { ("DESC", "<") };
         Self {
             sort: sorting.by,
-            list,
+            list: match sorting.reversed {
+                true => list.to_ascii_uppercase(),
+                false => list,
+            },
+            scope,
             column,
             direction,
             comparison,
         }
     }
 
+    fn is_deep(&self) -> bool {
+        self.scope != IN_FOLDER
+    }
+
     fn key(&self, entry: &Entry) -> String {
         match self.sort {
+            Sort::Name if self.is_deep() => entry.path.to_string(),
             Sort::Name => fold(entry.path.name()),
             Sort::Time => entry.modified_ms.to_string(),
             Sort::Size => entry.size.to_string(),
         }
     }
 
+    /// What `?1` and `?2` of the scope are.
+    fn scope_of(&self, folder: &FolderPath) -> [Value; 2] {
+        if self.is_deep() {
+            let (from, to) = catalog::bounds(folder);
+            return [from.into(), to.into()];
+        }
+        [folder.as_str().to_owned(), String::new()].map(Value::from)
+    }
+
+    /// The files behind a cursor, or the first.
     fn page(
         &self,
         c: &rusqlite::Connection,
@@ -213,32 +347,55 @@ impl Order {
         limit: usize,
     ) -> Result<Vec<Entry>> {
         let Self {
+            scope,
             column,
             direction,
             comparison,
             ..
         } = self;
-        let tail = format!("ORDER BY {column} {direction}, file.id {direction} LIMIT ?2");
-        let scope = "file.folder = ?1 AND file.trashed_ms IS NULL";
-        let Some(cursor) = cursor else {
-            let sql = format!("SELECT {ENTRY} FROM {FROM} WHERE {scope} {tail}");
-            return catalog::entries(c, &sql, (folder.as_str(), limit));
-        };
-        let sql = format!(
-            "SELECT {ENTRY} FROM {FROM} WHERE {scope} AND ({column}, file.id) {comparison} (?3, ?4) {tail}"
-        );
-        if self.sort == Sort::Name {
-            catalog::entries(c, &sql, (folder.as_str(), limit, &cursor.key, cursor.id))
-        } else {
-            catalog::entries(
-                c,
-                &sql,
-                (folder.as_str(), limit, cursor.number()?, cursor.id),
-            )
+        let mut parameters = Vec::from(self.scope_of(folder));
+        parameters.push(whole(limit as u64));
+        let mut behind = String::new();
+        if let Some(cursor) = cursor {
+            behind = format!("AND ({column}, file.id) {comparison} (?4, ?5)");
+            parameters.push(match self.sort {
+                Sort::Name => cursor.key.clone().into(),
+                Sort::Time | Sort::Size => cursor.number()?.into(),
+            });
+            parameters.push(cursor.id.into());
         }
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE {scope} {behind}
+             ORDER BY {column} {direction}, file.id {direction} LIMIT ?3"
+        );
+        catalog::entries(c, &sql, params_from_iter(parameters))
     }
 
-    /// At most `limit` folders right inside `folder`, those behind `last` if it is given: by
+    /// The files behind that many others, which are only counted off in the index.
+    fn page_at(
+        &self,
+        c: &rusqlite::Connection,
+        folder: &FolderPath,
+        offset: u64,
+        limit: usize,
+    ) -> Result<Vec<Entry>> {
+        let Self {
+            scope,
+            column,
+            direction,
+            ..
+        } = self;
+        let order = format!("ORDER BY {column} {direction}, file.id {direction}");
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE file.id IN
+             (SELECT file.id FROM file WHERE {scope} {order} LIMIT ?3 OFFSET ?4) {order}"
+        );
+        let mut parameters = Vec::from(self.scope_of(folder));
+        parameters.extend([whole(limit as u64), whole(offset)]);
+        catalog::entries(c, &sql, params_from_iter(parameters))
+    }
+
+    /// At most `limit` folders right inside `folder`, behind `last` or behind `offset` others: by
     /// name, whatever the files are ordered by, and from the end only if those are by name, too.
     fn subfolders(
         &self,
@@ -246,6 +403,7 @@ impl Order {
         folder: &FolderPath,
         last: Option<&FolderPath>,
         limit: usize,
+        offset: u64,
     ) -> Result<Vec<Folder>> {
         let (direction, comparison) = match self.sort {
             Sort::Name => (self.direction, self.comparison),
@@ -253,16 +411,17 @@ impl Order {
         };
         let mut parameters: Vec<Value> = vec![
             folder.as_str().to_owned().into(),
-            i64::try_from(limit).unwrap_or(i64::MAX).into(),
+            whole(limit as u64),
+            whole(offset),
         ];
         let mut behind = String::new();
         if let Some(last) = last {
-            behind = format!("AND (sort_name, path) {comparison} (?3, ?4)");
+            behind = format!("AND (sort_name, path) {comparison} (?4, ?5)");
             parameters.extend([fold(last.name()).into(), last.as_str().to_owned().into()]);
         }
         let mut statement = c.prepare_cached(&format!(
             "SELECT path, files, bytes FROM folder WHERE parent = ?1 {behind}
-             ORDER BY sort_name {direction}, path {direction} LIMIT ?2"
+             ORDER BY sort_name {direction}, path {direction} LIMIT ?2 OFFSET ?3"
         ))?;
         let mut rows = statement.query(params_from_iter(parameters))?;
         let mut folders = Vec::new();
@@ -275,6 +434,11 @@ impl Order {
         }
         Ok(folders)
     }
+}
+
+/// A number as SQLite takes it.
+fn whole(number: u64) -> Value {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
 
 fn cut(

@@ -14,6 +14,7 @@ mod files;
 mod finding;
 mod generation;
 mod listing;
+mod many;
 mod news;
 mod outbox;
 mod path;
@@ -38,7 +39,8 @@ pub use files::{Content, Upload};
 #[cfg(feature = "crash-points")]
 pub use generation::PRETENDED;
 pub use generation::{Generation, MIGRATIONS};
-pub use listing::MAX_PAGE;
+pub use listing::{From, MAX_PAGE, Rows};
+pub use many::Changes;
 pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};

@@ -3,8 +3,7 @@
 use rusqlite::{Connection, Row};
 
 use super::Library;
-use super::arranging::{BELOW, bounds};
-use super::catalog;
+use super::catalog::{self, BELOW, bounds};
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use crate::error::{Error, Result};
@@ -73,7 +72,7 @@ impl Library {
 }
 
 /// Without those that lie in others, in the order of their paths.
-fn outermost(folders: &[FolderPath]) -> Vec<FolderPath> {
+pub(super) fn outermost(folders: &[FolderPath]) -> Vec<FolderPath> {
     let mut folders = folders.to_vec();
     folders.sort_unstable();
     folders.dedup();
@@ -85,7 +84,7 @@ fn outermost(folders: &[FolderPath]) -> Vec<FolderPath> {
     folders
 }
 
-fn is_below(path: &FilePath, folders: &[FolderPath]) -> bool {
+pub(super) fn is_below(path: &FilePath, folders: &[FolderPath]) -> bool {
     let folder = path.folder();
     folder
         .ancestors()

@@ -9,13 +9,13 @@ use crate::error::Kind;
 use crate::store::boots::ProofState;
 use crate::worker::{Step, Steps};
 
-struct Bench {
+pub(super) struct Bench {
     dir: tempfile::TempDir,
-    library: Library,
+    pub(super) library: Library,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let library = open(dir.path(), "first");
         Self { dir, library }
@@ -31,7 +31,7 @@ impl Bench {
         }
     }
 
-    fn put(&self, path: &str, text: &str) -> Receipt {
+    pub(super) fn put(&self, path: &str, text: &str) -> Receipt {
         self.try_put(path, text, Precondition::None).unwrap()
     }
 
@@ -74,7 +74,7 @@ impl Bench {
             .collect()
     }
 
-    fn folder(&self, path: &str) -> Listing {
+    pub(super) fn folder(&self, path: &str) -> Listing {
         self.library
             .list(&FolderPath::parse(path).unwrap(), Sort::Name, None, 100)
             .unwrap()

@@ -1,0 +1,236 @@
+//! Changing many files at once: all of a selection, or nothing of it.
+
+use std::ops::RangeInclusive;
+
+use rusqlite::Connection;
+
+use super::arranging::{
+    checked_tags, end, live, move_file, park, put_aside, put_back, tag, trashed,
+};
+use super::catalog::{self, Change};
+use super::entry::{Entry, FileId};
+use super::path::FolderPath;
+use super::selecting::{Selection, is_below, outermost};
+use super::{IfPresent, Library};
+use crate::error::{Error, Result};
+
+/// What a change did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Changes {
+    pub files: u64,
+    /// Numbers of the events that tell of it, all of them and no others; empty if nothing changed.
+    pub events: RangeInclusive<u64>,
+}
+
+impl Library {
+    /// Moves live files and folders into a folder; each keeps its name.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if a name is taken there, unless both are
+    /// to be kept; [`Kind::Invalid`](crate::error::Kind::Invalid) for a folder that would come to
+    /// lie in itself. Then nothing was moved.
+    pub fn move_all(
+        &self,
+        selection: &Selection,
+        to: &FolderPath,
+        if_present: IfPresent,
+        actor: &str,
+    ) -> Result<Changes> {
+        let folders = named(selection)?;
+        if let Some(folder) = folders
+            .iter()
+            .find(|folder| to.ancestors().any(|above| above == **folder))
+        {
+            return Err(Error::invalid(format!(
+                "{:?} cannot be moved into itself; choose a folder outside it.",
+                folder.as_str()
+            )));
+        }
+        let (ids, to) = (selection.files.clone(), to.clone());
+        self.change_many(actor, move |c, change| {
+            let mut moves = Vec::new();
+            for folder in &folders {
+                let above = folder.as_str().len() - folder.name().len();
+                for entry in inside(c, folder)? {
+                    moves.push((to.join(&entry.path.as_str()[above..])?, entry));
+                }
+            }
+            for entry in selected(c, &ids, &folders)? {
+                moves.push((to.join(entry.path.name())?, entry));
+            }
+            moves.retain(|(path, entry)| *path != entry.path);
+            // Files of one folder may take each other's paths on the way.
+            for folder in folders
+                .iter()
+                .filter(|folder| folder.parent().as_ref() != Some(&to))
+            {
+                park(c, folder)?;
+            }
+            for (path, entry) in &moves {
+                let path = match if_present {
+                    IfPresent::KeepBoth => &catalog::free_path(c, path)?,
+                    IfPresent::Version | IfPresent::Skip => path,
+                };
+                move_file(c, entry, path, change)?;
+            }
+            Ok(moves.len())
+        })
+    }
+
+    /// Adds tags to live files, and to every file in the folders.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for what cannot be a tag, or too many.
+    pub fn tag_all(&self, selection: &Selection, tags: &[String], actor: &str) -> Result<Changes> {
+        let added = checked_tags(tags)?;
+        if added.is_empty() {
+            return Err(Error::invalid(
+                "No tag is given; write one, or several with commas between them.",
+            ));
+        }
+        let (folders, ids) = (named(selection)?, selection.files.clone());
+        self.change_many(actor, move |c, change| {
+            let entries = everything(c, &ids, &folders)?;
+            for entry in &entries {
+                let both: Vec<String> = entry.tags.iter().chain(&added).cloned().collect();
+                tag(c, entry, &checked_tags(&both)?, change)?;
+            }
+            Ok(entries.len())
+        })
+    }
+
+    /// Moves live files, and every file in the folders, to the trash.
+    pub fn trash_all(&self, selection: &Selection, actor: &str) -> Result<Changes> {
+        let (folders, ids) = (named(selection)?, selection.files.clone());
+        self.change_many(actor, move |c, change| {
+            let entries = everything(c, &ids, &folders)?;
+            for entry in &entries {
+                put_aside(c, entry, change)?;
+            }
+            Ok(entries.len())
+        })
+    }
+
+    /// Puts trashed files back to their paths.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if a path is taken by now.
+    pub fn restore_all(&self, ids: &[FileId], actor: &str) -> Result<Changes> {
+        let ids = chosen(ids)?;
+        self.change_many(actor, move |c, change| {
+            for id in &ids {
+                put_back(c, &trashed(c, *id)?, change)?;
+            }
+            Ok(ids.len())
+        })
+    }
+
+    /// Ends trashed files for good, with all their versions.
+    pub fn purge_all(&self, ids: &[FileId], actor: &str) -> Result<Changes> {
+        let ids = chosen(ids)?;
+        self.change_many(actor, move |c, change| {
+            for id in &ids {
+                end(c, &trashed(c, *id)?, change)?;
+            }
+            Ok(ids.len())
+        })
+    }
+
+    /// Puts back what these events moved to the trash, as far as it is still there.
+    ///
+    /// # Errors
+    /// As [`restore_all`](Self::restore_all).
+    pub fn undo_trash(&self, events: RangeInclusive<u64>, actor: &str) -> Result<Changes> {
+        self.change_many(actor, move |c, change| {
+            let sql = format!(
+                "SELECT {} FROM {} WHERE file.trashed_ms IS NOT NULL AND file.id IN
+                 (SELECT file_id FROM event WHERE number BETWEEN ?1 AND ?2 AND kind = 'trashed')",
+                catalog::ENTRY,
+                catalog::FROM
+            );
+            let entries = catalog::entries(c, &sql, (events.start(), events.end()))?;
+            for entry in &entries {
+                put_back(c, entry, change)?;
+            }
+            Ok(entries.len())
+        })
+    }
+
+    /// Runs a change in one transaction; nobody else's events come between its own.
+    fn change_many(
+        &self,
+        actor: &str,
+        work: impl FnOnce(&Connection, &Change) -> Result<usize> + Send + 'static,
+    ) -> Result<Changes> {
+        let change = self.change(actor);
+        self.store.sql.write(move |c| {
+            let before = catalog::last_event(c)?;
+            let files = work(c, &change)? as u64;
+            Ok(Changes {
+                files,
+                events: before + 1..=catalog::last_event(c)?,
+            })
+        })
+    }
+}
+
+/// The folders of a selection that is not empty, each once.
+fn named(selection: &Selection) -> Result<Vec<FolderPath>> {
+    let folders = outermost(&selection.folders);
+    if folders.iter().any(FolderPath::is_root) {
+        return Err(Error::invalid(
+            "The whole library cannot be changed at once; choose files or folders in it.",
+        ));
+    }
+    if folders.is_empty() && selection.files.is_empty() {
+        return Err(nothing_chosen());
+    }
+    Ok(folders)
+}
+
+fn chosen(ids: &[FileId]) -> Result<Vec<FileId>> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    match ids.is_empty() {
+        true => Err(nothing_chosen()),
+        false => Ok(ids),
+    }
+}
+
+fn nothing_chosen() -> Error {
+    Error::invalid("Nothing is chosen; tick the files that this is about.")
+}
+
+/// The files that were chosen by themselves, and are not in a folder that was chosen as well.
+fn selected(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Vec<Entry>> {
+    let mut ids = ids.to_vec();
+    ids.sort_unstable();
+    ids.dedup();
+    let entries = ids.into_iter().map(|id| live(c, id));
+    let mut entries = entries.collect::<Result<Vec<_>>>()?;
+    entries.retain(|entry| !is_below(&entry.path, folders));
+    Ok(entries)
+}
+
+fn inside(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
+    let entries = catalog::below(c, folder)?;
+    match entries.is_empty() {
+        true => Err(Error::not_found(format!(
+            "There is no folder {:?}.",
+            folder.as_str()
+        ))),
+        false => Ok(entries),
+    }
+}
+
+fn everything(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Vec<Entry>> {
+    let mut entries = selected(c, ids, folders)?;
+    for folder in folders {
+        entries.extend(inside(c, folder)?);
+    }
+    Ok(entries)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+//! Changes of many files: all or nothing, and back again.
+
+use super::*;
+use crate::error::Kind;
+use crate::library::tests::Bench;
+use crate::library::{FilePath, From, Sort};
+
+const ACTOR: &str = "test";
+
+impl Bench {
+    fn selection(&self, files: &[&str], folders: &[&str]) -> Selection {
+        let id = |path: &&str| self.library.entry_at(&FilePath::parse(path).unwrap());
+        Selection {
+            files: files.iter().map(|path| id(path).unwrap().id).collect(),
+            folders: folders.iter().map(|path| parsed(path)).collect(),
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        let root = FolderPath::default();
+        let listing = self.library.list_deep(&root, Sort::Name, None, 100);
+        let files = listing.unwrap().files.into_iter();
+        files.map(|entry| entry.path.into()).collect()
+    }
+}
+
+fn parsed(path: &str) -> FolderPath {
+    FolderPath::parse(path).unwrap()
+}
+
+fn bench(paths: &[&str]) -> Bench {
+    let bench = Bench::new();
+    for path in paths {
+        bench.put(path, path);
+    }
+    bench
+}
+
+#[test]
+fn files_and_folders_move_together_and_keep_their_names() {
+    let bench = bench(&["a/x.txt", "a/deep/y.txt", "b/z.txt", "b/stays.txt"]);
+    let selection = bench.selection(&["b/z.txt", "a/x.txt"], &["a"]);
+    let moved = bench
+        .library
+        .move_all(&selection, &parsed("to"), IfPresent::Version, ACTOR)
+        .unwrap();
+    assert_eq!(moved.files, 3);
+    assert_eq!(
+        bench.all(),
+        ["b/stays.txt", "to/a/deep/y.txt", "to/a/x.txt", "to/z.txt"]
+    );
+    assert_eq!(bench.folder("to").folders[0].files, 2);
+}
+
+#[test]
+fn a_name_that_is_taken_moves_nothing_unless_both_are_kept() {
+    let bench = bench(&["a.txt", "b.txt", "to/b.txt"]);
+    let selection = bench.selection(&["a.txt", "b.txt"], &[]);
+    let refused = bench
+        .library
+        .move_all(&selection, &parsed("to"), IfPresent::Version, ACTOR);
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), Kind::Conflict);
+    assert!(error.sentence().contains("to/b.txt"), "{error}");
+    assert_eq!(bench.all(), ["a.txt", "b.txt", "to/b.txt"]);
+    bench
+        .library
+        .move_all(&selection, &parsed("to"), IfPresent::KeepBoth, ACTOR)
+        .unwrap();
+    assert_eq!(bench.all(), ["to/a.txt", "to/b (2).txt", "to/b.txt"]);
+}
+
+#[test]
+fn a_folder_does_not_move_into_itself_and_stays_where_it_is() {
+    let bench = bench(&["a/b/x.txt", "a/y.txt"]);
+    let selection = bench.selection(&[], &["a"]);
+    for to in ["a", "a/b/c"] {
+        let refused = bench
+            .library
+            .move_all(&selection, &parsed(to), IfPresent::Version, ACTOR);
+        assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{to}");
+    }
+    let stays = bench.selection(&[], &["a/b"]);
+    let moved = bench
+        .library
+        .move_all(&stays, &parsed("a"), IfPresent::Version, ACTOR);
+    assert_eq!(moved.unwrap().files, 0);
+    assert_eq!(bench.all(), ["a/b/x.txt", "a/y.txt"]);
+}
+
+#[test]
+fn what_was_trashed_together_comes_back_together() {
+    let bench = bench(&["a/x.txt", "a/b/y.txt", "z.txt", "other.txt"]);
+    let other = bench.selection(&["other.txt"], &[]);
+    bench.library.trash_all(&other, ACTOR).unwrap();
+    let selection = bench.selection(&["z.txt"], &["a", "a/b"]);
+    let trashed = bench.library.trash_all(&selection, ACTOR).unwrap();
+    assert_eq!(trashed.files, 3);
+    assert_eq!(bench.all(), [""; 0]);
+    let restored = bench.library.undo_trash(trashed.events.clone(), ACTOR);
+    assert_eq!(restored.unwrap().files, 3);
+    assert_eq!(bench.all(), ["a/b/y.txt", "a/x.txt", "z.txt"]);
+    let again = bench.library.undo_trash(trashed.events, ACTOR);
+    assert_eq!(again.unwrap().files, 0);
+}
+
+#[test]
+fn tags_are_added_to_those_that_are_there() {
+    let bench = bench(&["a/x.txt", "y.txt"]);
+    let one = bench.selection(&["y.txt"], &[]);
+    bench.library.tag_all(&one, &["old".into()], ACTOR).unwrap();
+    let both = bench.selection(&["y.txt"], &["a"]);
+    bench
+        .library
+        .tag_all(&both, &["new".into()], ACTOR)
+        .unwrap();
+    assert_eq!(bench.folder("").files[0].tags, ["new", "old"]);
+    assert_eq!(bench.folder("a").files[0].tags, ["new"]);
+    let none = bench.library.tag_all(&both, &[" ".into()], ACTOR);
+    assert_eq!(none.unwrap_err().kind(), Kind::Invalid);
+}
+
+#[test]
+fn nothing_and_everything_cannot_be_chosen() {
+    let bench = bench(&["a.txt"]);
+    for selection in [Selection::default(), bench.selection(&[], &[""])] {
+        let refused = bench.library.trash_all(&selection, ACTOR);
+        assert_eq!(refused.unwrap_err().kind(), Kind::Invalid);
+    }
+    assert_eq!(bench.all(), ["a.txt"]);
+}
+
+#[test]
+fn a_listing_can_be_entered_anywhere() {
+    let paths: Vec<String> = (0..7).map(|n| format!("{}/{n}.txt", n % 3)).collect();
+    let bench = bench(
+        &paths
+            .iter()
+            .map(String::as_str)
+            .chain(["x.txt", "y.txt"])
+            .collect::<Vec<_>>(),
+    );
+    let root = FolderPath::default();
+    let names = |offset, limit| {
+        let listing = bench
+            .library
+            .list(&root, Sort::Name, From::Offset(offset), limit)
+            .unwrap();
+        let folders = listing.folders.iter().map(|folder| folder.path.to_string());
+        let files = listing.files.iter().map(|entry| entry.path.to_string());
+        (
+            folders.chain(files).collect::<Vec<_>>(),
+            listing.next.is_some(),
+        )
+    };
+    assert_eq!(names(0, 2), (vec!["0".into(), "1".into()], true));
+    assert_eq!(names(2, 2), (vec!["2".into(), "x.txt".into()], true));
+    assert_eq!(names(4, 2), (vec!["y.txt".into()], false));
+    assert_eq!(names(9, 2), (vec![], false));
+    let rows = bench.library.rows_in(&root, false).unwrap();
+    assert_eq!((rows.folders, rows.files), (3, 2));
+    assert_eq!(bench.library.rows_in(&root, true).unwrap().files, 9);
+    for (folder, sort) in [
+        ("", Sort::Name),
+        ("", Sort::Time),
+        ("", Sort::Size),
+        ("1", Sort::Name),
+        ("1", Sort::Time),
+        ("1", Sort::Size),
+    ] {
+        let folder = parsed(folder);
+        let whole = bench
+            .library
+            .list_deep(&folder, sort, None, 100)
+            .unwrap()
+            .files;
+        let mut paged = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page = bench
+                .library
+                .list_deep(&folder, sort, cursor.as_deref(), 2)
+                .unwrap();
+            let at = bench
+                .library
+                .list_deep(&folder, sort, From::Offset(paged.len() as u64), 2)
+                .unwrap();
+            let ids = |files: &[Entry]| files.iter().map(|entry| entry.id).collect::<Vec<_>>();
+            assert_eq!(ids(&at.files), ids(&page.files));
+            paged.extend(ids(&page.files));
+            cursor = page.next;
+            if cursor.is_none() {
+                break;
+            }
+        }
+        assert_eq!(
+            paged,
+            whole.iter().map(|entry| entry.id).collect::<Vec<_>>()
+        );
+    }
+}
