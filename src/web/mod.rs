@@ -26,6 +26,7 @@ mod receive;
 mod request_head;
 mod request_id;
 mod security;
+mod selection;
 mod server;
 pub mod state;
 mod tus;

@@ -3,7 +3,8 @@
 export function addCopyButtons() {
   // Browsers offer the clipboard only where the connection is trusted.
   if (!navigator.clipboard) return;
-  for (const source of document.querySelectorAll("[data-copy]")) {
+  for (const source of document.querySelectorAll("[data-copy]:not([data-copy=ready])")) {
+    source.dataset.copy = "ready";
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";

@@ -1,38 +1,62 @@
-// Waiting until stored files can be found.
-//
-// Changes become searchable in the order in which they were made, so one answer settles every
-// file stored before the one that was asked about. Asking about the middle of those waiting
-// needs few requests, however many there are.
+// What is going on, pushed by the server over one stream a page: what changed, and how far
+// search has come. A page that nobody sees closes it, unless something is waited for: browsers
+// allow few connections, and other pages need them.
 
-const FIRST_DELAY = 150;
-const LONGEST_DELAY = 5000;
-
+const BACK_MS = 2000;
 const waiting = [];
-let delay = FIRST_DELAY;
+const listeners = new Set();
+let stream;
+let last = "";
+let through = 0;
 let timer = 0;
 
-/** Calls `found` once the file is searchable. */
+/** `listen` is called with the changes since the last call; with null if there were too many. */
+export function onChanges(listen) {
+  listeners.add(listen);
+  open();
+}
+
+/** Calls `found` once search has come so far. */
 export function whenSearchable(id, sequence, found) {
-  waiting.push({ id, sequence, found });
-  waiting.sort((a, b) => a.sequence - b.sequence);
-  delay = FIRST_DELAY;
-  if (!timer) timer = setTimeout(look, delay);
-}
-
-async function look() {
-  const at = Math.floor((waiting.length - 1) / 2);
-  const settled = await isSettled(waiting[at]) ? waiting.splice(0, at + 1) : [];
-  for (const { found } of settled) found();
-  delay = settled.length ? FIRST_DELAY : Math.min(delay * 1.5, LONGEST_DELAY);
-  timer = waiting.length ? setTimeout(look, delay) : 0;
-}
-
-async function isSettled({ id }) {
-  try {
-    const answer = await fetch(`/api/v1/entries/${id}`, { headers: { accept: "application/json" } });
-    // A file that is gone by now will not be found later either.
-    return answer.status === 404 || (answer.ok && (await answer.json()).searchable);
-  } catch {
-    return false;
+  if (sequence <= through) {
+    found();
+    return;
   }
+  waiting.push({ sequence, found });
+  open();
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) open();
+  else if (!waiting.length) close();
+});
+addEventListener("pagehide", close);
+addEventListener("pageshow", open);
+
+function open() {
+  clearTimeout(timer);
+  if (stream || (document.hidden && !waiting.length)) return;
+  stream = new EventSource(`/api/v1/events${last && `?after=${last}`}`);
+  stream.addEventListener("message", hear);
+  stream.addEventListener("error", () => {
+    // It comes back by itself after a cut, but not after an answer that is no stream.
+    if (stream?.readyState !== EventSource.CLOSED) return;
+    close();
+    timer = setTimeout(open, BACK_MS);
+  });
+}
+
+function close() {
+  stream?.close();
+  stream = null;
+}
+
+function hear({ data, lastEventId }) {
+  last = lastEventId;
+  const { changes, missed, searchable } = JSON.parse(data);
+  through = searchable;
+  for (let at = waiting.length - 1; at >= 0; at -= 1) {
+    if (waiting[at].sequence <= through) waiting.splice(at, 1)[0].found();
+  }
+  if (missed || changes.length) for (const listen of listeners) listen(missed ? null : changes);
 }

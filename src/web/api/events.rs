@@ -10,12 +10,13 @@ use axum::response::IntoResponse;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
 use futures_util::Stream;
 use futures_util::stream::unfold;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{Error, Result};
 use crate::library::{Event, Library};
+use crate::web::input::Query;
 use crate::web::live::Heard;
 use crate::web::problem;
 use crate::web::state::App;
@@ -32,6 +33,14 @@ const COME_BACK: Duration = Duration::from_millis(500);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx would keep the messages back until there is a page of them.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct After {
+    /// As `Last-Event-ID`, for clients that open a new stream; the header wins.
+    after: Option<u64>,
+}
 
 /// What a message says.
 #[derive(Serialize, ToSchema)]
@@ -54,15 +63,19 @@ pub struct News {
     path = "/api/v1/events",
     operation_id = "followEvents",
     tag = "events",
-    params(("Last-Event-ID" = Option<String>, Header, description = "Of the last message that arrived; without it, only what happens from now on is told")),
+    params(After, ("Last-Event-ID" = Option<String>, Header, description = "Of the last message that arrived; without it, only what happens from now on is told")),
     responses((status = 200, body = News, content_type = "text/event-stream"))
 )]
-pub async fn events(State(app): State<App>, headers: HeaderMap) -> problem::Result {
+pub async fn events(
+    State(app): State<App>,
+    Query(After { after }): Query<After>,
+    headers: HeaderMap,
+) -> problem::Result {
     // Subscribed before the first look, so that nothing falls between the two.
     let listener = app.live().listen();
     let last = headers.get(LAST_EVENT_ID);
     let last = last.and_then(|id| id.to_str().ok()?.parse().ok());
-    let told = match last {
+    let told = match last.or(after) {
         Some(last) => last,
         None => app.look(|library| library.progress()).await?.event,
     };

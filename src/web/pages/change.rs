@@ -10,6 +10,7 @@ use super::file::{Field, Problem};
 use super::notice::Done;
 use super::request::{At, Sent};
 use super::show::{file_url, folder_url};
+use super::view::View;
 use super::{file, library};
 use crate::error::{Error, Kind, Result};
 use crate::library::{FileId, FilePath, FolderPath};
@@ -114,7 +115,10 @@ pub async fn rename_folder(
     match moved {
         Ok(target) => Ok(see(&Done::Moved.on(&folder_url(&target)))),
         Err(error) => match refusal(&error) {
-            Some(status) => library::refuse(&app, status, from, error.sentence().into()).await,
+            Some(status) => {
+                let sentence = error.sentence().into();
+                library::refuse(&app, status, from, View::default(), sentence).await
+            }
             None => Err(error.into()),
         },
     }
@@ -126,7 +130,7 @@ fn see(url: &str) -> Response {
 
 /// The status for what a person can put right on the page it came from; everything else has
 /// an error page.
-fn refusal(error: &Error) -> Option<StatusCode> {
+pub fn refusal(error: &Error) -> Option<StatusCode> {
     match error.kind() {
         Kind::Invalid => Some(StatusCode::BAD_REQUEST),
         Kind::Conflict => Some(StatusCode::CONFLICT),
@@ -149,7 +153,7 @@ async fn explain(app: &App, id: FileId, field: Field, typed: String, error: Erro
 }
 
 /// Tags as people type them: separated by commas, blanks around them meaning nothing.
-fn split_tags(text: &str) -> Vec<String> {
+pub fn split_tags(text: &str) -> Vec<String> {
     let tags = text.split(',').map(str::trim).filter(|tag| !tag.is_empty());
     tags.fold(Vec::new(), |mut seen, tag| {
         if !seen.iter().any(|known| known == tag) {

@@ -34,6 +34,8 @@ pub struct FilePage {
     pub modified: Moment,
     pub trashed: Option<Moment>,
     pub is_searchable: bool,
+    /// Once search has come this far, the file is found.
+    pub sequence: u64,
     pub text: Text,
     pub tags: Vec<Link>,
     pub versions: Vec<VersionRow>,
@@ -145,6 +147,7 @@ impl FilePage {
             modified: Moment(entry.modified_ms),
             trashed: entry.trashed_ms.map(Moment),
             is_searchable,
+            sequence: entry.sequence,
             text: Text::new(facts),
             tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
             versions: versions.iter().map(VersionRow::new).collect(),

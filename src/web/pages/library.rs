@@ -9,11 +9,12 @@ use serde::Deserialize;
 use super::notice::{Done, Notice, Outcome};
 use super::request::At;
 use super::rows::{Crumbs, Link, Rows};
-use super::show::{Counted, Size, encode, folder_url};
+use super::show::{Counted, Size, encode, name};
 use super::standing::{Health, Standing};
+use super::view::{View, Way};
 use super::{PAGE_LENGTH, Shell, respond};
 use crate::error::{Kind, Result};
-use crate::library::{self, Entry, FileId, FolderPath, Library, Listing, Sort};
+use crate::library::{self, Entry, FileId, FolderPath, From, Library, Listing, Sort};
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
@@ -25,9 +26,20 @@ const RECENT: usize = 8;
 pub struct Asking {
     #[serde(default)]
     pub sort: Sort,
+    #[serde(default)]
+    pub reverse: bool,
+    #[serde(default)]
+    pub flat: bool,
+    #[serde(default)]
+    pub grid: bool,
     pub cursor: Option<String>,
+    /// Rows before the page; what scrolling asks for.
+    pub offset: Option<u64>,
     pub done: Option<Done>,
     pub file: Option<FileId>,
+    pub files: Option<u64>,
+    pub first: Option<u64>,
+    pub last: Option<u64>,
 }
 
 #[derive(Template)]
@@ -39,13 +51,18 @@ pub struct LibraryPage {
     pub problem: Option<String>,
     pub crumbs: Crumbs,
     pub path: String,
+    pub view: View,
     pub folders: Vec<FolderRow>,
     pub files: Rows,
-    pub orders: [Order; 3],
+    pub orders: [Way; 3],
+    pub depths: [Way; 2],
+    pub shapes: [Way; 2],
     pub is_first: bool,
     /// The first page of this list.
     pub start: String,
     pub more: Option<String>,
+    /// What the whole list has, where this is not all of it.
+    pub whole: Option<Whole>,
     pub recent: Rows,
     /// How the stores stand; said on the first page of the library alone.
     pub health: Option<Health>,
@@ -53,15 +70,17 @@ pub struct LibraryPage {
 
 pub struct FolderRow {
     link: Link,
+    path: String,
     files: Counted,
     size: Size,
 }
 
-/// A way to order files, as a link unless it is the current one.
-pub struct Order {
-    url: String,
-    label: &'static str,
-    current: bool,
+/// How long a list is that is shown in parts.
+pub struct Whole {
+    /// Rows of a part.
+    step: usize,
+    rows: u64,
+    files: Counted,
 }
 
 pub async fn root(
@@ -69,7 +88,7 @@ pub async fn root(
     Extension(standing): Extension<Standing>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
-    let is_first = asking.cursor.is_none();
+    let is_first = asking.is_first();
     let found = Found::look(&app, FolderPath::default(), asking).await?;
     let health = if is_first {
         standing.look(&app).await
@@ -101,9 +120,10 @@ pub async fn refuse(
     app: &App,
     status: StatusCode,
     folder: FolderPath,
+    view: View,
     problem: String,
 ) -> Result<Response, Failure> {
-    let found = Found::look(app, folder, Asking::default()).await?;
+    let found = Found::look(app, folder, Asking::like(view)).await?;
     let page = LibraryPage::new(Shell::new(app.release()), found);
     Ok(respond(
         status,
@@ -114,10 +134,60 @@ pub async fn refuse(
     ))
 }
 
+impl Asking {
+    pub fn like(view: View) -> Self {
+        let View {
+            sort,
+            reverse,
+            flat,
+            grid,
+        } = view;
+        Self {
+            sort,
+            reverse,
+            flat,
+            grid,
+            ..Self::default()
+        }
+    }
+
+    fn view(&self) -> View {
+        View {
+            sort: self.sort,
+            reverse: self.reverse,
+            flat: self.flat,
+            grid: self.grid,
+        }
+    }
+
+    fn is_first(&self) -> bool {
+        self.cursor.is_none() && self.offset.unwrap_or(0) == 0
+    }
+
+    fn from(&self) -> From<'_> {
+        match self.offset {
+            Some(rows) => From::Offset(rows),
+            None => From::Cursor(self.cursor.as_deref()),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        Outcome {
+            done: self.done,
+            file: self.file,
+            files: self.files,
+            first: self.first,
+            last: self.last,
+        }
+    }
+}
+
 /// What was asked for, and what lies there.
 pub struct Found {
     pub asking: Asking,
     pub listing: Listing,
+    /// Counted only where a page does not show it all.
+    pub rows: Option<library::Rows>,
     pub recent: Vec<Entry>,
 }
 
@@ -128,8 +198,12 @@ impl Found {
     }
 
     fn read(library: &Library, folder: FolderPath, asking: Asking) -> Result<Self> {
-        let cursor = asking.cursor.as_deref();
-        let listing = match library.list(&folder, asking.sort, cursor, PAGE_LENGTH) {
+        let sorting = asking.view().sorting();
+        let listed = match asking.flat {
+            true => library.list_deep(&folder, sorting, asking.from(), PAGE_LENGTH),
+            false => library.list(&folder, sorting, asking.from(), PAGE_LENGTH),
+        };
+        let listing = match listed {
             Err(error) if error.kind() == Kind::NotFound => Listing {
                 folder,
                 folders: Vec::new(),
@@ -138,15 +212,21 @@ impl Found {
             },
             listing => listing?,
         };
-        // Where everything is in sight anyway, the newest files need no list of their own.
-        let in_sight = listing.folders.is_empty() && listing.next.is_none();
-        let recent = match (listing.folder.is_root(), cursor, in_sight) {
-            (true, None, false) => library.recent(RECENT)?,
-            _ => Vec::new(),
+        let is_start = listing.folder.is_root() && asking.is_first() && !asking.flat;
+        // Where everything is in sight anyway, or too much is, the newest files need no list of
+        // their own.
+        let recent = match is_start && listing.next.is_none() && !listing.folders.is_empty() {
+            true => library.recent(RECENT)?,
+            false => Vec::new(),
+        };
+        let rows = match listing.next.is_some() || !asking.is_first() {
+            true => Some(library.rows_in(&listing.folder, asking.flat)?),
+            false => None,
         };
         Ok(Self {
             asking,
             listing,
+            rows,
             recent,
         })
     }
@@ -157,28 +237,34 @@ impl LibraryPage {
         let Found {
             asking,
             listing,
+            rows,
             recent,
         } = found;
-        let url = folder_url(&listing.folder);
-        let outcome = Outcome {
-            done: asking.done,
-            file: asking.file,
-        };
-        let order = word(asking.sort);
+        let (view, folder) = (asking.view(), &listing.folder);
+        let start = view.of(folder);
+        let mark = if start.contains('?') { '&' } else { '?' };
         Self {
-            shell: shell.in_folder(listing.folder.as_str()),
-            notice: outcome.notice(),
+            shell: shell.in_folder(folder.as_str()),
+            notice: asking.outcome().notice(),
             problem: None,
-            crumbs: Crumbs::to_folder(&listing.folder),
-            path: listing.folder.as_str().to_owned(),
-            folders: listing.folders.iter().map(FolderRow::new).collect(),
-            files: Rows::new(&listing.files),
-            orders: Order::all(&url, asking.sort),
-            is_first: asking.cursor.is_none(),
+            crumbs: Crumbs::to_folder(folder),
+            path: folder.as_str().to_owned(),
+            view,
+            folders: listing
+                .folders
+                .iter()
+                .map(|folder| FolderRow::new(folder, view))
+                .collect(),
+            files: Rows::to_choose_from(&listing.files, view),
+            orders: Way::orders(folder, view),
+            depths: Way::depths(folder, view),
+            shapes: Way::shapes(folder, view),
+            is_first: asking.is_first(),
             more: listing
                 .next
-                .map(|cursor| format!("{url}?sort={order}&cursor={}", encode(&cursor))),
-            start: format!("{url}?sort={order}"),
+                .map(|cursor| format!("{start}{mark}cursor={}", encode(&cursor))),
+            start,
+            whole: rows.map(Whole::new),
             recent: Rows::with_folders(&recent),
             health: None,
         }
@@ -200,35 +286,25 @@ impl LibraryPage {
 }
 
 impl FolderRow {
-    fn new(folder: &library::Folder) -> Self {
+    fn new(folder: &library::Folder, view: View) -> Self {
         Self {
-            link: Link::folder(&folder.path),
+            link: Link {
+                url: view.of(&folder.path),
+                name: name(folder.path.name()),
+            },
+            path: folder.path.as_str().to_owned(),
             files: Counted(folder.files, "file"),
             size: Size(folder.bytes),
         }
     }
 }
 
-impl Order {
-    fn all(url: &str, current: Sort) -> [Self; 3] {
-        [
-            (Sort::Name, "name"),
-            (Sort::Time, "newest"),
-            (Sort::Size, "largest"),
-        ]
-        .map(|(sort, label)| Self {
-            url: format!("{url}?sort={}", word(sort)),
-            label,
-            current: sort == current,
-        })
-    }
-}
-
-/// As it stands in the address.
-fn word(sort: Sort) -> &'static str {
-    match sort {
-        Sort::Name => "name",
-        Sort::Time => "time",
-        Sort::Size => "size",
+impl Whole {
+    fn new(rows: library::Rows) -> Self {
+        Self {
+            step: PAGE_LENGTH,
+            rows: rows.folders + rows.files,
+            files: Counted(rows.files, "file"),
+        }
     }
 }

@@ -13,11 +13,13 @@ mod notice;
 mod persistence;
 mod rows;
 mod search;
+mod selected;
 mod show;
 mod standing;
 mod starts;
 mod timeline;
 mod trash;
+mod view;
 
 #[cfg(test)]
 mod tests;
@@ -50,6 +52,8 @@ pub fn router() -> Router<App> {
         .route("/files/{id}", get(file::page))
         .route("/trash", get(trash::page))
         .route("/persistence", get(persistence::page))
+        .route("/selection", post(selected::change))
+        .route("/selection/undo", post(selected::undo))
         .route("/folders/rename", post(change::rename_folder))
         .route("/files/{id}/rename", post(change::rename))
         .route("/files/{id}/tags", post(change::tags))

@@ -4,6 +4,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use serde::{Deserialize, Serialize};
 
+use super::show::Counted;
 use crate::library::FileId;
 
 /// What was done. It travels in the address as one of these words, so that an address from
@@ -18,6 +19,12 @@ pub enum Done {
     Restored,
     Purged,
     VersionRestored,
+    /// Many at once; how many says the address.
+    AllMoved,
+    AllTagged,
+    AllTrashed,
+    AllRestored,
+    AllPurged,
 }
 
 /// The part of an address that carries it.
@@ -26,35 +33,60 @@ pub struct Outcome {
     pub done: Option<Done>,
     /// The file it was done to, where that can be undone.
     pub file: Option<FileId>,
+    /// How many files it was done to.
+    pub files: Option<u64>,
+    /// The first and the last of the events that tell of it, where they can be undone together.
+    pub first: Option<u64>,
+    pub last: Option<u64>,
 }
 
 impl Outcome {
     pub fn notice(self) -> Option<Notice> {
-        let undo = self.file.filter(|_| self.done == Some(Done::Trashed));
-        self.done.map(|done| Notice {
-            sentence: done.sentence(),
+        let done = self.done?;
+        let undo = match (done, self.file, self.first, self.last) {
+            (Done::Trashed, Some(file), ..) => Some(Undo::File(file)),
+            (Done::AllTrashed, _, Some(first), Some(last)) => Some(Undo::Events { first, last }),
+            _ => None,
+        };
+        Some(Notice {
+            sentence: done.sentence(self.files.unwrap_or(0)),
             undo,
         })
     }
 }
 
+/// What the button beside the notice takes back.
+pub enum Undo {
+    File(FileId),
+    Events { first: u64, last: u64 },
+}
+
 impl Done {
-    fn sentence(self) -> &'static str {
+    fn sentence(self, files: u64) -> String {
+        let files = Counted(files, "file");
         match self {
-            Self::Renamed => "Renamed. Search finds it by its new name in a moment.",
-            Self::Moved => "Moved, with every file below it.",
-            Self::Tagged => "Tags saved.",
-            Self::Trashed => "Moved to the trash.",
-            Self::Restored => "Restored: the file is back where it was.",
-            Self::Purged => "Deleted for good, with all its versions.",
-            Self::VersionRestored => "Restored: that content is current again, as a new version.",
+            Self::Renamed => "Renamed. Search finds it by its new name in a moment.".into(),
+            Self::Moved => "Moved, with every file below it.".into(),
+            Self::Tagged => "Tags saved.".into(),
+            Self::Trashed => "Moved to the trash.".into(),
+            Self::Restored => "Restored: the file is back where it was.".into(),
+            Self::Purged => "Deleted for good, with all its versions.".into(),
+            Self::VersionRestored => {
+                "Restored: that content is current again, as a new version.".into()
+            }
+            Self::AllMoved => format!("{files} moved."),
+            Self::AllTagged => format!("{files} tagged."),
+            Self::AllTrashed => format!("{files} moved to the trash."),
+            Self::AllRestored => format!("{files} restored."),
+            Self::AllPurged => format!("{files} deleted for good, with all versions."),
         }
     }
 
     /// The address `page`, saying this.
     pub fn on(self, page: &str) -> String {
         let word = serde_json::to_value(self).unwrap_or_default();
-        format!("{page}?done={}", word.as_str().unwrap_or_default())
+        let mark = if page.contains('?') { '&' } else { '?' };
+        format!("{page}{mark}done={}", word.as_str().unwrap_or_default())
     }
 }
 
@@ -62,8 +94,8 @@ impl Done {
 #[derive(Template)]
 #[template(path = "parts/notice.html")]
 pub struct Notice {
-    sentence: &'static str,
-    undo: Option<FileId>,
+    sentence: String,
+    undo: Option<Undo>,
 }
 
 impl HtmlSafe for Notice {}
@@ -79,7 +111,10 @@ mod tests {
             "/files/7?done=version-restored"
         );
         let outcome: Outcome = serde_json::from_str(r#"{"done":"trashed","file":7}"#).unwrap();
-        assert_eq!(outcome.notice().unwrap().undo, Some(7));
+        assert!(matches!(
+            outcome.notice().unwrap().undo,
+            Some(Undo::File(7))
+        ));
         assert!(serde_json::from_str::<Outcome>(r#"{"done":"<b>hacked</b>"}"#).is_err());
         assert!(Outcome::default().notice().is_none());
     }

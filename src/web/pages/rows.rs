@@ -4,7 +4,8 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 
 use super::show::{Moment, Size, file_url, folder_url, kind, name, search_url};
-use crate::library::{Entry, FolderPath};
+use super::view::View;
+use crate::library::{Entry, FileId, FolderPath};
 
 /// A link and what it is called.
 pub struct Link {
@@ -49,9 +50,15 @@ impl Link {
 /// A list of files.
 #[derive(Template)]
 #[template(path = "parts/rows.html")]
-pub struct Rows(Vec<Row>);
+pub struct Rows {
+    rows: Vec<Row>,
+    /// Whether files can be ticked.
+    can_choose: bool,
+    is_grid: bool,
+}
 
 struct Row {
+    id: FileId,
     url: String,
     name: String,
     /// Shown where the files come from different folders.
@@ -60,30 +67,65 @@ struct Row {
     size: Size,
     stored: Moment,
     tags: Vec<Link>,
+    /// What stands for the file in a grid: its ending, or the picture that it is.
+    ending: String,
+    picture: Option<String>,
 }
+
+/// Pictures up to this size stand for themselves in a grid.
+const SMALL_PICTURE: u64 = 1 << 20;
 
 impl HtmlSafe for Rows {}
 
 impl Rows {
-    /// Files of one folder.
-    pub fn new(entries: &[Entry]) -> Self {
-        Self(entries.iter().map(|entry| Row::new(entry, None)).collect())
+    /// Files of a folder, to be ticked; with their folders where they come from below it.
+    pub fn to_choose_from(entries: &[Entry], view: View) -> Self {
+        let rows = match view.flat {
+            true => Self::with_folders(entries).rows,
+            false => entries.iter().map(|entry| Row::new(entry, None)).collect(),
+        };
+        Self {
+            rows,
+            can_choose: true,
+            is_grid: view.grid,
+        }
     }
 
     /// Files from anywhere, each with the folder it lies in.
     pub fn with_folders(entries: &[Entry]) -> Self {
         let row = |entry: &Entry| Row::new(entry, Some(Link::whole_path(&entry.path.folder())));
-        Self(entries.iter().map(row).collect())
+        Self {
+            rows: entries.iter().map(row).collect(),
+            can_choose: false,
+            is_grid: false,
+        }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 }
 
 impl Row {
     fn new(entry: &Entry, folder: Option<Link>) -> Self {
+        let is_picture = [
+            "image/png",
+            "image/jpeg",
+            "image/gif",
+            "image/webp",
+            "image/avif",
+        ]
+        .contains(&entry.media_type.as_str());
+        let ending = entry
+            .path
+            .name()
+            .rsplit_once('.')
+            .map_or("", |(_, end)| end);
         Self {
+            id: entry.id,
+            ending: name(&ending.chars().take(5).collect::<String>()),
+            picture: (is_picture && entry.size <= SMALL_PICTURE)
+                .then(|| format!("/download/{}?version={}", entry.id, entry.version)),
             url: file_url(entry.id),
             name: name(entry.path.name()),
             folder,

@@ -119,6 +119,10 @@ fn library(listing: Listing) -> String {
         Found {
             asking,
             listing,
+            rows: Some(crate::library::Rows {
+                folders: 2,
+                files: 12_345,
+            }),
             recent,
         },
     )
@@ -475,6 +479,7 @@ fn a_directory_that_will_not_last_is_named_before_the_upload_form() {
         let found = Found {
             asking,
             listing: nothing_in(""),
+            rows: None,
             recent: Vec::new(),
         };
         let health = Some(Health {

@@ -18,6 +18,7 @@ use crate::web::state::App;
 pub struct Asking {
     cursor: Option<String>,
     done: Option<Done>,
+    files: Option<u64>,
 }
 
 #[derive(Template)]
@@ -45,7 +46,8 @@ pub async fn page(
 ) -> Result<Response, Failure> {
     let outcome = Outcome {
         done: asking.done,
-        file: None,
+        files: asking.files,
+        ..Outcome::default()
     };
     let is_first = asking.cursor.is_none();
     let trashed = app

@@ -27,11 +27,10 @@ use super::input::Query;
 use super::pages::request::Sent;
 use super::problem;
 use super::read_body::read_body;
+use super::selection::{Fields, selection};
 use super::state::App;
 use crate::error::{Error, Result};
-use crate::library::{FolderPath, Library, Selection};
-
-type Fields = Vec<(String, String)>;
+use crate::library::{Library, Selection};
 
 /// `GET|HEAD /download.zip?folder=&id=`. Each field may be repeated; the empty folder is the
 /// whole library.
@@ -40,40 +39,28 @@ pub async fn get(
     method: Method,
     Query(fields): Query<Fields>,
 ) -> problem::Result {
-    answer(app, &fields, method == Method::HEAD).await
+    let (selection, others) = selection(fields)?;
+    if let Some((name, _)) = others.first() {
+        let sentence = "files are named by id= and folders by folder=.";
+        return Err(Error::invalid(format!("{name:?} selects nothing; {sentence}")).into());
+    }
+    answer(app, selection, method == Method::HEAD).await
 }
 
-/// `POST /download.zip`: the same fields as a form, for those that are too many for an address.
+/// `POST /download.zip`: the same fields as a form, for those that are too many for an address;
+/// what else the form can do is of no interest.
 pub async fn post(State(app): State<App>, Sent(fields): Sent<Fields>) -> problem::Result {
-    answer(app, &fields, false).await
+    let (selection, _) = selection(fields)?;
+    answer(app, selection, false).await
 }
 
-async fn answer(app: App, fields: &Fields, head: bool) -> problem::Result {
-    let selection = selection(fields)?;
+async fn answer(app: App, selection: Selection, head: bool) -> problem::Result {
     let sender = app.clone();
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;
         respond(&sender, library, contents, head)
     });
     Ok(response.await?)
-}
-
-fn selection(fields: &[(String, String)]) -> Result<Selection> {
-    let mut selection = Selection::default();
-    for (name, value) in fields {
-        match name.as_str() {
-            "folder" => selection.folders.push(FolderPath::parse(value)?),
-            "id" => selection.files.push(value.parse().map_err(|_| {
-                Error::invalid(format!("{value:?} is no id; an id is a whole number."))
-            })?),
-            other => {
-                return Err(Error::invalid(format!(
-                    "{other:?} selects nothing; files are named by id= and folders by folder=."
-                )));
-            }
-        }
-    }
-    Ok(selection)
 }
 
 /// Blocks: it reads the beginning of the first file.

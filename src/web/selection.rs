@@ -1,0 +1,50 @@
+//! A selection as forms and addresses name it: `id=` for each file, `folder=` for each folder.
+
+use crate::error::{Error, Result};
+use crate::library::{FolderPath, Selection};
+
+pub type Fields = Vec<(String, String)>;
+
+/// Takes the selection out of the fields of a form; answers it and the other fields.
+///
+/// # Errors
+/// [`Kind::Invalid`](crate::error::Kind::Invalid) for what is no id or no folder.
+pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
+    let mut selection = Selection::default();
+    let mut others = Fields::new();
+    for (name, value) in fields {
+        match name.as_str() {
+            "folder" => selection.folders.push(FolderPath::parse(&value)?),
+            "id" => selection.files.push(value.parse().map_err(|_| {
+                Error::invalid(format!("{value:?} is no id; an id is a whole number."))
+            })?),
+            _ => others.push((name, value)),
+        }
+    }
+    Ok((selection, others))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_selection_is_told_from_what_else_a_form_says() {
+        let fields = [("id", "7"), ("do", "trash"), ("folder", "a/b"), ("id", "9")];
+        let fields = fields.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (selection, others) = selection(fields.into()).unwrap();
+        assert_eq!(selection.files, [7, 9]);
+        assert_eq!(selection.folders, [FolderPath::parse("a/b").unwrap()]);
+        assert_eq!(others, [("do".to_owned(), "trash".to_owned())]);
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused() {
+        for (name, value) in [("id", "seven"), ("id", ""), ("folder", "../a")] {
+            assert!(
+                selection(vec![(name.into(), value.into())]).is_err(),
+                "{value}"
+            );
+        }
+    }
+}
