@@ -180,23 +180,7 @@ impl Config {
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) naming the variable, its value and what would be right.
     pub fn from_env() -> Result<Self> {
-        let mut vars = Vec::new();
-        for (name, value) in std::env::vars_os() {
-            let Ok(name) = name.into_string() else {
-                continue;
-            };
-            let known = name.starts_with(PREFIX) || VARIABLES.iter().any(|v| v.name == name);
-            match value.into_string() {
-                Ok(value) => vars.push((name, value)),
-                Err(_) if known => {
-                    return Err(Error::invalid(format!(
-                        "{name} is not valid UTF-8; set it to plain text."
-                    )));
-                }
-                Err(_) => {}
-            }
-        }
-        Self::from_vars(vars)
+        Self::from_vars(environment()?)
     }
 
     /// As [`from_env`](Self::from_env), from given pairs.
@@ -314,13 +298,42 @@ fn pretended(name: &str) -> Result<Generation> {
 }
 
 /// The installation that commands talk to, from `WHARFSIDE_SERVER`, else the one on this machine.
-pub fn server() -> String {
-    let named = std::env::var(format!("{PREFIX}{SERVER}"));
-    let named = named.ok().filter(|url| !url.trim().is_empty());
-    named.map_or_else(
-        || "http://127.0.0.1:5000".to_owned(),
-        |url| url.trim().to_owned(),
-    )
+///
+/// # Errors
+/// As [`Config::from_env`], for names that are misspelt.
+pub fn server() -> Result<String> {
+    server_from(&environment()?)
+}
+
+fn server_from(vars: &[(String, String)]) -> Result<String> {
+    refuse_unknown(vars)?;
+    let named = vars
+        .iter()
+        .find(|(name, _)| name.strip_prefix(PREFIX) == Some(SERVER));
+    let named = named
+        .map(|(_, url)| url.trim())
+        .filter(|url| !url.is_empty());
+    Ok(named.unwrap_or("http://127.0.0.1:5000").to_owned())
+}
+
+fn environment() -> Result<Vec<(String, String)>> {
+    let mut vars = Vec::new();
+    for (name, value) in std::env::vars_os() {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        let known = name.starts_with(PREFIX) || VARIABLES.iter().any(|v| v.name == name);
+        match value.into_string() {
+            Ok(value) => vars.push((name, value)),
+            Err(_) if known => {
+                return Err(Error::invalid(format!(
+                    "{name} is not valid UTF-8; set it to plain text."
+                )));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(vars)
 }
 
 /// Where files may be put that need not last; the system's directory for them.
@@ -398,7 +411,8 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         if bare == SERVER || for_tests(bare) || VARIABLES.iter().any(|v| v.name == bare) {
             continue;
         }
-        let names: Vec<&str> = VARIABLES.iter().map(|v| v.name).collect();
+        let names = VARIABLES.iter().map(|v| v.name).chain([SERVER]);
+        let names: Vec<&str> = names.collect();
         return Err(Error::invalid(format!(
             "{name} is not a variable of Wharfside; after the prefix, it must be one of {}.",
             names.join(", ")
@@ -455,6 +469,18 @@ mod tests {
             let error = config(&[(name, value)]).unwrap_err();
             assert!(error.sentence().contains(name), "{error}");
         }
+    }
+
+    #[test]
+    fn commands_find_their_server() {
+        let server = |name: &str, value: &str| server_from(&[(name.to_owned(), value.to_owned())]);
+        assert_eq!(server("SERVER", "x").unwrap(), "http://127.0.0.1:5000");
+        assert_eq!(
+            server("WHARFSIDE_SERVER", " http://a ").unwrap(),
+            "http://a"
+        );
+        let error = server("WHARFSIDE_SEVRER", "http://a").unwrap_err();
+        assert!(error.sentence().contains("SERVER"), "{error}");
     }
 
     #[test]

@@ -44,6 +44,29 @@ enum Command {
         Exit status: 0 all is stored, 1 something is not, 2 usage or environment."
     )]
     Put(SendArgs),
+    /// Fetch files and folders from an installation; what is here already is left out
+    #[command(
+        after_help = "Run it again after an interruption, and it goes on where it stood:\n  \
+        wharfside get 2026/photos 2026/report.pdf --to ~/Pictures\n\n\
+        Each file has its name only once all of it is here and its SHA-256 is the server's.\n\
+        Exit status: 0 all is here, 1 something is not, 2 usage or environment."
+    )]
+    Get(GetArgs),
+    /// List a folder of an installation
+    #[command(
+        after_help = "Folders end in a slash. Names are those below the folder, control characters \
+        in them are escaped, and times are in UTC.\n\
+        Exit status: 0 fine, 1 there is no such folder, 2 usage or environment."
+    )]
+    Ls(LsArgs),
+    /// Find files of an installation by the words inside them
+    #[command(
+        after_help = "Words, phrases, exclusions and filters work as on the page:\n  \
+        wharfside find 'harbour \"quiet water\" -crane type:pdf after:2025'\n\n\
+        Each line has the path, and after a tab the passage that matches best.\n\
+        Exit status, as of grep: 0 something was found, 1 nothing was, 2 usage or environment."
+    )]
+    Find(FindArgs),
     /// Check the directory, the four stores and the boots; prints one line per finding
     Check {
         /// Also read every stored byte again, and compare catalog, contents, facts and index
@@ -133,9 +156,8 @@ struct SendArgs {
         hide_default_value = true
     )]
     to: String,
-    /// Where the installation answers; else WHARFSIDE_SERVER, else http://127.0.0.1:5000
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    #[command(flatten)]
+    server: ServerArg,
     /// How many files are sent at once
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
@@ -146,6 +168,74 @@ struct SendArgs {
     /// Print the receipt of each stored file as one line of JSON
     #[arg(long)]
     json: bool,
+}
+
+#[derive(Args)]
+struct GetArgs {
+    /// Files and folders of the library; a folder keeps its name and structure, and / is all of it
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<String>,
+    /// Put them into this folder, which is made if it is missing
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    to: PathBuf,
+    #[command(flatten)]
+    server: ServerArg,
+    /// How many files are fetched at once
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
+    /// Replace files here that have another content
+    #[arg(long)]
+    force: bool,
+    /// Print a line of JSON for each file that was fetched
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct LsArgs {
+    /// A folder, or a file; without one, what is in no folder
+    #[arg(default_value = "", hide_default_value = true)]
+    folder: String,
+    #[command(flatten)]
+    server: ServerArg,
+    /// Show bytes, and when files were stored or how many are in folders
+    #[arg(short, long)]
+    long: bool,
+    /// List the files of all folders below instead of the folders
+    #[arg(short, long)]
+    recursive: bool,
+    /// Print a line of JSON for each file and folder
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct FindArgs {
+    /// What to look for; several words may also be given without quotes
+    #[arg(required = true)]
+    query: Vec<String>,
+    #[command(flatten)]
+    server: ServerArg,
+    /// Print at most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    /// Print a line of JSON for each file
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+struct ServerArg {
+    /// Where the installation answers; else WHARFSIDE_SERVER, else http://127.0.0.1:5000
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+}
+
+impl ServerArg {
+    fn url(self) -> Result<String> {
+        let named = config::server()?;
+        Ok(self.server.unwrap_or(named))
+    }
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -209,9 +299,30 @@ fn run(command: Command) -> Result<bool> {
         Command::Put(args) => terminal::put(&terminal::Put {
             paths: args.paths,
             to: args.to,
-            server: args.server.unwrap_or_else(config::server),
+            server: args.server.url()?,
             jobs: args.jobs,
             if_present: args.if_present.word(),
+            json: args.json,
+        }),
+        Command::Get(args) => terminal::get(&terminal::Get {
+            paths: args.paths,
+            to: args.to,
+            server: args.server.url()?,
+            jobs: args.jobs,
+            force: args.force,
+            json: args.json,
+        }),
+        Command::Ls(args) => terminal::ls(&terminal::Ls {
+            folder: args.folder,
+            server: args.server.url()?,
+            long: args.long,
+            recursive: args.recursive,
+            json: args.json,
+        }),
+        Command::Find(args) => terminal::find(&terminal::Find {
+            query: args.query.join(" "),
+            server: args.server.url()?,
+            limit: args.limit as usize,
             json: args.json,
         }),
         Command::Smoke(Smoke::Put(args)) => {

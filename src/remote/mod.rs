@@ -1,6 +1,7 @@
 //! A running installation, over HTTP: its address, its answers, and the protocol of resumable
 //! uploads from the client's side. What to do when a request fails is the caller's to decide.
 
+mod catalog;
 mod trouble;
 pub mod tus;
 
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
+pub use catalog::{Content, Folder, Found, Hit, LOOKED_UP, Listed};
 pub use trouble::Trouble;
 
 use crate::error::{Error, Result};
@@ -79,7 +81,7 @@ impl Server {
 
 /// The answer if it is a success.
 fn accepted(sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Trouble> {
-    let answer = sent.map_err(|error| Trouble::unanswered(&error))?;
+    let answer = sent.map_err(|error| Trouble::unanswered(error))?;
     if answer.status().is_success() {
         return Ok(answer);
     }
@@ -97,10 +99,10 @@ fn accepted(sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>,
 
 fn json<T: DeserializeOwned>(mut answer: Response<Body>) -> Result<T, Trouble> {
     answer.body_mut().read_json().map_err(|error| match error {
-        ureq::Error::Json(_) => Trouble::lasting(format!(
+        ureq::Error::Json(error) if !error.is_eof() => Trouble::lasting(format!(
             "The answer is not what Wharfside says ({error}); is this the right address?"
         )),
-        error => Trouble::unanswered(&error),
+        error => Trouble::unanswered(error),
     })
 }
 

@@ -1,5 +1,6 @@
 //! A request that did not go well: what a client may do about it, and what it tells a person.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -31,7 +32,7 @@ impl Trouble {
         }
     }
 
-    pub fn unanswered(error: &ureq::Error) -> Self {
+    pub fn unanswered(error: impl Display) -> Self {
         Self {
             status: None,
             after: None,

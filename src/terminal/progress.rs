@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -14,38 +15,56 @@ thread_local! {
 /// Shared by all that send.
 pub struct Progress {
     bar: Option<ProgressBar>,
+    /// Whether a line was written that it waits.
+    is_waiting: AtomicBool,
 }
 
 impl Progress {
-    /// Of so many bytes.
+    /// Of so many bytes; of none it only shows that something is going on.
     pub fn of(bytes: u64) -> Self {
-        let style = "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {wide_msg}";
-        let style = ProgressStyle::with_template(style).ok();
-        let bar = style.filter(|_| io::stderr().is_terminal()).map(|style| {
-            let bar = ProgressBar::new(bytes).with_style(style);
+        let bar = io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(bytes).with_style(style(bytes));
             bar.enable_steady_tick(Duration::from_millis(200));
             bar
         });
-        Self { bar }
+        Self {
+            bar,
+            is_waiting: AtomicBool::new(false),
+        }
     }
 
     /// Does a request; what it counted is taken back if it fails.
     pub fn carrying<T, E>(&self, send: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         UNDER_WAY.set(0);
         let done = send();
-        if let Some(bar) = &self.bar {
-            match &done {
-                Ok(_) => bar.set_message(""),
-                Err(_) => bar.dec(UNDER_WAY.get()),
-            }
+        match (&done, &self.bar) {
+            (Ok(_), _) => self.goes_on(),
+            (Err(_), Some(bar)) => bar.dec(UNDER_WAY.get()),
+            (Err(_), None) => {}
         }
         done
     }
 
-    pub fn sent(&self, bytes: u64) {
+    /// So many more bytes are to be moved.
+    pub fn awaits(&self, bytes: u64) {
+        if let Some(bar) = &self.bar {
+            bar.inc_length(bytes);
+            bar.set_style(style(bytes));
+            bar.set_message("");
+        }
+    }
+
+    pub fn moved(&self, bytes: u64) {
         UNDER_WAY.set(UNDER_WAY.get() + bytes);
         if let Some(bar) = &self.bar {
             bar.inc(bytes);
+        }
+    }
+
+    /// So many files were found so far.
+    pub fn looking(&self, files: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(format!("{files} files found"));
         }
     }
 
@@ -56,9 +75,26 @@ impl Progress {
         }
     }
 
-    pub fn waiting(&self, why: &str) {
+    /// Shown in the bar; where there is none, a line says so if it is worth one.
+    pub fn waiting(&self, why: &str, is_long: bool) {
+        match &self.bar {
+            Some(bar) => {
+                bar.set_message(format!("waiting; it goes on by itself: {}", escaped(why)));
+            }
+            None if is_long && !self.is_waiting.swap(true, Ordering::Relaxed) => {
+                self.say(&format!("Waiting; it goes on by itself: {}", escaped(why)));
+            }
+            None => {}
+        }
+    }
+
+    /// Something went well.
+    pub fn goes_on(&self) {
         if let Some(bar) = &self.bar {
-            bar.set_message(format!("waiting; it goes on by itself: {}", escaped(why)));
+            bar.set_message("");
+        }
+        if self.is_waiting.swap(false, Ordering::Relaxed) {
+            self.say("It goes on.");
         }
     }
 
@@ -74,18 +110,28 @@ impl Progress {
         self.beside(|| writeln!(io::stdout(), "{line}").and_then(|()| io::stdout().flush()))
     }
 
-    pub fn end(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
-    }
-
     fn beside<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(print),
             None => print(),
         }
     }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn style(bytes: u64) -> ProgressStyle {
+    let template = match bytes {
+        0 => "{spinner} {wide_msg}",
+        _ => "{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left {wide_msg}",
+    };
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 /// A text as one line that no terminal takes for a command: control characters, and those that

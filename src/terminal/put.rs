@@ -1,27 +1,20 @@
 //! `put`: sends files and folders.
 
-use std::collections::{HashMap, VecDeque};
-use std::io::{self, IsTerminal};
+use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
-use std::thread;
 
-use serde::Deserialize;
-use serde_json::json;
-
+use super::account::{Account, Outcome};
+use super::crew::work_off;
+use super::patience::Questions;
 use super::pieces::Pieces;
-use super::progress::{Progress, escaped};
-use super::send::{Patience, Sender, hash};
+use super::progress::Progress;
+use super::send::{Sender, hash, unreadable};
 use super::walk::{Item, Walk};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::interrupt;
-use crate::library::{FolderPath, Receipt};
-use crate::remote::{Server, Trouble};
+use crate::library::{FilePath, FolderPath, Receipt};
+use crate::remote::{Found, Server, Trouble};
 use crate::store::Digest;
-
-/// Paths in one question; with the longest names they stay below what proxies let through.
-const LOOKED_UP: usize = 200;
 
 /// What to send, and how.
 pub struct Put {
@@ -36,22 +29,6 @@ pub struct Put {
     pub json: bool,
 }
 
-/// What came of a file.
-enum Outcome {
-    Stored(Receipt),
-    /// The same content, or a name that is to be skipped.
-    Left(&'static str),
-    Failed(Trouble),
-}
-
-/// A file as the server has it.
-#[derive(Deserialize)]
-struct Present {
-    path: String,
-    size: u64,
-    sha256: Digest,
-}
-
 /// Sends all of it; false if something was not stored.
 ///
 /// # Errors
@@ -62,185 +39,112 @@ pub fn put(how: &Put) -> Result<bool> {
     let stop = interrupt::flag()?;
     let walk = Walk::of(&how.paths, &to);
     let progress = Progress::of(walk.items.iter().map(|item| item.size).sum());
+    let mut account = Account::new(&progress, &stop, how.json);
     for sentence in &walk.left_out {
-        progress.say(&escaped(sentence));
+        account.left_out(sentence);
     }
-    let present = look_up(&server, &walk.items, &stop)?;
-    let sender = Sender {
-        server: &server,
-        pieces: Pieces::new(),
-        if_present: how.if_present,
-        stop: &stop,
-        progress: &progress,
+    let questions = Questions::new(&server, &progress, &stop);
+    let paths: Vec<&str> = walk.items.iter().map(|item| item.path.as_str()).collect();
+    let present = questions.look_up(&paths)?;
+    let sending = Sending {
+        present: present
+            .into_iter()
+            .map(|found| (found.path.clone(), found))
+            .collect(),
+        questions: &questions,
+        sender: Sender {
+            server: &server,
+            pieces: Pieces::new(),
+            if_present: how.if_present,
+            stop: &stop,
+            progress: &progress,
+        },
     };
-    let mut tally = Tally {
-        failed: walk.left_out.len(),
-        ..Tally::default()
-    };
-    let queue = Mutex::new(VecDeque::from(walk.items));
-    let bytes = AtomicU64::new(0);
-    let told = thread::scope(|scope| {
-        let (outcomes, arriving) = mpsc::channel();
-        for _ in 0..how.jobs {
-            let (outcomes, sender, present) = (outcomes.clone(), &sender, &present);
-            let (queue, bytes) = (&queue, &bytes);
-            scope.spawn(move || {
-                while let Some(item) = next(queue, sender.stop) {
-                    let outcome = settle(sender, &item, present.get(item.path.as_str()));
-                    if let Outcome::Stored(receipt) = &outcome {
-                        bytes.fetch_add(receipt.size, Ordering::Relaxed);
-                    }
-                    // Nobody listens if stdout is gone.
-                    if outcomes.send((item, outcome)).is_err() {
-                        break;
-                    }
+    let settle = |item: &Item| sending.settle(item);
+    let unbegun = work_off(
+        walk.items,
+        how.jobs,
+        &stop,
+        settle,
+        |item, outcome| match outcome {
+            Outcome::Done(receipt) => {
+                let line = format!("stored {}", receipt.path);
+                account.done(&line, &receipt, receipt.size)
+            }
+            Outcome::Left(why) => account.left(why, item.path.as_str()),
+            Outcome::Failed(trouble) => {
+                account.failed(&item.file.display().to_string(), &trouble);
+                Ok(())
+            }
+        },
+    );
+    Ok(account.end(unbegun?, "stored"))
+}
+
+/// Names asked for at once when a copy is looked for.
+const COPIES: u32 = 20;
+const THERE: &str = "there already";
+const TAKEN: &str = "skipped, the name is taken";
+
+struct Sending<'a> {
+    present: HashMap<String, Found>,
+    questions: &'a Questions<'a>,
+    sender: Sender<'a>,
+}
+
+impl Sending<'_> {
+    fn settle(&self, item: &Item) -> Outcome<Receipt> {
+        if let Some(present) = self.present.get(item.path.as_str()) {
+            match self.left(item, present) {
+                Ok(None) => {}
+                Ok(Some(why)) => {
+                    self.sender.progress.is_there_already(item.size);
+                    return Outcome::Left(why);
                 }
-            });
-        }
-        drop(outcomes);
-        for (item, outcome) in arriving {
-            if let Err(error) = tell(how, &progress, &stop, &mut tally, &item, outcome) {
-                stop.store(true, Ordering::Relaxed);
-                return Err(error);
+                Err(trouble) => return Outcome::Failed(trouble),
             }
         }
-        Ok(())
-    });
-    progress.end();
-    told?;
-    let is_stopped = stop.load(Ordering::Relaxed);
-    let unsent = queue.lock().unwrap_or_else(PoisonError::into_inner).len();
-    if is_stopped && unsent + tally.interrupted > 0 {
-        progress.say("Interrupted. What was sent is kept: run the same command again to go on.");
-    }
-    progress.say(&format!(
-        "{} stored ({}), {} there already, {} not stored.",
-        tally.stored,
-        indicatif::HumanBytes(bytes.into_inner()),
-        tally.left,
-        tally.failed + tally.interrupted + unsent
-    ));
-    Ok(tally.failed + tally.interrupted + unsent == 0)
-}
-
-#[derive(Default)]
-struct Tally {
-    stored: usize,
-    left: usize,
-    failed: usize,
-    interrupted: usize,
-}
-
-fn next(queue: &Mutex<VecDeque<Item>>, stop: &AtomicBool) -> Option<Item> {
-    let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-    if stop.load(Ordering::Relaxed) {
-        None
-    } else {
-        queue.pop_front()
-    }
-}
-
-fn settle(sender: &Sender<'_>, item: &Item, present: Option<&Present>) -> Outcome {
-    if let Some(present) = present {
-        let is_same = present.size == item.size
-            && hash(&item.file).is_ok_and(|sha256| sha256 == present.sha256);
-        let why = match (is_same, sender.if_present) {
-            (true, _) => Some("there already"),
-            (false, "skip") => Some("skipped, the name is taken"),
-            _ => None,
-        };
-        if let Some(why) = why {
-            sender.progress.is_there_already(item.size);
-            return Outcome::Left(why);
+        match self.sender.send(item) {
+            Ok(receipt) => Outcome::Done(receipt),
+            Err(trouble) if trouble.status == Some(412) => Outcome::Left(TAKEN),
+            Err(trouble) => Outcome::Failed(trouble),
         }
     }
-    match sender.send(item) {
-        Ok(receipt) => Outcome::Stored(receipt),
-        Err(trouble) if trouble.status == Some(412) => Outcome::Left("skipped, the name is taken"),
-        Err(trouble) => Outcome::Failed(trouble),
-    }
-}
 
-fn tell(
-    how: &Put,
-    progress: &Progress,
-    stop: &AtomicBool,
-    tally: &mut Tally,
-    item: &Item,
-    outcome: Outcome,
-) -> Result<()> {
-    let line = match outcome {
-        Outcome::Stored(receipt) => {
-            tally.stored += 1;
-            if how.json {
-                Some(serde_json::to_string(&receipt).map_err(|error| {
-                    Error::internal("A receipt could not be written as JSON.").because(error)
-                })?)
-            } else {
-                Some(format!("stored {}", escaped(receipt.path.as_str())))
+    /// Why a file whose name is taken need not be sent, if so.
+    fn left(&self, item: &Item, present: &Found) -> Result<Option<&'static str>, Trouble> {
+        let is_same =
+            |found: &Found, digest: &Digest| found.size == item.size && found.sha256 == *digest;
+        let if_present = self.sender.if_present;
+        if present.size != item.size && if_present != "keep-both" {
+            return Ok(Some(TAKEN).filter(|_| if_present == "skip"));
+        }
+        let digest = hash(&item.file).map_err(unreadable)?;
+        if is_same(present, &digest) {
+            return Ok(Some(THERE));
+        }
+        if if_present == "keep-both" {
+            let is_kept = self.copies(item, |found| is_same(found, &digest))?;
+            return Ok(Some(THERE).filter(|_| is_kept));
+        }
+        Ok(Some(TAKEN).filter(|_| if_present == "skip"))
+    }
+
+    /// Whether a copy that an earlier run kept beside the name, as `name (2)`, is the one looked
+    /// for. The first free number ends them.
+    fn copies(&self, item: &Item, is_it: impl Fn(&Found) -> bool) -> Result<bool, Trouble> {
+        for first in (2..).step_by(COPIES as usize) {
+            let names = (first..first + COPIES).map_while(|n| item.path.numbered(n).ok());
+            let names: Vec<FilePath> = names.collect();
+            let paths: Vec<&str> = names.iter().map(FilePath::as_str).collect();
+            let present = self.questions.look_up(&paths)?;
+            if present.iter().any(&is_it) {
+                return Ok(true);
+            }
+            if present.len() < COPIES as usize {
+                break;
             }
         }
-        Outcome::Left(why) => {
-            tally.left += 1;
-            let line = format!("{why}: {}", escaped(item.path.as_str()));
-            if how.json {
-                progress.say(&line);
-            }
-            Some(line).filter(|_| !how.json)
-        }
-        Outcome::Failed(trouble) if stop.load(Ordering::Relaxed) && trouble.passes() => {
-            tally.interrupted += 1;
-            None
-        }
-        Outcome::Failed(trouble) => {
-            tally.failed += 1;
-            let file = item.file.display().to_string();
-            progress.say(&escaped(&format!("{file}: {}", trouble.sentence)));
-            None
-        }
-    };
-    // On a terminal the bar tells enough.
-    match line.filter(|_| how.json || !io::stdout().is_terminal()) {
-        None => Ok(()),
-        Some(line) => progress.print(&line).map_err(|error| {
-            Error::internal(format!(
-                "The results could not be written to stdout: {error}."
-            ))
-        }),
+        Ok(false)
     }
-}
-
-/// What the server has at these paths. An installation that does not answer the first question
-/// is most likely another one's address.
-fn look_up(server: &Server, items: &[Item], stop: &AtomicBool) -> Result<HashMap<String, Present>> {
-    #[derive(Deserialize)]
-    struct Found {
-        present: Vec<Present>,
-    }
-    let mut present = HashMap::new();
-    let mut has_answered = false;
-    for batch in items.chunks(LOOKED_UP) {
-        let paths: Vec<&str> = batch.iter().map(|item| item.path.as_str()).collect();
-        let asked = json!({ "paths": paths });
-        let mut patience = Patience::new();
-        let found: Found = loop {
-            match server.post_json("/api/v1/entries/lookup", &asked) {
-                Ok(found) => break found,
-                Err(trouble) => {
-                    let is_away = trouble.status.is_some() || has_answered;
-                    if !trouble.passes() || !is_away || !patience.wait(&trouble, stop) {
-                        return Err(trouble.into());
-                    }
-                }
-            }
-        };
-        has_answered = true;
-        present.extend(
-            found
-                .present
-                .into_iter()
-                .map(|found| (found.path.clone(), found)),
-        );
-    }
-    Ok(present)
 }

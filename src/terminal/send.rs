@@ -6,12 +6,12 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::patience::Patience;
 use super::pieces::Pieces;
 use super::progress::Progress;
 use super::walk::Item;
@@ -20,12 +20,9 @@ use crate::remote::tus::{self, Piece};
 use crate::remote::{Server, Trouble};
 use crate::store::Digest;
 
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long a server may be away.
-const PATIENCE: Duration = Duration::from_secs(30 * 60);
 /// How many remembered ends of uploads of the same file are passed over.
 const MOST_GENERATIONS: u32 = 1000;
-const BUFFER: usize = 256 << 10;
+pub const BUFFER: usize = 256 << 10;
 
 /// What everything that is sent in one run shares.
 pub struct Sender<'a> {
@@ -34,37 +31,6 @@ pub struct Sender<'a> {
     pub if_present: &'a str,
     pub stop: &'a AtomicBool,
     pub progress: &'a Progress,
-}
-
-/// Waits between attempts, longer each time, until something goes well.
-pub struct Patience {
-    since: Instant,
-    tries: u32,
-}
-
-impl Patience {
-    pub fn new() -> Self {
-        Self {
-            since: Instant::now(),
-            tries: 0,
-        }
-    }
-
-    /// Whether there is another attempt.
-    pub fn wait(&mut self, trouble: &Trouble, stop: &AtomicBool) -> bool {
-        if self.since.elapsed() > PATIENCE {
-            return false;
-        }
-        let most = LONGEST_WAIT.min(Duration::from_millis(250) * (1 << self.tries.min(6)));
-        self.tries += 1;
-        // At random, so that many do not come back at once.
-        let share = f64::from(Uuid::new_v4().as_bytes()[0]) / 512.0 + 0.5;
-        let until = Instant::now() + trouble.after.unwrap_or(most.mul_f64(share));
-        while Instant::now() < until && !stop.load(Ordering::Relaxed) {
-            thread::sleep(Duration::from_millis(50));
-        }
-        !stop.load(Ordering::Relaxed)
-    }
 }
 
 impl Sender<'_> {
@@ -83,13 +49,8 @@ impl Sender<'_> {
             }
             if trouble.is_gone() && way.upload.is_some() {
                 way.begin_again()?;
-            } else if !trouble.passes() {
+            } else if !trouble.passes() || !patience.wait(&trouble, self.progress, self.stop) {
                 return Err(trouble);
-            } else {
-                self.progress.waiting(&trouble.sentence);
-                if !patience.wait(&trouble, self.stop) {
-                    return Err(trouble);
-                }
             }
         }
     }
@@ -371,7 +332,7 @@ impl Read for Reading<'_> {
         let n = self.file.read_at(&mut buffer[..most], self.at)?;
         self.at += n as u64;
         self.left -= n as u64;
-        self.sender.progress.sent(n as u64);
+        self.sender.progress.moved(n as u64);
         Ok(n)
     }
 }
@@ -382,6 +343,6 @@ fn changed() -> Trouble {
     )
 }
 
-fn unreadable(error: io::Error) -> Trouble {
+pub fn unreadable(error: io::Error) -> Trouble {
     Trouble::lasting(format!("It cannot be read: {error}."))
 }

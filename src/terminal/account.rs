@@ -1,0 +1,119 @@
+//! What a run tells: a line for each file where no bar is seen, and what it came to in the end.
+
+use std::io::{self, IsTerminal};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::HumanBytes;
+use serde::Serialize;
+
+use super::progress::{Progress, escaped};
+use crate::error::{Error, Result};
+use crate::remote::Trouble;
+
+/// What came of a file.
+pub enum Outcome<T> {
+    Done(T),
+    /// Nothing had to be done, for a reason in a few words.
+    Left(&'static str),
+    Failed(Trouble),
+}
+
+/// Kept by the one thread that tells.
+pub struct Account<'a> {
+    progress: &'a Progress,
+    stop: &'a AtomicBool,
+    /// Whether records are printed instead of lines.
+    json: bool,
+    done: usize,
+    bytes: u64,
+    left: usize,
+    failed: usize,
+    interrupted: usize,
+}
+
+impl<'a> Account<'a> {
+    pub fn new(progress: &'a Progress, stop: &'a AtomicBool, json: bool) -> Self {
+        Self {
+            progress,
+            stop,
+            json,
+            done: 0,
+            bytes: 0,
+            left: 0,
+            failed: 0,
+            interrupted: 0,
+        }
+    }
+
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn done(&mut self, line: &str, record: &impl Serialize, bytes: u64) -> Result<()> {
+        self.done += 1;
+        self.bytes += bytes;
+        if self.json {
+            let record = serde_json::to_string(record).map_err(|error| {
+                Error::internal("A result could not be written as JSON.").because(error)
+            })?;
+            return self.print(&record);
+        }
+        self.line(line)
+    }
+
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn left(&mut self, why: &str, name: &str) -> Result<()> {
+        self.left += 1;
+        let line = format!("{why}: {name}");
+        if self.json {
+            self.progress.say(&escaped(&line));
+            return Ok(());
+        }
+        self.line(&line)
+    }
+
+    pub fn failed(&mut self, name: &str, trouble: &Trouble) {
+        if self.stop.load(Ordering::Relaxed) && trouble.passes() {
+            self.interrupted += 1;
+        } else {
+            self.left_out(&format!("{name}: {}", trouble.sentence));
+        }
+    }
+
+    /// Something that was asked for and cannot be done.
+    pub fn left_out(&mut self, sentence: &str) {
+        self.failed += 1;
+        self.progress.say(&escaped(sentence));
+    }
+
+    /// Sums up; `verb` says what was done, as in "stored". False if not all of it was.
+    pub fn end(self, unbegun: usize, verb: &str) -> bool {
+        if self.stop.load(Ordering::Relaxed) && unbegun + self.interrupted > 0 {
+            self.progress
+                .say("Interrupted. What arrived is kept: run the same command again to go on.");
+        }
+        let missing = self.failed + self.interrupted + unbegun;
+        self.progress.say(&format!(
+            "{} {verb} ({}), {} there already, {missing} not {verb}.",
+            self.done,
+            HumanBytes(self.bytes),
+            self.left,
+        ));
+        missing == 0
+    }
+
+    /// On a terminal the bar tells enough.
+    fn line(&self, line: &str) -> Result<()> {
+        if io::stdout().is_terminal() {
+            return Ok(());
+        }
+        self.print(&escaped(line))
+    }
+
+    fn print(&self, line: &str) -> Result<()> {
+        self.progress.print(line).map_err(|error| {
+            Error::internal(format!(
+                "The results could not be written to stdout: {error}."
+            ))
+        })
+    }
+}
