@@ -22,6 +22,9 @@ fn help_reads_well() {
     insta::assert_snapshot!("help_check", help(&["check"]));
     insta::assert_snapshot!("help_reindex", help(&["reindex"]));
     insta::assert_snapshot!("help_put", help(&["put"]));
+    insta::assert_snapshot!("help_get", help(&["get"]));
+    insta::assert_snapshot!("help_ls", help(&["ls"]));
+    insta::assert_snapshot!("help_find", help(&["find"]));
     insta::assert_snapshot!("help_smoke", help(&["smoke"]));
     insta::assert_snapshot!("help_smoke_put", help(&["smoke", "put"]));
     insta::assert_snapshot!("help_smoke_verify", help(&["smoke", "verify"]));

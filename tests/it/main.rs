@@ -28,6 +28,7 @@ mod search;
 mod serving;
 mod smoke;
 mod terminal;
+mod terminal_get;
 mod tidy;
 mod tus;
 mod two_processes;

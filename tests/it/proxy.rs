@@ -15,13 +15,16 @@ pub struct Manners {
     pub most: AtomicU64,
     /// Whether everything is answered with 502.
     pub down: AtomicBool,
-    /// Every so manieth connection is reset in the middle of its body; 0 for none.
+    /// Every so manieth connection is reset in the middle of its body, or of the answer if it has
+    /// none; 0 for none.
     pub resets: AtomicU64,
     /// Bodies that would make it more bytes than this in all wait at the door until that changes;
     /// 0 lets all through. What is sent through it cannot be complete before a test says so.
     pub holds: AtomicU64,
     /// Requests that wait at the door now.
     pub held: AtomicU64,
+    /// Answers stop after so many bytes until that changes; 0 lets all through.
+    pub keeps: AtomicU64,
     pub refused: AtomicU64,
     /// Requests that were answered with 502.
     pub failed: AtomicU64,
@@ -81,10 +84,38 @@ fn pass(mut client: TcpStream, upstream: SocketAddr, manners: &Manners) -> io::R
     // What is not read when a connection is dropped makes it end in a reset.
     let passed = if is_reset { length / 2 } else { length };
     io::copy(&mut (&client).take(passed), &mut server)?;
-    if is_reset {
+    if is_reset && length > 0 {
         return Ok(());
     }
-    io::copy(&mut server, &mut client).map(drop)
+    let half = match is_reset {
+        true => {
+            let head = read_head(&mut server)?;
+            client.write_all(&head)?;
+            content_length(&head) / 2
+        }
+        false => u64::MAX,
+    };
+    give_back(&mut server.take(half), &mut client, manners)
+}
+
+fn give_back(server: &mut impl Read, client: &mut TcpStream, manners: &Manners) -> io::Result<()> {
+    let mut buffer = [0; 16 << 10];
+    let mut given = 0;
+    loop {
+        let n = server.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(());
+        }
+        let has_to_wait = || {
+            let keeps = manners.keeps.load(Ordering::Relaxed);
+            keeps > 0 && given + n as u64 > keeps
+        };
+        while has_to_wait() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        client.write_all(&buffer[..n])?;
+        given += n as u64;
+    }
 }
 
 fn wait_at_the_door(length: u64, manners: &Manners) {

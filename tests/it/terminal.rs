@@ -12,7 +12,7 @@ use crate::command::{Ended, Process, eventually, run, wharfside};
 use crate::proxy::Proxy;
 
 /// Bytes that no two places of have in common, so that a piece in the wrong place is noticed.
-fn content(bytes: usize) -> Vec<u8> {
+pub fn content(bytes: usize) -> Vec<u8> {
     let words =
         (0..bytes as u64 / 8 + 1).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     words.take(bytes).collect()
@@ -107,4 +107,93 @@ fn killed_and_run_again_it_goes_on_where_it_stood() {
     app.delete("long.bin");
     assert_eq!(put(&app.url(""), &file, &[]).code, Some(0));
     assert!(app.get("long.bin").body == bytes);
+}
+
+#[test]
+fn both_are_kept_only_once() {
+    let app = TestApp::start();
+    let desk = TempDir::new().unwrap();
+    let file = desk.path().join("a.txt");
+    app.put("a.txt", b"theirs");
+    let keep = |content: &str| {
+        fs::write(&file, content).unwrap();
+        let ended = put(&app.url(""), &file, &["--if-present", "keep-both"]);
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        ended.stdout
+    };
+    assert_eq!(keep("mine"), "stored a (2).txt\n");
+    assert_eq!(keep("mine"), "there already: a.txt\n");
+    assert_eq!(keep("more of mine"), "stored a (3).txt\n");
+    assert_eq!(keep("mine"), "there already: a.txt\n");
+    assert_eq!(
+        app.json("/api/v1/entries")["files"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
+    assert_eq!(app.get("a.txt").body, b"theirs");
+}
+
+#[test]
+fn a_server_that_is_away_is_waited_for() {
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address());
+    let desk = TempDir::new().unwrap();
+    let (file, bytes) = (desk.path().join("a.bin"), content(3 << 20));
+    fs::write(&file, &bytes).unwrap();
+    proxy.manners.down.store(true, Relaxed);
+    let waiting = Process::start(command(&proxy.url(""), &file, &[]));
+    waiting.wait_line("that it waits", |line| {
+        line.starts_with("Waiting; it goes on by itself")
+            .then_some(())
+    });
+    let failed = proxy.manners.failed.load(Relaxed);
+    assert!(failed >= 3, "{failed} attempts");
+    proxy.manners.down.store(false, Relaxed);
+    waiting.wait_line("that it goes on", |line| {
+        (line == "It goes on.").then_some(())
+    });
+    waiting.wait_line("its end", |line| line.contains("1 stored").then_some(()));
+    assert!(app.get("a.bin").body == bytes);
+}
+
+#[test]
+fn a_file_that_changes_on_its_way_is_not_stored_torn() {
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address());
+    let desk = TempDir::new().unwrap();
+    let file = desk.path().join("a.bin");
+    fs::write(&file, content(6 << 20)).unwrap();
+    proxy.manners.holds.store(3 << 20, Relaxed);
+    let sending = Process::start(command(&proxy.url(""), &file, &[]));
+    let held = || proxy.manners.held.load(Relaxed);
+    eventually("a piece that waits", || (held() > 0).then_some(()));
+    // In place, so that it is the same file with the same size.
+    let newer: Vec<u8> = content(6 << 20).into_iter().rev().collect();
+    fs::write(&file, &newer).unwrap();
+    proxy.manners.holds.store(0, Relaxed);
+    sending.wait_line("its refusal", |line| {
+        line.contains("a.bin: It changed while").then_some(())
+    });
+    sending.wait_line("its end", |line| {
+        line.contains("1 not stored").then_some(())
+    });
+    assert_eq!(app.get("a.bin").status, 404);
+    assert_eq!(put(&app.url(""), &file, &[]).code, Some(0));
+    assert!(app.get("a.bin").body == newer);
+}
+
+#[test]
+fn a_misspelt_variable_stops_it() {
+    let desk = TempDir::new().unwrap();
+    let mut command = command("http://127.0.0.1:1", desk.path(), &[]);
+    command.env("WHARFSIDE_SEVRER", "http://127.0.0.1:2");
+    let ended = run(command, "");
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.contains("WHARFSIDE_SEVRER"),
+        "{}",
+        ended.stderr
+    );
 }
