@@ -93,6 +93,8 @@ export class Transfer {
     try {
       return await send();
     } catch (failure) {
+      // Whoever pauses says nothing about the line.
+      if (this.stop.signal.aborted) throw failure;
       if (carries && failure.status === 413 && bytes > 64 << 10 && bytes <= this.file.size) {
         wasRefused(bytes);
         throw new Trouble(0, "A proxy refused so large a piece; smaller ones follow.", 0.01);

@@ -5,6 +5,7 @@ const VERSION = { "Tus-Resumable": "1.0.0" };
 const OCTETS = { "Content-Type": "application/offset+octet-stream" };
 // A request in which nothing has moved for so long is lost.
 const SILENCE_MS = 60_000;
+const END_TRIES = 6;
 
 export class Trouble extends Error {
   constructor(status, detail, after) {
@@ -50,9 +51,17 @@ export async function look(url, watch) {
   return answer.response;
 }
 
-/** Ends an upload; if it cannot be told now, it expires. */
-export function end(url) {
-  request("DELETE", url, VERSION, null, {}).catch(() => {});
+/** Ends an upload, also while the server still holds the piece that was just cut off; if it cannot
+    be told for long, it expires. */
+export async function end(url) {
+  for (let tries = 0; tries < END_TRIES; tries += 1) {
+    try {
+      return await request("DELETE", url, VERSION, null, {});
+    } catch ({ passes }) {
+      if (!passes) return;
+      await new Promise((done) => setTimeout(done, 250 * 2 ** tries));
+    }
+  }
 }
 
 function encode(metadata) {
@@ -71,6 +80,11 @@ function request(method, url, headers, body, { sent, signal }) {
       silence = setTimeout(() => exchange.abort(), SILENCE_MS);
     };
     const lost = () => failed(new Trouble(0, "The connection was lost."));
+    // A signal tells nobody who listens only now.
+    if (signal?.aborted) {
+      lost();
+      return;
+    }
     exchange.open(method, url);
     exchange.responseType = "json";
     for (const [name, value] of Object.entries({ Accept: "application/json", ...headers })) exchange.setRequestHeader(name, value);

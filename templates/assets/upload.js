@@ -135,7 +135,7 @@ function pause(job) {
     job.transfer?.pause();
     return;
   }
-  queue.splice(queue.indexOf(job), 1);
+  remove(job);
   job.row.paused();
 }
 
@@ -147,6 +147,10 @@ function again(job) {
 function cancel(job) {
   job.cancelled = true;
   job.transfer?.cancel();
+  remove(job);
+}
+
+function remove(job) {
   const at = queue.indexOf(job);
   if (at >= 0) queue.splice(at, 1);
 }

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::Duration;
 
 /// What it does to requests.
 #[derive(Default)]
@@ -16,7 +17,16 @@ pub struct Manners {
     pub down: AtomicBool,
     /// Every so manieth connection is reset in the middle of its body; 0 for none.
     pub resets: AtomicU64,
+    /// Bodies that would make it more bytes than this in all wait at the door until that changes;
+    /// 0 lets all through. What is sent through it cannot be complete before a test says so.
+    pub holds: AtomicU64,
+    /// Requests that wait at the door now.
+    pub held: AtomicU64,
     pub refused: AtomicU64,
+    /// Requests that were answered with 502.
+    pub failed: AtomicU64,
+    /// Bytes of bodies that went through, or were let through.
+    pub passed: AtomicU64,
     connections: AtomicU64,
 }
 
@@ -54,7 +64,9 @@ fn pass(mut client: TcpStream, upstream: SocketAddr, manners: &Manners) -> io::R
     let length = content_length(&head);
     let number = manners.connections.fetch_add(1, Ordering::Relaxed) + 1;
     let most = manners.most.load(Ordering::Relaxed);
+    wait_at_the_door(length, manners);
     if manners.down.load(Ordering::Relaxed) {
+        manners.failed.fetch_add(1, Ordering::Relaxed);
         return refuse(&mut client, length, "502 Bad Gateway");
     }
     if most > 0 && length > most {
@@ -63,6 +75,7 @@ fn pass(mut client: TcpStream, upstream: SocketAddr, manners: &Manners) -> io::R
     }
     let resets = manners.resets.load(Ordering::Relaxed);
     let is_reset = resets > 0 && number.is_multiple_of(resets);
+    manners.passed.fetch_add(length, Ordering::Relaxed);
     let mut server = TcpStream::connect(upstream)?;
     server.write_all(&closing(&head))?;
     // What is not read when a connection is dropped makes it end in a reset.
@@ -72,6 +85,21 @@ fn pass(mut client: TcpStream, upstream: SocketAddr, manners: &Manners) -> io::R
         return Ok(());
     }
     io::copy(&mut server, &mut client).map(drop)
+}
+
+fn wait_at_the_door(length: u64, manners: &Manners) {
+    let has_to_wait = || {
+        let holds = manners.holds.load(Ordering::Relaxed);
+        length > 0 && holds > 0 && manners.passed.load(Ordering::Relaxed) + length > holds
+    };
+    if !has_to_wait() {
+        return;
+    }
+    manners.held.fetch_add(1, Ordering::Relaxed);
+    while has_to_wait() {
+        thread::sleep(Duration::from_millis(5));
+    }
+    manners.held.fetch_sub(1, Ordering::Relaxed);
 }
 
 /// Up to and with the empty line.

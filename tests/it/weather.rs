@@ -81,9 +81,11 @@ fn chromium_waits_for_a_server_that_is_away_and_goes_on() {
     let file = write(&desk, "long.bin", &bytes);
     let browser = Browser::open();
     browser.go(&proxy.url("/"));
+    proxy.manners.holds.store(8 << 20, Relaxed);
     browser.choose_files(PICK, &[&file]);
     eventually("half of it", || staged(&app, 4 << 20).then_some(()));
     proxy.manners.down.store(true, Relaxed);
+    proxy.manners.holds.store(0, Relaxed);
     // The release dies meanwhile, and another one takes its place.
     let port = app.address().rsplit_once(':').unwrap().1.to_owned();
     app.kill9();
@@ -125,25 +127,87 @@ fn chromium_pauses_resumes_and_cancels() {
     let proxy = Proxy::before(app.address());
     proxy.manners.most.store(256 << 10, Relaxed);
     let desk = TempDir::new().unwrap();
-    let bytes = content(24 << 20);
+    let bytes = content(4 << 20);
     let file = write(&desk, "paused.bin", &bytes);
     let browser = Browser::open();
     browser.go(&proxy.url("/"));
+    proxy.manners.holds.store(2 << 20, Relaxed);
     browser.choose_files(PICK, &[&file]);
-    eventually("some of it", || staged(&app, 1 << 20).then_some(()));
+    wait_held(&proxy);
     browser.click("[aria-label='Pause paused.bin']");
-    browser.wait_text("paused");
+    eventually("the upload to be paused", || {
+        let state = "return document.querySelector('.tray .state')?.textContent";
+        (browser.run(state, json!([])) == "paused").then_some(())
+    });
+    proxy.manners.holds.store(0, Relaxed);
     browser.click("[aria-label='Resume paused.bin']");
     assert_stored_once(&app, "paused.bin", &bytes);
 
-    let file = write(&desk, "cancelled.bin", &content(48 << 20));
+    let file = write(&desk, "cancelled.bin", &content(4 << 20));
+    let passed = proxy.manners.passed.load(Relaxed);
+    proxy.manners.holds.store(passed + (2 << 20), Relaxed);
     browser.choose_files(PICK, &[&file]);
-    eventually("some of the next", || staged(&app, 1 << 20).then_some(()));
+    wait_held(&proxy);
     browser.click("[aria-label='Cancel cancelled.bin']");
     eventually("nothing is left of it", || {
         (app.persistence()["uploads"]["open"] == 0).then_some(())
     });
     assert_eq!(app.entries(""), ["paused.bin"]);
+}
+
+#[test]
+fn chromium_pauses_between_two_pieces() {
+    let app = TestApp::start();
+    let desk = TempDir::new().unwrap();
+    let bytes = content(4 << 20);
+    let file = write(&desk, "between.bin", &bytes);
+    let browser = Browser::open();
+    browser.go(&app.url("/"));
+    // Each piece is hashed before it is sent: nothing is on its way while that takes.
+    browser.run(
+        "const digest = crypto.subtle.digest.bind(crypto.subtle);
+         const open = new Promise((done) => { window.open_gate = done; });
+         crypto.subtle.digest = async (...what) => {
+           window.isHashing = true;
+           await open;
+           return digest(...what);
+         };",
+        json!([]),
+    );
+    browser.choose_files(PICK, &[&file]);
+    eventually("a piece to be hashed", || {
+        (browser.run("return window.isHashing", json!([])) == true).then_some(())
+    });
+    browser.click("[aria-label='Pause between.bin']");
+    browser.run("window.open_gate()", json!([]));
+    browser.click("[aria-label='Resume between.bin']");
+    assert_stored_once(&app, "between.bin", &bytes);
+}
+
+#[test]
+fn chromium_tries_again_for_as_long_as_a_proxy_fails() {
+    let app = TestApp::start();
+    let proxy = Proxy::before(app.address());
+    let desk = TempDir::new().unwrap();
+    let bytes = content(3 << 20);
+    let files = [
+        write(&desk, "large.bin", &bytes),
+        write(&desk, "small.txt", b"small"),
+    ];
+    let browser = Browser::open();
+    browser.go(&proxy.url("/"));
+    proxy.manners.down.store(true, Relaxed);
+    browser.choose_files(PICK, &files.each_ref().map(PathBuf::as_path));
+    // The look-up of names, and then at least four tries of each.
+    eventually("many tries in vain", || {
+        (proxy.manners.failed.load(Relaxed) >= 9).then_some(())
+    });
+    browser.wait_text("It goes on by itself");
+    assert!(app.entries("").is_empty());
+    proxy.manners.down.store(false, Relaxed);
+    assert_stored_once(&app, "large.bin", &bytes);
+    assert_stored_once(&app, "small.txt", b"small");
+    browser.wait_text("2 stored");
 }
 
 #[test]
@@ -186,16 +250,21 @@ fn chromium_goes_on_with_a_file_that_is_chosen_again_after_a_reload() {
     let proxy = Proxy::before(app.address());
     proxy.manners.most.store(256 << 10, Relaxed);
     let desk = TempDir::new().unwrap();
-    let bytes = content(24 << 20);
+    let bytes = content(8 << 20);
     let file = write(&desk, "again.bin", &bytes);
     let browser = Browser::open();
     browser.go(&proxy.url("/"));
+    proxy.manners.holds.store(4 << 20, Relaxed);
     browser.choose_files(PICK, &[&file]);
-    eventually("some of it", || staged(&app, 2 << 20).then_some(()));
+    wait_held(&proxy);
     // Leaving is asked about, because this page cannot keep a large file.
-    browser.run("window.onbeforeunload = null; location.reload()", json!([]));
+    browser.run("window.isLeft = true; location.reload()", json!([]));
     browser.dismiss_question();
-    browser.wait_text("Nothing is stored yet");
+    eventually("the page to come anew", || {
+        let here = "return !window.isLeft && document.readyState === 'complete'";
+        (browser.run(here, json!([])) == true).then_some(())
+    });
+    proxy.manners.holds.store(0, Relaxed);
     browser.choose_files(PICK, &[&file]);
     assert_stored_once(&app, "again.bin", &bytes);
     let uploads = &app.persistence()["uploads"];
@@ -223,6 +292,13 @@ fn chromium_hashes_by_hand_where_the_browser_does_not() {
         let bytes: Vec<u8> = (0..length).map(|n| (n * 7) as u8).collect();
         assert_eq!(digest, sha256(&bytes), "{length}");
     }
+}
+
+/// Until a piece cannot get on; then nothing that is being sent can be complete.
+fn wait_held(proxy: &Proxy) {
+    eventually("a piece to be held", || {
+        (proxy.manners.held.load(Relaxed) > 0).then_some(())
+    });
 }
 
 /// Whether at least that many bytes of unfinished uploads are there.
