@@ -2,14 +2,14 @@
 // itself.
 
 import { droppedFiles, pickedFiles } from "./entries.js";
-import { isSending, upload, whenAllSent } from "./upload.js";
+import { upload, whenAllSent, wouldLose } from "./upload.js";
 
 export function acceptFiles() {
   acceptDrops();
   acceptPicks(document.getElementById("upload"));
   whenAllSent(showWhatIsNew);
   addEventListener("beforeunload", (event) => {
-    if (isSending()) event.preventDefault();
+    if (wouldLose()) event.preventDefault();
   });
 }
 
