@@ -11,7 +11,6 @@ import { Trouble } from "./tus.js";
 const KEPT_MS = 48 * 3600 * 1000;
 // What is over sooner costs nothing.
 const WRITTEN_AFTER_MS = 1000;
-const CHANGED_AFTER_MS = 100;
 const WRITTEN_TOGETHER = 200;
 // Without a handle the browser copies the bytes.
 const MOST_BYTES = 64 << 20;
@@ -50,11 +49,11 @@ const fresh = new Map();
 // Keys that are in the database, and those whose file is there, too.
 const known = new Set();
 const kept = new Set();
-// What has changed of those: uploads by their keys, and null for what is over.
+// What is to change of those: records by their keys, and null for what is over.
 const changed = new Map();
 let bytesTogether = 0;
 let writing = 0;
-let changing = 0;
+let isChanging = false;
 
 /** Keeps an upload that is queued now; each ends with `forget`. */
 export function keep(upload) {
@@ -85,9 +84,9 @@ export function forget(upload) {
   if (known.delete(upload.key)) change(upload.key, null);
 }
 
-/** Whether the next page would go on with it. */
+/** Whether the next page would go on with it as it is now. */
 export function isKept({ key }) {
-  return kept.has(key);
+  return kept.has(key) && !changed.has(key);
 }
 
 /** The uploads of pages that are gone; from now on they are this page's. */
@@ -182,23 +181,27 @@ function record({ key, path, folder, ifPresent, size, lastModified, url, paused,
   return { key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle, at, owner: me };
 }
 
-function change(key, upload) {
-  changed.set(key, upload);
-  changing ||= setTimeout(async () => {
-    changing = 0;
+async function change(key, upload) {
+  changed.set(key, upload && record(upload));
+  if (isChanging) return;
+  isChanging = true;
+  // What changes at once is written at once, and what changes meanwhile is written after that.
+  await database;
+  while (changed.size) {
     const now = [...changed];
-    changed.clear();
     await inOne((uploads, sources) => {
       for (const [key, upload] of now) {
         if (upload) {
-          uploads.put(record(upload), key);
+          uploads.put(upload, key);
         } else {
           uploads.delete(key);
           sources.delete(key);
         }
       }
     }).catch(() => {});
-  }, CHANGED_AFTER_MS);
+    for (const [key, upload] of now) if (changed.get(key) === upload) changed.delete(key);
+  }
+  isChanging = false;
 }
 
 // One transaction; answers what its last request did, once all of it is written.

@@ -19,8 +19,8 @@ const queue = [];
 const running = new Set();
 // Whatever is not over: also what is paused, or waits for somebody.
 const unfinished = new Set();
-// What an earlier page began, and could not keep the file of.
-const halves = new Set();
+// What an earlier page began and this one has no file of, at least not without being allowed to.
+const stranded = new Set();
 let asking = 0;
 let paused = false;
 let ended = () => {};
@@ -130,15 +130,15 @@ function jobOf(item) {
 async function offer(item) {
   const job = jobOf(item);
   job.row.wanted();
-  halves.add(job);
+  stranded.add(job);
   try {
     const { offset, receipt } = await look(item.url, {});
-    if (!halves.has(job)) return;
+    if (!stranded.has(job)) return;
     job.row.sent(offset);
     if (receipt) stored(job, receipt);
     else job.row.wanted();
   } catch (failure) {
-    if (failure.isGone && halves.has(job)) withdraw(job);
+    if (failure.isGone && stranded.has(job)) withdraw(job);
   }
 }
 
@@ -147,13 +147,13 @@ function withdraw(job) {
   job.row.leave();
 }
 
-// Whether a file was chosen again of which the server has half; then that goes on.
+// Whether a file was chosen again that is stranded; then that goes on.
 function completes({ file, handle, path, folder, size, lastModified }) {
-  const half = [...halves].find(({ item }) => file && item.path === path && item.folder === folder
+  const job = [...stranded].find(({ item }) => file && item.path === path && item.folder === folder
     && item.size === size && item.lastModified === lastModified);
-  if (!half) return false;
-  withdraw(half);
-  enqueue([{ ...half.item, at: undefined, file, handle }]);
+  if (!job) return false;
+  withdraw(job);
+  enqueue([{ ...job.item, at: undefined, file, handle }]);
   return true;
 }
 
@@ -190,6 +190,7 @@ async function send(job) {
       else queue.unshift(job);
     } else if (failure instanceof NeedsLeave) {
       job.needsLeave = true;
+      stranded.add(job);
       row.needsLeave();
     } else {
       // Of what cannot be read any more, nobody needs the other half.
@@ -208,7 +209,7 @@ function stored(job, receipt) {
 
 function over(job) {
   unfinished.delete(job);
-  halves.delete(job);
+  stranded.delete(job);
   forget(job.item);
 }
 
@@ -247,6 +248,7 @@ async function askLeave({ item }) {
   for (const job of unfinished) {
     if (!job.needsLeave) continue;
     job.needsLeave = false;
+    stranded.delete(job);
     again(job);
   }
 }

@@ -164,6 +164,14 @@ impl Browser {
         );
     }
 
+    /// From now on each page runs this before anything of its own.
+    pub fn before_each_page(&self, script: &str) {
+        self.devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
+        );
+    }
+
     fn devtools(&self, command: &str, parameters: Value) {
         self.post(
             "goog/cdp/execute",

@@ -215,6 +215,24 @@ fn chromium_ends_what_is_not_chosen_again() {
     assert!(!browser.text().contains("film.bin"));
 }
 
+/// Gives dropped files handles out of the page's own file system, which lets it read them at any
+/// time, unless `window.asks`: then a person has to allow it, whom no test could click on.
+const HANDLES: &str = r"
+    DataTransferItem.prototype.getAsFileSystemHandle = async function () {
+      const file = this.getAsFile();
+      const handle = await (await navigator.storage.getDirectory()).getFileHandle(file.name, { create: true });
+      const writable = await handle.createWritable();
+      await writable.write(file);
+      await writable.close();
+      return handle;
+    };
+    window.isAllowed = !location.search.includes('asks');
+    FileSystemHandle.prototype.queryPermission = async () => window.isAllowed ? 'granted' : 'prompt';
+    FileSystemHandle.prototype.requestPermission = async () => {
+      window.isAllowed = navigator.userActivation.isActive;
+    };
+";
+
 #[test]
 fn chromium_keeps_a_dropped_file_of_any_size() {
     let (app, proxy, browser) = held_after(2 * MIB);
@@ -225,7 +243,67 @@ fn chromium_keeps_a_dropped_file_of_any_size() {
     wait_held(&proxy);
     wait_kept(&browser);
     browser.reload();
+    wait_state(&browser, "waiting for your permission to read it again");
+    assert!(!asks(&browser));
+    // Choosing it again is as good as allowing it.
     release(&proxy);
-    browser.wait_text("XXX");
+    browser.choose_files(PICK, &[&file]);
     assert_stored_once(&app, "dropped.bin", &bytes);
+    browser.wait_text("1 stored");
+    wait_nothing_open(&app);
+}
+
+#[test]
+fn chromium_goes_on_with_dropped_files_that_it_may_read() {
+    let (app, proxy, browser) = held_after(2 * MIB);
+    let desk = TempDir::new().unwrap();
+    browser.before_each_page(HANDLES);
+    browser.go(&proxy.url("/"));
+    let bytes = content(TOO_LARGE_TO_KEEP);
+    let file = write(&desk, "dropped.bin", &bytes);
+    browser.drop_files(&[&file]);
+    wait_held(&proxy);
+    wait_kept(&browser);
+    browser.reload();
+    wait_state(&browser, "sending");
+    // And with a page that has to ask first.
+    browser.go(&proxy.url("/?asks"));
+    wait_state(&browser, "waiting for your permission to read it again");
+    release(&proxy);
+    browser.click("[aria-label='Go on dropped.bin']");
+    assert_stored_once(&app, "dropped.bin", &bytes);
+    browser.wait_text("1 stored");
+}
+
+#[test]
+fn chromium_says_which_files_were_changed_or_removed_meanwhile() {
+    let (app, proxy, browser) = held_after(4 * MIB);
+    let desk = TempDir::new().unwrap();
+    browser.before_each_page(HANDLES);
+    browser.go(&proxy.url("/"));
+    let files = ["changed.bin", "removed.bin"].map(|name| write(&desk, name, &content(6 << 20)));
+    browser.drop_files(&files.each_ref().map(PathBuf::as_path));
+    wait_held(&proxy);
+    wait_kept(&browser);
+    browser.run(
+        "return (async () => {
+           const folder = await navigator.storage.getDirectory();
+           const writable = await (await folder.getFileHandle('changed.bin')).createWritable();
+           await writable.write('something else');
+           await writable.close();
+           await folder.removeEntry('removed.bin');
+         })()",
+        json!([]),
+    );
+    browser.reload();
+    browser.wait_text("It was changed since; choose it again to send it as it is now.");
+    browser.wait_text("The browser cannot read it any more; it may have been moved or removed.");
+    browser.wait_text("2 not stored");
+    release(&proxy);
+    wait_nothing_open(&app);
+    assert!(app.entries("").is_empty());
+    // They are over: nothing is left of them in the page after that.
+    browser.reload();
+    wait_kept(&browser);
+    assert_eq!(state(&browser), "no row");
 }
