@@ -17,6 +17,7 @@ const MOST_BYTES = 64 << 20;
 const MOST_BYTES_TOGETHER = 256 << 20;
 // Pages that live say so within this time.
 const ANSWERED_MS = 500;
+const RENEWED_MS = 3600 * 1000;
 
 /** The file can be read again if the person at the browser allows it. */
 export class NeedsLeave extends Error {}
@@ -46,14 +47,19 @@ const database = new Promise((opened) => {
 
 // Uploads that are to be written with their files.
 const fresh = new Map();
-// Keys that are in the database, and those whose file is there, too.
-const known = new Set();
+// What is in the database, by key, and the keys of those whose file is there, too.
+const known = new Map();
 const kept = new Set();
 // What is to change of those: records by their keys, and null for what is over.
 const changed = new Map();
 let bytesTogether = 0;
 let writing = 0;
 let isChanging = false;
+
+// What takes days is as new as the page that sends it.
+setInterval(() => {
+  for (const upload of known.values()) if (kept.has(upload.key)) note(upload);
+}, RENEWED_MS);
 
 /** Keeps an upload that is queued now; each ends with `forget`. */
 export function keep(upload) {
@@ -73,7 +79,7 @@ export function note(upload) {
   // Without its file, only what the server has of it is worth keeping.
   if (fresh.has(upload.key) || !upload.isSourced && !upload.url) return;
   change(upload.key, upload);
-  known.add(upload.key);
+  known.set(upload.key, upload);
 }
 
 export function forget(upload) {
@@ -108,7 +114,7 @@ export async function takeOver() {
             sources.delete(upload.key);
           } else {
             found.push(upload);
-            uploads.put({ ...upload, owner: me }, upload.key);
+            uploads.put({ ...upload, owner: me, at: upload.isSourced ? Date.now() : upload.at }, upload.key);
           }
         }
       };
@@ -118,7 +124,7 @@ export async function takeOver() {
     return [];
   }
   for (const upload of found) {
-    known.add(upload.key);
+    known.set(upload.key, upload);
     if (upload.isSourced) kept.add(upload.key);
   }
   return found.sort((a, b) => a.at - b.at);
@@ -152,9 +158,10 @@ async function write() {
 }
 
 async function put(batch) {
-  for (const { key } of batch) {
+  for (const upload of batch) {
+    const { key } = upload;
     fresh.delete(key);
-    known.add(key);
+    known.set(key, upload);
   }
   try {
     await inOne((uploads, sources) => {
@@ -177,8 +184,8 @@ async function put(batch) {
   }
 }
 
-function record({ key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle, at = Date.now() }) {
-  return { key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle, at, owner: me };
+function record({ key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle }) {
+  return { key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle, at: Date.now(), owner: me };
 }
 
 async function change(key, upload) {

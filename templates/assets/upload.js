@@ -153,7 +153,7 @@ function completes({ file, handle, path, folder, size, lastModified }) {
     && item.size === size && item.lastModified === lastModified);
   if (!job) return false;
   withdraw(job);
-  enqueue([{ ...job.item, at: undefined, file, handle }]);
+  enqueue([{ ...job.item, file, handle }]);
   return true;
 }
 
