@@ -2,14 +2,13 @@
 // itself.
 
 import { droppedFiles, pickedFiles } from "./entries.js";
-import { isSending, upload, whenAllSent } from "./upload.js";
+import { upload, wouldLose } from "./upload.js";
 
 export function acceptFiles() {
   acceptDrops();
-  acceptPicks(document.getElementById("upload"));
-  whenAllSent(showWhatIsNew);
+  acceptPicks();
   addEventListener("beforeunload", (event) => {
-    if (isSending()) event.preventDefault();
+    if (wouldLose()) event.preventDefault();
   });
 }
 
@@ -47,16 +46,17 @@ function acceptDrops() {
   });
 }
 
-function acceptPicks(form) {
-  if (!form) return;
-  for (const input of form.querySelectorAll("input[type=file]")) {
-    input.addEventListener("change", () => {
-      upload([...pickedFiles(input)], folder());
-      input.value = "";
-    });
-  }
+// Listened for above the form, which goes and comes with its page.
+function acceptPicks() {
+  document.addEventListener("change", ({ target }) => {
+    if (!target.matches("#upload input[type=file]")) return;
+    upload([...pickedFiles(target)], folder());
+    target.value = "";
+  });
   // Without files there is nothing to send: Enter in the folder field stays here.
-  form.addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("submit", (event) => {
+    if (event.target.id === "upload") event.preventDefault();
+  });
 }
 
 // The form's field, where there is one, may have been edited.
@@ -67,17 +67,4 @@ function folder() {
 
 function holdsFiles(event) {
   return event.dataTransfer?.types.includes("Files");
-}
-
-async function showWhatIsNew() {
-  const listing = document.getElementById("listing");
-  if (!listing) return;
-  try {
-    const answer = await fetch(location.href, { headers: { accept: "text/html" } });
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const fresh = page.getElementById("listing");
-    if (answer.ok && fresh) listing.replaceWith(fresh);
-  } catch {
-    // The page still shows what it showed; the tray has told what was stored.
-  }
 }

@@ -1,20 +1,20 @@
 // Carrying one file to the server, through whatever happens on the way: it waits, asks where the
 // upload stands, and goes on from there, until the file is stored or there is no point in trying.
 
+import { forget, keep, newKey, note } from "./kept.js";
 import { pieceSize, wasLost, wasRefused, wentWell } from "./pieces.js";
 import { sha256 } from "./sha256.js";
-import { create, end, look, patch, Trouble } from "./tus.js";
-import { forget, recall, remember } from "./unfinished.js";
+import { create, look, patch, Trouble } from "./tus.js";
 
 const LONGEST_WAIT_MS = 10_000;
 
 /** Thrown out of a transfer that was paused or cancelled. */
 export class Stopped extends Error {}
 
-/** A file on its way: { file, path, folder, ifPresent }. */
+/** An upload, as kept.js tells it, with its file. */
 export class Transfer {
   constructor(item, hooks) {
-    Object.assign(this, item, { hooks, upload: recall(item), key: crypto.randomUUID?.() ?? random() });
+    Object.assign(this, { item, hooks, file: item.file });
     this.offset = 0;
     this.tries = 0;
   }
@@ -24,13 +24,11 @@ export class Transfer {
     this.stop = new AbortController();
     for (;;) {
       try {
-        const receipt = await this.attempt();
-        forget(this);
-        return receipt;
+        return await this.attempt();
       } catch (failure) {
         if (this.stop.signal.aborted) throw new Stopped();
         if (!(failure instanceof Trouble)) throw unreadable(failure);
-        if (failure.isGone && this.upload) this.beginAgain();
+        if (failure.isGone && this.item.url) this.beginAgain();
         else if (!failure.passes) throw failure;
         await this.rest(failure);
       }
@@ -42,15 +40,9 @@ export class Transfer {
     this.stop.abort();
   }
 
-  cancel() {
-    this.stop?.abort();
-    if (this.upload) end(this.upload);
-    forget(this);
-  }
-
   async attempt() {
-    if (this.upload) {
-      const { offset, receipt } = await look(this.upload, this.watch());
+    if (this.item.url) {
+      const { offset, receipt } = await look(this.item.url, this.watch());
       if (receipt) return receipt;
       this.offset = offset;
     } else {
@@ -58,31 +50,31 @@ export class Transfer {
       if (begun.receipt) return begun.receipt;
     }
     while (this.offset < this.file.size) await this.sendPiece();
-    const { receipt } = await look(this.upload, this.watch());
+    const { receipt } = await look(this.item.url, this.watch());
     if (!receipt) throw new Trouble(0, "The server has all of it, but has not stored it yet.");
     return receipt;
   }
 
   async begin() {
-    const { file, key, ifPresent } = this;
-    const metadata = { filename: this.path, key, ifPresent };
-    if (this.folder) metadata.folder = this.folder;
+    const { file, item: { key, path, folder, ifPresent } } = this;
+    const metadata = { filename: path, key, ifPresent };
+    if (folder) metadata.folder = folder;
     const whole = file.size > 0 && file.size <= pieceSize();
     const body = whole ? await file.arrayBuffer() : null;
     const begun = await this.sized(file.size, whole, async () =>
       create(metadata, file.size, body, whole && await sha256(body), this.watch(0)));
-    this.upload = begun.url;
+    this.item.url = begun.url;
     this.offset = begun.offset;
-    if (!begun.receipt) remember(this);
+    if (!begun.receipt) note(this.item);
     return begun;
   }
 
   async sendPiece() {
-    const { offset, upload } = this;
+    const { offset, item } = this;
     const body = await this.file.slice(offset, offset + pieceSize()).arrayBuffer();
     const began = performance.now();
     this.offset = await this.sized(body.byteLength, true, async () =>
-      patch(upload, offset, body, await sha256(body), this.watch(offset)));
+      patch(item.url, offset, body, await sha256(body), this.watch(offset)));
     this.tries = 0;
     wentWell(body.byteLength, performance.now() - began);
     this.hooks.sent(this.offset);
@@ -105,10 +97,10 @@ export class Transfer {
   }
 
   beginAgain() {
-    forget(this);
-    this.upload = null;
+    forget(this.item);
+    Object.assign(this.item, { url: null, key: newKey() });
+    keep(this.item);
     this.offset = 0;
-    this.key = crypto.randomUUID?.() ?? random();
   }
 
   // Longer each time, at random, so that many do not come back at once; not beyond the moment in
@@ -136,10 +128,6 @@ export class Transfer {
     const sent = from === undefined ? undefined : (bytes) => hooks.sent(Math.min(from + bytes, this.file.size));
     return { sent, signal: this.stop.signal };
   }
-}
-
-function random() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function unreadable(cause) {

@@ -22,6 +22,12 @@ export function onPauseAll(tell) {
   tellPaused = tell;
 }
 
+/** Everything is paused already. */
+export function showPaused() {
+  build();
+  setPaused(true);
+}
+
 /** A row for one upload; its methods say how far it has come. `wishes`: pause, resume, cancel. */
 export function addRow(path, size, wishes) {
   build();
@@ -40,6 +46,9 @@ export function addRow(path, size, wishes) {
     wishes.cancel();
     leave();
   }, `Cancel ${path}`);
+  let go;
+  let isFailed = false;
+  let isWanted = false;
   const acts = element("span", "acts");
   acts.append(pause, cancel);
   row.append(name, progress, state, acts);
@@ -47,36 +56,57 @@ export function addRow(path, size, wishes) {
   trim();
   announce();
 
+  function count(sign) {
+    counts.known += sign;
+    counts.bytes += sign * size;
+    counts.sent += sign * sent;
+  }
   function leave() {
-    counts.known -= 1;
-    counts.bytes -= size;
-    counts.sent -= sent;
+    if (!isWanted) count(-1);
+    if (isFailed) counts.failed -= 1;
     row.remove();
     announce();
   }
   function moved(bytes) {
-    counts.sent += bytes - sent;
+    if (!isWanted) counts.sent += bytes - sent;
     sent = bytes;
     progress.value = bytes;
     announce();
   }
+  function percent() {
+    return `${Math.floor((sent / size) * 100)} %`;
+  }
   function goOn(label) {
-    const go = button(label, () => {
-      if (counted) counts.failed -= 1;
-      counted = false;
-      go.replaceWith(pause);
-      state.textContent = "waiting";
-      wishes.resume();
-      announce();
-    }, `${label} ${path}`);
+    go = button(label, wishes.resume, `${label} ${path}`);
     pause.replaceWith(go);
   }
-  let counted = false;
 
   return {
+    leave,
+    queued() {
+      if (isFailed) counts.failed -= 1;
+      isFailed = false;
+      go?.replaceWith(pause);
+      state.textContent = "waiting";
+      announce();
+    },
+    /** Nobody can go on with it but whoever has its file; it counts for nothing until then. */
+    wanted() {
+      if (!isWanted) count(-1);
+      isWanted = true;
+      state.textContent = `${percent()} there; choose this file again to go on`;
+      pause.remove();
+      cancel.textContent = "Dismiss";
+      cancel.setAttribute("aria-label", `Dismiss ${path}`);
+      announce();
+    },
+    needsLeave() {
+      state.textContent = "waiting for your permission to read it again";
+      goOn("Go on");
+    },
     sent(bytes) {
       moved(bytes);
-      state.textContent = bytes < size ? `sending, ${Math.floor((bytes / size) * 100)} %` : "making it durable";
+      state.textContent = bytes < size ? `sending, ${percent()}` : "making it durable";
     },
     waiting(reason) {
       state.textContent = `${reason} It goes on by itself.`;
@@ -86,6 +116,8 @@ export function addRow(path, size, wishes) {
       goOn("Resume");
     },
     stored(receipt) {
+      if (isWanted) count(1);
+      isWanted = false;
       moved(size);
       counts.stored += 1;
       progress.remove();
@@ -110,7 +142,7 @@ export function addRow(path, size, wishes) {
     },
     failed(reason) {
       counts.failed += 1;
-      counted = true;
+      isFailed = true;
       state.replaceChildren(element("br"), element("span", "mark bad", "not stored"), reason, " ");
       goOn("Try again");
       announce();
@@ -162,9 +194,7 @@ function build() {
     spoken = element("p", "unseen");
     spoken.setAttribute("role", "status");
     pauseAll = button("Pause all", () => {
-      isPaused = !isPaused;
-      pauseAll.textContent = isPaused ? "Resume all" : "Pause all";
-      pauseAll.setAttribute("aria-label", pauseAll.textContent);
+      setPaused(!isPaused);
       tellPaused(isPaused);
       announce();
     }, "Pause all");
@@ -179,6 +209,12 @@ function build() {
     document.body.append(tray);
   }
   tray.hidden = false;
+}
+
+function setPaused(now) {
+  isPaused = now;
+  pauseAll.textContent = isPaused ? "Resume all" : "Pause all";
+  pauseAll.setAttribute("aria-label", pauseAll.textContent);
 }
 
 function trim() {

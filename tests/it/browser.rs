@@ -69,6 +69,26 @@ impl Browser {
         self.post("url", json!({ "url": url }));
     }
 
+    pub fn reload(&self) {
+        self.post("refresh", json!({}));
+    }
+
+    /// A tab beside this one; answers both, this one first. What is asked next still goes to this.
+    pub fn new_tab(&self) -> (String, String) {
+        let here = self.get("window").as_str().unwrap().to_owned();
+        let made = self.post("window/new", json!({ "type": "tab" }));
+        (here, made["handle"].as_str().unwrap().to_owned())
+    }
+
+    pub fn switch_to(&self, tab: &str) {
+        self.post("window", json!({ "handle": tab }));
+    }
+
+    /// Closes the tab that is asked; then another one is to be switched to.
+    pub fn close_tab(&self) {
+        let _ = self.agent.delete(format!("{}/window", self.session)).call();
+    }
+
     pub fn url(&self) -> String {
         let answer = self.get("url");
         answer.as_str().unwrap().to_owned()
@@ -141,6 +161,14 @@ impl Browser {
         self.devtools(
             "Emulation.setScriptExecutionDisabled",
             json!({ "value": true }),
+        );
+    }
+
+    /// From now on each page runs this before anything of its own.
+    pub fn before_each_page(&self, script: &str) {
+        self.devtools(
+            "Page.addScriptToEvaluateOnNewDocument",
+            json!({ "source": script }),
         );
     }
 

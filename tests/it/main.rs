@@ -24,6 +24,7 @@ mod proxy;
 mod readme;
 mod redeploy;
 mod releases;
+mod reload;
 mod search;
 mod serving;
 mod smoke;

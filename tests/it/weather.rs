@@ -15,27 +15,27 @@ use crate::browser::Browser;
 use crate::command::eventually;
 use crate::proxy::Proxy;
 
-const PICK: &str = "input[type=file][multiple]";
+pub const PICK: &str = "input[type=file][multiple]";
 
 /// Bytes that no two places of have in common, so that a piece in the wrong place is noticed.
-fn content(bytes: usize) -> Vec<u8> {
+pub fn content(bytes: usize) -> Vec<u8> {
     let words =
         (0..bytes as u64 / 8 + 1).flat_map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes());
     words.take(bytes).collect()
 }
 
 /// As sha256sum prints it.
-fn sha256(bytes: &[u8]) -> String {
+pub fn sha256(bytes: &[u8]) -> String {
     Digest::from_bytes(Sha256::digest(bytes).into()).to_string()
 }
 
-fn write(desk: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
+pub fn write(desk: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
     let path = desk.path().join(name);
     fs::write(&path, bytes).unwrap();
     path
 }
 
-fn assert_stored_once(app: &TestApp, path: &str, bytes: &[u8]) {
+pub fn assert_stored_once(app: &TestApp, path: &str, bytes: &[u8]) {
     let listed = eventually(path, || {
         let listing = app.json("/api/v1/entries");
         let files = listing["files"].as_array().unwrap();
@@ -245,36 +245,6 @@ fn chromium_asks_what_becomes_of_names_that_are_taken() {
 }
 
 #[test]
-fn chromium_goes_on_with_a_file_that_is_chosen_again_after_a_reload() {
-    let app = TestApp::start();
-    let proxy = Proxy::before(app.address());
-    proxy.manners.most.store(256 << 10, Relaxed);
-    let desk = TempDir::new().unwrap();
-    let bytes = content(8 << 20);
-    let file = write(&desk, "again.bin", &bytes);
-    let browser = Browser::open();
-    browser.go(&proxy.url("/"));
-    proxy.manners.holds.store(4 << 20, Relaxed);
-    browser.choose_files(PICK, &[&file]);
-    wait_held(&proxy);
-    // Leaving is asked about, because this page cannot keep a large file.
-    browser.run("window.isLeft = true; location.reload()", json!([]));
-    browser.dismiss_question();
-    eventually("the page to come anew", || {
-        let here = "return !window.isLeft && document.readyState === 'complete'";
-        (browser.run(here, json!([])) == true).then_some(())
-    });
-    proxy.manners.holds.store(0, Relaxed);
-    browser.choose_files(PICK, &[&file]);
-    assert_stored_once(&app, "again.bin", &bytes);
-    let uploads = &app.persistence()["uploads"];
-    assert_eq!(
-        (&uploads["open"], &uploads["expired"]),
-        (&json!(0), &json!(0))
-    );
-}
-
-#[test]
 fn chromium_hashes_by_hand_where_the_browser_does_not() {
     let app = TestApp::start();
     let browser = Browser::open();
@@ -295,7 +265,7 @@ fn chromium_hashes_by_hand_where_the_browser_does_not() {
 }
 
 /// Until a piece cannot get on; then nothing that is being sent can be complete.
-fn wait_held(proxy: &Proxy) {
+pub fn wait_held(proxy: &Proxy) {
     eventually("a piece to be held", || {
         (proxy.manners.held.load(Relaxed) > 0).then_some(())
     });

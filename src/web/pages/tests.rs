@@ -358,7 +358,9 @@ async fn a_page_runs_nothing_that_its_policy_forbids() {
             }
             assert!(!tag.starts_with("style"), "{name}: <{tag}>");
             assert!(!tag.contains(" style="), "{name}: <{tag}>");
-            assert!(!tag.contains(" on"), "{name}: <{tag}>");
+            // What stands in quotes is a value, however it reads.
+            let unquoted: String = tag.split('"').step_by(2).collect();
+            assert!(!unquoted.contains(" on"), "{name}: <{tag}>");
         }
     }
 }
