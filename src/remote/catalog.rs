@@ -142,11 +142,13 @@ impl Server {
     }
 }
 
-fn file_target(path: &str) -> String {
+/// Where the content at a path is.
+pub fn file_target(path: &str) -> String {
     format!("/api/v1/files/{}", utf8_percent_encode(path, PATH))
 }
 
-fn encoded(text: &str) -> impl Display + '_ {
+/// A text as a value in a query.
+pub fn encoded(text: &str) -> impl Display + '_ {
     utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 

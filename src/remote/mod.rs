@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-pub use catalog::{Content, Folder, Found, Hit, LOOKED_UP, Listed};
+pub use catalog::{Content, Folder, Found, Hit, LOOKED_UP, Listed, encoded, file_target};
 pub use trouble::Trouble;
 
 use crate::error::{Error, Result};
@@ -34,16 +34,7 @@ impl Server {
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) if `url` is not the address of an HTTP server.
     pub fn at(url: &str, connections: usize) -> Result<Self> {
-        let wrong = || {
-            Error::invalid(format!(
-                "{url:?} is not the address of an installation; write it like http://127.0.0.1:5000."
-            ))
-        };
-        let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
-        let web = matches!(uri.scheme_str(), Some("http" | "https"));
-        if !web || uri.host().is_none() || uri.query().is_some() {
-            return Err(wrong());
-        }
+        let base = address(url)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             // A POST that is redirected would arrive as a GET.
@@ -58,7 +49,6 @@ impl Server {
             .max_idle_connections_per_host(connections)
             .build()
             .new_agent();
-        let base = url.trim_end_matches('/').to_owned();
         Ok(Self { agent, base })
     }
 
@@ -79,9 +69,27 @@ impl Server {
     }
 }
 
+/// The address of an installation, as what targets are added to.
+///
+/// # Errors
+/// [`Kind::Invalid`](crate::error::Kind::Invalid) if `url` is not the address of an HTTP server.
+pub fn address(url: &str) -> Result<String> {
+    let wrong = || {
+        Error::invalid(format!(
+            "{url:?} is not the address of an installation; write it like http://127.0.0.1:5000."
+        ))
+    };
+    let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
+    let web = matches!(uri.scheme_str(), Some("http" | "https"));
+    if !web || uri.host().is_none() || uri.query().is_some() {
+        return Err(wrong());
+    }
+    Ok(url.trim_end_matches('/').to_owned())
+}
+
 /// The answer if it is a success.
 fn accepted(sent: Result<Response<Body>, ureq::Error>) -> Result<Response<Body>, Trouble> {
-    let answer = sent.map_err(|error| Trouble::unanswered(error))?;
+    let answer = sent.map_err(Trouble::unanswered)?;
     if answer.status().is_success() {
         return Ok(answer);
     }
@@ -112,9 +120,21 @@ mod tests {
 
     #[test]
     fn an_address_needs_a_scheme_and_a_host() {
-        for bad in ["", "localhost:5000", "ftp://a", "http://", "http://a/?q=1"] {
-            assert!(Server::at(bad, 1).is_err(), "{bad:?} was accepted");
+        for bad in [
+            "",
+            "localhost:5000",
+            "ftp://a",
+            "http://",
+            "http://a/?q=1",
+            "a b",
+        ] {
+            let error = address(bad).unwrap_err();
+            assert!(
+                error.sentence().contains("http://127.0.0.1:5000"),
+                "{error}"
+            );
         }
+        assert_eq!(address("http://a:1/").unwrap(), "http://a:1");
         let server = Server::at("https://a.example/files/", 1).unwrap();
         assert_eq!(server.url("/uploads"), "https://a.example/files/uploads");
     }

@@ -6,7 +6,6 @@
 use std::io::Read;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -15,15 +14,8 @@ use ureq::{Agent, Body};
 
 use crate::error::{Error, Kind, Result};
 use crate::library::{FileId, Receipt};
+use crate::remote::{address, encoded, file_target};
 use crate::store::Digest;
-
-/// What RFC 3986 calls unreserved, and the slash between segments.
-const PATH: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
 
 /// How long one request may take in all before it counts as failed.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -73,16 +65,7 @@ impl Client {
 
     /// Keeps at most `connections` open between requests.
     fn keeping(url: &str, connections: usize) -> Result<Self> {
-        let wrong = || {
-            Error::invalid(format!(
-                "{url:?} is not the address of an installation; write it like http://127.0.0.1:5000."
-            ))
-        };
-        let uri: ureq::http::Uri = url.parse().map_err(|_| wrong())?;
-        let web = matches!(uri.scheme_str(), Some("http" | "https"));
-        if !web || uri.host().is_none() || uri.query().is_some() {
-            return Err(wrong());
-        }
+        let base = address(url)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .accept_encoding("identity")
@@ -91,7 +74,6 @@ impl Client {
             .max_idle_connections(connections)
             .build()
             .new_agent();
-        let base = url.trim_end_matches('/').to_owned();
         Ok(Self { agent, base })
     }
 
@@ -150,9 +132,9 @@ impl Client {
     }
 
     pub fn list(&self, folder: &str, limit: usize, cursor: Option<&str>) -> Result<Listed> {
-        let mut target = format!("/api/v1/entries?folder={}&limit={limit}", encode(folder));
+        let mut target = format!("/api/v1/entries?folder={}&limit={limit}", encoded(folder));
         if let Some(cursor) = cursor {
-            target.push_str(&format!("&cursor={}", encode(cursor)));
+            target.push_str(&format!("&cursor={}", encoded(cursor)));
         }
         self.get_json(&target)
     }
@@ -168,7 +150,7 @@ impl Client {
             id: FileId,
         }
         let answer: Results =
-            self.get_json(&format!("/api/v1/search?q={}&limit=50", encode(query)))?;
+            self.get_json(&format!("/api/v1/search?q={}&limit=50", encoded(query)))?;
         Ok(answer.hits.into_iter().map(|hit| hit.id).collect())
     }
 
@@ -196,14 +178,6 @@ impl Client {
     fn url(&self, target: &str) -> String {
         format!("{}{target}", self.base)
     }
-}
-
-fn file_target(path: &str) -> String {
-    format!("/api/v1/files/{}", utf8_percent_encode(path, PATH))
-}
-
-fn encode(text: &str) -> impl std::fmt::Display + '_ {
-    utf8_percent_encode(text, NON_ALPHANUMERIC)
 }
 
 /// The answer if it is a 2xx; else an error that says what was asked and what came back.
@@ -254,41 +228,4 @@ fn json<T: DeserializeOwned>(doing: &str, mut answer: Response<Body>) -> Result<
 /// breaks off is no matter once the status is known.
 fn drain(mut answer: Response<Body>) {
     let _ = answer.body_mut().read_to_vec();
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_encoded_byte_by_byte() {
-        assert_eq!(
-            file_target("smoke/50% ü?#+.txt"),
-            "/api/v1/files/smoke/50%25%20%C3%BC%3F%23%2B.txt"
-        );
-    }
-
-    #[test]
-    fn an_address_needs_a_scheme_and_a_host() {
-        for bad in [
-            "",
-            "localhost:5000",
-            "ftp://a",
-            "http://",
-            "http://a/?q=1",
-            "a b",
-        ] {
-            let Err(error) = Client::new(bad) else {
-                panic!("{bad:?} was accepted")
-            };
-            assert!(
-                error.sentence().contains("http://127.0.0.1:5000"),
-                "{error}"
-            );
-        }
-        assert_eq!(
-            Client::new("http://a:1/").ok().map(|c| c.base).as_deref(),
-            Some("http://a:1")
-        );
-    }
 }

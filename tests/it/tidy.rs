@@ -22,7 +22,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("interrupt", &["error"]),
     ("remote", &["error", "store", "library"]),
-    ("smoke", &["error", "interrupt", "store", "library"]),
+    (
+        "smoke",
+        &["error", "interrupt", "store", "library", "remote"],
+    ),
     (
         "terminal",
         &["error", "interrupt", "store", "library", "remote"],
