@@ -1,6 +1,6 @@
 // What a drop or a file picker holds, as a flat sequence of { file, path }; a file that the
-// browser cannot read has no `file`. Some browsers give a `handle`, too, by which a later page
-// can read it again.
+// browser cannot read has no `file`. Some browsers give a `handle`, too, of the file or of the
+// dropped folder that it is in, by which a later page can read it again.
 
 export async function* droppedFiles(transfer) {
   // The list empties as soon as the event is over: take all of it before the first await.
@@ -12,11 +12,10 @@ export async function* droppedFiles(transfer) {
       file: item.getAsFile(),
     }));
   for (const { handle, entry, file } of dropped) {
-    const found = await handle;
+    const root = await handle;
     // What comes from another program has no entry in the file system.
-    if (found) yield* visit(found, found.name);
-    else if (entry) yield* walk(entry);
-    else if (file) yield { file, path: file.name };
+    if (entry) yield* walk(entry, root);
+    else if (file) yield { file, handle: root, path: file.name };
   }
 }
 
@@ -24,23 +23,10 @@ export function* pickedFiles(input) {
   for (const file of input.files) yield { file, path: file.webkitRelativePath || (input.capture ? photoName(file) : file.name) };
 }
 
-async function* visit(handle, path) {
-  if (handle.kind === "file") {
-    yield { file: await handle.getFile().catch(() => null), handle, path };
-    return;
-  }
-  const children = handle.values();
-  for (;;) {
-    const { value: child } = await children.next().catch(() => ({}));
-    if (!child) return;
-    yield* visit(child, `${path}/${child.name}`);
-  }
-}
-
-async function* walk(entry) {
+async function* walk(entry, handle) {
   if (entry.isFile) {
     const file = await new Promise((done) => entry.file(done, () => done(null)));
-    yield { file, path: entry.fullPath.replace(/^\//, "") };
+    yield { file, handle, path: entry.fullPath.replace(/^\//, "") };
     return;
   }
   const reader = entry.createReader();
@@ -48,7 +34,7 @@ async function* walk(entry) {
   for (;;) {
     const batch = await new Promise((done) => reader.readEntries(done, () => done([])));
     if (batch.length === 0) return;
-    for (const child of batch) yield* walk(child);
+    for (const child of batch) yield* walk(child, handle);
   }
 }
 

@@ -3,7 +3,7 @@
 // kept, with what the server already has of it, so that whoever chooses it again goes on there.
 //
 // An upload: { key, path, folder, ifPresent, size, lastModified, url, paused, file, handle }, of
-// which `url` is known once the server is, and `handle` is the browser's leave to read the file.
+// which `url` is known once the server is, and `handle` reads the file or a dropped folder around it.
 
 import { Trouble } from "./tus.js";
 
@@ -136,14 +136,25 @@ export async function open(upload) {
   let file;
   try {
     const source = handle ?? await inOne((_, sources) => sources.get(upload.key));
-    if (source.getFile) handle = upload.handle = source;
+    if (upload.isHandle) handle = upload.handle = source;
     if (handle && await handle.queryPermission({ mode: "read" }) !== "granted") throw new NeedsLeave();
-    file = handle ? await handle.getFile() : source;
+    file = handle ? await read(handle, upload.path) : source;
   } catch (cause) {
     throw cause instanceof NeedsLeave ? cause : new Trouble(400, "The browser cannot read it any more; it may have been moved or removed.");
   }
   if (file.size === upload.size && file.lastModified === upload.lastModified) return file;
   throw new Trouble(400, "It was changed since; choose it again to send it as it is now.");
+}
+
+async function read(handle, path) {
+  let at = handle;
+  if (at.kind === "directory") {
+    const [, ...names] = path.split("/");
+    const last = names.pop();
+    for (const name of names) at = await at.getDirectoryHandle(name);
+    at = await at.getFileHandle(last);
+  }
+  return at.getFile();
 }
 
 function takesRoom(file) {
@@ -153,7 +164,12 @@ function takesRoom(file) {
 }
 
 async function write() {
-  while (fresh.size) await put([...fresh.values()].slice(0, WRITTEN_TOGETHER));
+  // From the far end, where the sender comes last, and no more than half the time.
+  while (fresh.size) {
+    const began = performance.now();
+    await put([...fresh.values()].slice(-WRITTEN_TOGETHER));
+    await new Promise((done) => setTimeout(done, performance.now() - began));
+  }
   writing = 0;
 }
 

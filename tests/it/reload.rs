@@ -216,7 +216,7 @@ fn chromium_ends_what_is_not_chosen_again() {
 }
 
 /// Gives dropped files handles out of the page's own file system, which lets it read them at any
-/// time, unless `window.asks`: then a person has to allow it, whom no test could click on.
+/// time; a page with `?asks` has to be allowed to first, by a question that no test can answer.
 const HANDLES: &str = r"
     DataTransferItem.prototype.getAsFileSystemHandle = async function () {
       const file = this.getAsFile();
@@ -224,7 +224,14 @@ const HANDLES: &str = r"
       const writable = await handle.createWritable();
       await writable.write(file);
       await writable.close();
+      localStorage.setItem(file.name, file.lastModified);
       return handle;
+    };
+    // A copy is as old as what it was made of.
+    const { getFile } = FileSystemFileHandle.prototype;
+    FileSystemFileHandle.prototype.getFile = async function () {
+      const copy = await getFile.call(this);
+      return new File([copy], this.name, { lastModified: Number(localStorage.getItem(this.name)) });
     };
     window.isAllowed = !location.search.includes('asks');
     FileSystemHandle.prototype.queryPermission = async () => window.isAllowed ? 'granted' : 'prompt';
