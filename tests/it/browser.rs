@@ -123,6 +123,21 @@ impl Browser {
         self.post(&format!("element/{element}/click"), json!({}));
     }
 
+    /// Presses keys one after the other, wherever the focus is; several of a string at once.
+    pub fn press(&self, keys: &[&str]) {
+        let event = |kind: &str, key: char| json!({ "type": kind, "value": key.to_string() });
+        let actions: Vec<Value> = keys
+            .iter()
+            .flat_map(|chord| {
+                let down = chord.chars().map(|key| event("keyDown", key));
+                let up = chord.chars().rev().map(|key| event("keyUp", key));
+                down.chain(up).collect::<Vec<_>>()
+            })
+            .collect();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": actions });
+        self.post("actions", json!({ "actions": [keyboard] }));
+    }
+
     /// Types into a field; a file field takes paths.
     pub fn type_into(&self, css: &str, text: &str) {
         let element = self.find(css);

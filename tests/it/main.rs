@@ -6,11 +6,13 @@
 mod app;
 mod bad_input;
 mod browser;
+mod browsing;
 mod cli;
 mod command;
 mod crash;
 mod downloads;
 mod entries;
+mod events;
 mod guestbook;
 mod ledger;
 mod model;
