@@ -25,7 +25,7 @@ impl Listener {
     fn on(app: &TestApp, query: &str, headers: &str) -> Self {
         let mut stream = app.connect();
         let request = format!(
-            "GET /api/v1/events{query} HTTP/1.1\r\nHost: {}\r\n{headers}\r\n",
+            "GET /api/v1/events{query} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{headers}\r\n",
             app.address()
         );
         stream.write_all(request.as_bytes()).unwrap();
