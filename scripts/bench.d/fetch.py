@@ -11,6 +11,8 @@ from place import DEBS, HOME, REPOSITORY, TARGET, TOOLS
 
 CARGO_PEERS = {"miniserve": "0.35.0", "dufs": "0.47.0", "rustus": "0.5.10"}
 COPYPARTY = "1.20.26"
+TUS_SERVER = {"@tus/server": "2.4.5", "@tus/file-store": "2.1.1"}
+TUS_SERVER_PROGRAM = REPOSITORY / "scripts" / "bench.d" / "tus_server.mjs"
 PEERS_MANIFEST = REPOSITORY / "scripts" / "bench.d" / "peers" / "Cargo.toml"
 
 used = {}
@@ -67,6 +69,20 @@ def copyparty():
         run(python, "-m", "pip", "install", "--quiet", f"copyparty=={COPYPARTY}")
     used["copyparty"] = COPYPARTY
     return python
+
+
+@cache
+def tus_server():
+    """The program that runs it, beside the packages that it needs."""
+    folder = HOME / "tus-server"
+    folder.mkdir(parents=True, exist_ok=True)
+    packages = [f"{name}@{version}" for name, version in TUS_SERVER.items()]
+    noted = folder / "installed"
+    if not noted.exists() or noted.read_text() != " ".join(packages):
+        run("npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--loglevel=error", *packages)
+        noted.write_text(" ".join(packages))
+    used.update(TUS_SERVER)
+    return shutil.copy(TUS_SERVER_PROGRAM, folder)
 
 
 @cache

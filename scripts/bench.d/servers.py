@@ -136,8 +136,11 @@ def command(plan, name, directory, root, port):
     if name == "dufs":
         return [fetch.cargo_peer(name), "-b", "127.0.0.1", "-p", port, "--log-format", "", root], {}
     if name == "rustus":
-        folders = ["--data-dir", root, "--info-dir", state, "--force-fsync", "yes", "--log-level", "ERROR"]
-        return [fetch.cargo_peer(name), "--host", "127.0.0.1", "--port", port, *folders], {}
+        return rustus(port, root, state, "yes")
+    if name == "rustus-unsynced":
+        return rustus(port, root, state, "no")
+    if name == "tus-server":
+        return ["node", fetch.tus_server(), port, root], {}
     if name == "copyparty":
         options = ["-q", "-i", "127.0.0.1", "-p", port, "-v", f"{root}::r", "-nc", "128"]
         return [fetch.copyparty(), "-m", "copyparty", *options], {"XDG_CONFIG_HOME": state, "HOME": state}
@@ -146,6 +149,11 @@ def command(plan, name, directory, root, port):
         configuration.write_text(NGINX_CONFIGURATION.format(state=state, root=root, port=port))
         return [fetch.nginx(), "-p", state, "-e", state / "error.log", "-c", configuration], {}
     raise ValueError(name)
+
+
+def rustus(port, root, state, force_fsync):
+    folders = ["--data-dir", root, "--info-dir", state, "--force-fsync", force_fsync, "--log-level", "ERROR"]
+    return [fetch.cargo_peer("rustus"), "--host", "127.0.0.1", "--port", port, *folders], {}
 
 
 def start(plan, name, directory, **settings):

@@ -1,25 +1,16 @@
-"""What goes on while a release is replaced: many small requests, a slow upload, a slow download; and their outcome."""
+"""What goes on while a release is replaced: many small requests, and their outcome; and single requests."""
 
-import hashlib
 import http.client
 import json
 import os
 import random
 import signal
-import socket
 import subprocess
-import threading
-import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 # Just below what nginx lets through by default.
 LARGEST = "900kB"
-SLOW_UPLOAD_BYTES = 900_000
-SLOW_DOWNLOAD_BYTES = 24_000_000
-# A slow transfer takes at most this share of its bytes before it is told to come to an end.
-SLOWLY = 0.9
-PIECES_PER_SECOND = 5
 # Most seconds that a load may take to check everything once it is told to stop.
 CHECKING = 180
 
@@ -112,85 +103,6 @@ def piped(words, given, environment=None):
     return done.returncode, done.stdout, done.stderr
 
 
-class Slow(threading.Thread):
-    """A transfer that dawdles until it is told to come to an end. `problem` says what went wrong, if anything."""
-
-    def __init__(self, url, path, content):
-        super().__init__(daemon=True)
-        self.host, self.port = urlsplit(url).hostname, urlsplit(url).port
-        self.path = path
-        self.content = content
-        self.problem = None
-        self.began = time.monotonic()
-        self.ending = threading.Event()
-
-    def run(self):
-        try:
-            self.problem = self.transfer()
-        except (OSError, http.client.HTTPException) as error:
-            self.problem = f"the {self.kind} broke off: {error!r}"
-
-    def end(self):
-        """Lets it come to its end; gives what went wrong."""
-        self.ending.set()
-        self.join(CHECKING)
-        return f"the {self.kind} does not end" if self.is_alive() else self.problem
-
-
-class SlowUpload(Slow):
-    kind = "slow upload"
-
-    def transfer(self):
-        connection = socket.create_connection((self.host, self.port), timeout=120)
-        head = f"PUT {self.path} HTTP/1.1\r\nHost: {self.host}\r\nContent-Length: {len(self.content)}\r\n"
-        connection.sendall(f"{head}Content-Type: application/octet-stream\r\nConnection: close\r\n\r\n".encode())
-        sent, piece = 0, 2_000
-        while not self.ending.wait(1 / PIECES_PER_SECOND) and sent < SLOWLY * len(self.content):
-            connection.sendall(self.content[sent : sent + piece])
-            sent += piece
-        self.ending.wait()
-        connection.sendall(self.content[sent:])
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        body = answer.read()
-        connection.close()
-        if not 200 <= answer.status < 300:
-            return f"the {self.kind} was answered {answer.status}"
-        return self.compare(body)
-
-    def compare(self, body):
-        """A receipt must name what was sent; another app's answer is its own affair."""
-        try:
-            told = json.loads(body).get("sha256")
-        except (ValueError, AttributeError):
-            return None
-        meant = hashlib.sha256(self.content).hexdigest()
-        return None if told in (None, meant) else f"the {self.kind}'s receipt names other bytes"
-
-
-class SlowDownload(Slow):
-    kind = "slow download"
-
-    def transfer(self):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=120)
-        connection.request("GET", self.path)
-        answer = connection.getresponse()
-        if answer.status != 200:
-            return f"the {self.kind} was answered {answer.status}"
-        digest, got = hashlib.sha256(), 0
-        while piece := answer.read(64 << 10):
-            digest.update(piece)
-            got += len(piece)
-            if got < SLOWLY * len(self.content):
-                self.ending.wait(1 / PIECES_PER_SECOND)
-            else:
-                self.ending.wait()
-        connection.close()
-        if digest.digest() != hashlib.sha256(self.content).digest():
-            return f"the {self.kind} gave other bytes than were stored ({got} of {len(self.content)})"
-        return None
-
-
 def noise(size):
     return random.Random(size).randbytes(size)
 
@@ -204,10 +116,19 @@ def get(url, path):
     return request(urlsplit(url).hostname, urlsplit(url).port, "GET", path)
 
 
-def request(host, port, method, path, body=None):
+def ask(url, path, question):
+    """Posts a JSON value; the one that is answered."""
+    content = json.dumps(question).encode()
+    status, body = request(urlsplit(url).hostname, urlsplit(url).port, "POST", path, content, {"Content-Type": "application/json"})
+    if status != 200:
+        raise RuntimeError(f"{path} was answered {status}: {body.decode(errors='replace')[:200]}")
+    return json.loads(body)
+
+
+def request(host, port, method, path, body=None, headers=None):
     connection = http.client.HTTPConnection(host, port, timeout=60)
     try:
-        connection.request(method, path, body)
+        connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

@@ -4,6 +4,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import browser
 import nginx
 from release import PORT
 
@@ -50,8 +51,16 @@ class Place:
         self.url = self.nginx.url
         # The containers that nginx sends requests to.
         self.serving = []
+        self.windows = []
+
+    def open_window(self):
+        """A browser's, which is closed with the place."""
+        self.windows.append(browser.Window(self.directory / f"window-{len(self.windows)}"))
+        return self.windows[-1]
 
     def close(self):
+        for window in self.windows:
+            window.close()
         self.nginx.stop()
         self.engine.clear()
 

@@ -11,6 +11,7 @@ import traceback
 from dataclasses import dataclass
 from pathlib import Path
 
+import browser
 import docker
 import nginx
 import release
@@ -39,6 +40,8 @@ def run(chosen):
         signal.signal(number, interrupted)
     try:
         proxy = nginx.find(CHECKOUT / "target" / "rehearsal")
+        if chosen.is_wharfside and "plain" in chosen.scenario:
+            browser.install(CHECKOUT)
     except FileNotFoundError as error:
         print(f"Containers cannot be run here: {error}", file=sys.stderr)
         return CANNOT

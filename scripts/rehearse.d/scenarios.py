@@ -10,6 +10,7 @@ from datetime import datetime
 import load
 import nginx
 import place
+import transfers
 from place import Patience, Place, Refused
 from release import PORT
 
@@ -28,6 +29,9 @@ LEASE_MS = 2_000
 HEALTHY_WITHIN = 120
 # Of a container's log, where something went wrong.
 LINES = 20
+# Wharfside's files, and the one that a browser sends.
+FILES = "/api/v1/files/"
+BROWSER_UPLOAD = FILES + "rehearsal/browser.bin"
 
 
 @contextmanager
@@ -73,13 +77,12 @@ def start_load(stage, site):
 
 
 def plain(stage, row):
-    """A redeploy, with a slow upload and a slow download from before the switch until after the old one's SIGTERM."""
+    """A redeploy, with slow uploads, one of them a browser's, and a slow download from before the switch until after the SIGTERM."""
     patience = Patience(60, 30) if stage.chosen.full else Patience(20, 10)
     # The platform's second signal comes after 60 s, so a release may drain for as long.
     drain = 60 if stage.chosen.full else SHORT_DRAIN
     with loaded(stage, row, {"DRAIN_SECONDS": drain}) as site:
         slow = slow_transfers(stage, site)
-        time.sleep(1)
         old = site.serving
         switch_to(stage, row, site)
         told = site.tell(old)
@@ -90,30 +93,39 @@ def plain(stage, row):
             row.problems += [problem] if problem else []
             row.notes.append(f"the {transfer.kind} took {time.monotonic() - transfer.began:.0f} s and spanned switch and SIGTERM")
         leave(stage, row, site, old, patience, told)
-        back = [given_back(site, transfer) for transfer in slow if not transfer.problem]
+        back = [given_back(stage, site, transfer) for transfer in slow if not transfer.problem]
         row.problems += [problem for problem in back if problem]
 
 
 def slow_transfers(stage, site):
-    transfers = []
+    slow = []
     if stage.chosen.upload:
-        transfers.append(load.SlowUpload(site.url, stage.chosen.upload, load.noise(load.SLOW_UPLOAD_BYTES)))
+        slow.append(transfers.SlowUpload(site.url, stage.chosen.upload, load.noise(transfers.UPLOAD_BYTES)))
     if stage.chosen.download:
-        content = load.noise(load.SLOW_DOWNLOAD_BYTES)
+        content = load.noise(transfers.DOWNLOAD_BYTES)
         status = load.put(site.serving[0].address(), PORT, stage.chosen.download, content)
         if not 200 <= status < 300:
             raise RuntimeError(f"the file for the slow download was answered {status}")
-        transfers.append(load.SlowDownload(site.url, stage.chosen.download, content))
-    for transfer in transfers:
-        transfer.start()
-    return transfers
+        slow.append(transfers.SlowDownload(site.url, stage.chosen.download, content))
+    if stage.chosen.is_wharfside:
+        content = load.noise(transfers.BROWSER_UPLOAD_BYTES)
+        slow.append(transfers.BrowserUpload(site.url, BROWSER_UPLOAD, content, site.open_window(), site.directory))
+    for transfer in slow:
+        transfer.begin()
+    return slow
 
 
-def given_back(site, transfer):
+def given_back(stage, site, transfer):
+    """What is wrong with what a transfer left behind, if anything."""
     status, body = load.get(site.url, transfer.path)
-    if status == 200 and body == transfer.content:
+    if status != 200 or body != transfer.content:
+        return f"after the {transfer.kind}, {transfer.path} was answered {status} with {len(body)} bytes of {len(transfer.content)}"
+    if not stage.chosen.is_wharfside:
         return None
-    return f"after the {transfer.kind}, {transfer.path} was answered {status} with {len(body)} bytes of {len(transfer.content)}"
+    path = transfer.path.removeprefix(FILES)
+    present = load.ask(site.url, "/api/v1/entries/lookup", {"paths": [path]})["present"]
+    versions = [entry["version"] for entry in present]
+    return None if versions == [1] else f"after the {transfer.kind}, {path} was stored more than once: {versions}"
 
 
 def refused(stage, row):

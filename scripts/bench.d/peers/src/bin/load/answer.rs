@@ -6,6 +6,7 @@ use crate::arguments::Outcome;
 #[derive(Debug, PartialEq)]
 pub struct Answer {
     pub status: u16,
+    pub location: Option<String>,
     pub body: Vec<u8>,
     /// The server will close the connection after this answer.
     pub last: bool,
@@ -16,6 +17,7 @@ pub struct Answer {
 /// What an answer's head says about the body that follows it.
 pub struct Head {
     pub status: u16,
+    pub location: Option<String>,
     pub last: bool,
     pub framing: Framing,
     /// Octets up to and including the empty line.
@@ -53,6 +55,7 @@ impl Answer {
         };
         Ok(Some(Self {
             status: head.status,
+            location: head.location,
             body,
             last: head.last,
             length: head.length + taken,
@@ -75,6 +78,7 @@ impl Head {
         let status: u16 = status.ok_or_else(|| format!("not an HTTP answer: {status_line:?}"))?;
         let mut head = Self {
             status,
+            location: None,
             last: false,
             framing: Framing::Sized(0),
             length: end + 4,
@@ -88,6 +92,8 @@ impl Head {
             } else if name.eq_ignore_ascii_case("transfer-encoding") {
                 head.framing = Framing::Chunked;
                 framed = true;
+            } else if name.eq_ignore_ascii_case("location") {
+                head.location = Some(value.to_owned());
             } else if name.eq_ignore_ascii_case("connection") {
                 head.last = value.eq_ignore_ascii_case("close");
             }
@@ -139,6 +145,7 @@ mod tests {
         assert_eq!(Answer::split(&whole[..end - 1]).unwrap(), None);
         let expected = Answer {
             status: 200,
+            location: None,
             body: b"abc".to_vec(),
             last: true,
             length: end,
@@ -148,7 +155,8 @@ mod tests {
 
     #[test]
     fn chunks_are_joined_and_interim_answers_skipped() {
-        let whole = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n\
+        let whole = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nLocation: /a\r\n\
+            Transfer-Encoding: chunked\r\n\r\n\
             2;x=y\r\nab\r\n1\r\nc\r\n0\r\n\r\n";
         for end in 0..whole.len() {
             assert_eq!(
@@ -159,6 +167,7 @@ mod tests {
         }
         let expected = Answer {
             status: 201,
+            location: Some("/a".to_owned()),
             body: b"abc".to_vec(),
             last: false,
             length: whole.len(),

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use crate::answer::{Answer, Framing, Head};
 use crate::arguments::{Arguments, Outcome};
+use crate::noise::{CHUNK, Noise};
 use crate::tally::Tally;
 
-const CHUNK: usize = 256 * 1024;
 const BOUNDARY: &str = "----------------------5d0c7a14e2f94b6b";
 
 /// Uploads noise. Each seed gives other content in each chunk, so that nothing can be deduplicated.
@@ -62,7 +62,7 @@ pub fn send(arguments: &Arguments) -> Outcome<Tally> {
     Ok(tally)
 }
 
-fn read_answer(connection: &mut TcpStream) -> Outcome<Answer> {
+pub fn read_answer(connection: &mut TcpStream) -> Outcome<Answer> {
     let mut received = Vec::new();
     let mut buffer = [0; 16 * 1024];
     loop {
@@ -114,40 +114,4 @@ pub fn receive(arguments: &Arguments) -> Outcome<Tally> {
         tally.failure(head.status, b"");
     }
     Ok(tally)
-}
-
-/// Cheap content that differs from chunk to chunk: random once, then stamped in every 4 KiB page.
-struct Noise {
-    state: u64,
-    chunk: Vec<u8>,
-}
-
-impl Noise {
-    fn new(seed: u64) -> Self {
-        let mut noise = Self {
-            state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1,
-            chunk: Vec::with_capacity(CHUNK),
-        };
-        while noise.chunk.len() < CHUNK {
-            let word = noise.random();
-            noise.chunk.extend_from_slice(&word.to_le_bytes());
-        }
-        noise
-    }
-
-    /// Marsaglia's xorshift64 (Journal of Statistical Software 8:14, 2003).
-    fn random(&mut self) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state
-    }
-
-    fn next(&mut self) -> &[u8] {
-        for page in 0..CHUNK / 4096 {
-            let word = self.random();
-            self.chunk[page * 4096..page * 4096 + 8].copy_from_slice(&word.to_le_bytes());
-        }
-        &self.chunk
-    }
 }

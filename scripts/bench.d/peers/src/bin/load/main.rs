@@ -1,4 +1,4 @@
-//! A small HTTP load generator for loopback: one thread, readiness polling, keep-alive.
+//! A small HTTP load generator for loopback: one thread (one for each large upload), readiness polling, keep-alive.
 //!
 //! Client and server share the machine's cores, so the client is kept as cheap as it can be: the less it
 //! takes, the more of a ratio is the servers' own. It prints one line of JSON per run.
@@ -8,6 +8,8 @@
 mod answer;
 mod arguments;
 mod large;
+mod noise;
+mod pieces;
 mod pool;
 mod slices;
 mod small;
@@ -27,6 +29,7 @@ usage: load COMMAND HOST:PORT [--option value]...
           [--connections 8] [--rate N/s] [--sample N --search TARGET]   ... and time a sample until a search finds it
   tus     --count N --size BYTES --text FILE --tag WORD [--prefix /]    tus creation-with-upload of such slices
   send    --target T --bytes N --seed N [--form NAME]                   one large PUT, or multipart POST of a file NAME
+  pieces  --target T --bytes N --piece BYTES --seed N [--uploads 1]     large tus uploads in PATCHes of a size, so many at once
   receive --target T                                                    one large GET";
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         "put" => small::put(&arguments),
         "tus" => small::tus(&arguments),
         "send" => large::send(&arguments),
+        "pieces" => pieces::pieces(&arguments),
         "receive" => large::receive(&arguments),
         other => Err(format!("there is no command {other:?}\n{USAGE}").into()),
     };

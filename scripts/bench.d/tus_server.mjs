@@ -1,0 +1,8 @@
+// @tus/server as its documentation shows it: node tus_server.mjs PORT DIRECTORY
+
+import { FileStore } from "@tus/file-store";
+import { Server } from "@tus/server";
+
+const [port, directory] = process.argv.slice(2);
+new Server({ path: "/files", relativeLocation: true, datastore: new FileStore({ directory }) })
+  .listen({ host: "127.0.0.1", port: Number(port) });
