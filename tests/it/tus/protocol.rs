@@ -331,3 +331,59 @@ fn a_creation_whose_answer_was_lost_is_asked_for_again_by_its_key() {
     assert_eq!(again.receipt().sequence, first.receipt().sequence);
     assert_eq!(app.entry(first.receipt().id)["version"], 1);
 }
+
+#[test]
+fn every_answer_says_what_the_protocol_asks_for() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "1000")]);
+    let upload = begin(&app, "said.txt", 6);
+    let answers = [
+        app.call("OPTIONS", "/uploads", &[], None),
+        app.call("OPTIONS", &upload, &[], None),
+        head(&app, &upload),
+        head(&app, "/uploads/none"),
+        patch(&app, &upload, 0, b"sai"),
+        patch(&app, &upload, 0, b"sai"),
+        create(&app, &[("Upload-Length", "1001")], None),
+        create(&app, &[], None),
+        app.call("PATCH", &upload, &[], None),
+    ];
+    let statuses = answers.each_ref().map(|answer| answer.status);
+    assert_eq!(statuses, [204, 204, 200, 404, 204, 409, 413, 400, 412]);
+    for answer in &answers {
+        assert_eq!(answer.header("tus-resumable"), "1.0.0", "{}", answer.status);
+    }
+    // Nobody between may keep an offset.
+    assert_eq!(head(&app, &upload).header("cache-control"), "no-store");
+    // RFC 9110's date, as Upload-Expires is to be written.
+    let expires = head(&app, &upload).header("upload-expires").to_owned();
+    let date = httpdate::parse_http_date(&expires).unwrap();
+    assert_eq!(httpdate::fmt_http_date(date), expires);
+    assert!(date > std::time::SystemTime::now());
+    // A HEAD of what is not there tells no offset.
+    assert_eq!(head(&app, "/uploads/none").header("upload-offset"), "");
+    let nowhere = app.call("PATCH", &upload, &[VERSION, OCTETS], Some(b"d"));
+    assert!(nowhere.problem(400).contains("Upload-Offset"));
+}
+
+#[test]
+fn parts_are_as_they_were_while_others_are_missing() {
+    let app = TestApp::start();
+    let part = |bytes: &[u8]| {
+        let headers = [OCTETS, ("Upload-Concat", "partial"), ("Upload-Length", "4")];
+        let answer = create(&app, &headers, Some(bytes));
+        answer.header("location").to_owned()
+    };
+    let (whole, half) = (part(b"hea-"), part(b"de"));
+    let concat = format!("final;{whole} {half}");
+    let join = |more: &[(&str, &str)]| {
+        let named = metadata(&[("filename", "joined.txt")]);
+        let own = [("Upload-Concat", &*concat), ("Upload-Metadata", &*named)];
+        create(&app, &[&own, more].concat(), None)
+    };
+    assert!(join(&[]).problem(409).contains("not complete"));
+    assert_eq!(join(&[("Upload-Length", "8")]).status, 400);
+    assert_eq!((offset(&app, &whole), offset(&app, &half)), (4, 2));
+    assert_eq!(patch(&app, &half, 2, b"ep").status, 204);
+    assert_eq!(join(&[]).status, 201);
+    assert_eq!(app.get("joined.txt").text(), "hea-deep");
+}
