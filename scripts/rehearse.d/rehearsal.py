@@ -38,7 +38,7 @@ def run(chosen):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupted)
     try:
-        proxy = nginx.find(CHECKOUT / "target" / "rehearsal")
+        proxy = nginx.find(CHECKOUT)
     except FileNotFoundError as error:
         print(f"Containers cannot be run here: {error}", file=sys.stderr)
         return CANNOT
