@@ -213,8 +213,8 @@ fn a_terminated_upload_is_gone_and_a_stored_one_is_not() {
 
     let upload = begin(&app, "whole.txt", 1);
     patch(&app, &upload, 0, b"w");
-    let answer = app.call("DELETE", &upload, &[VERSION], None);
-    assert!(answer.problem(403).contains("delete the file instead"));
+    assert_eq!(app.call("DELETE", &upload, &[VERSION], None).status, 204);
+    assert_eq!(head(&app, &upload).status, 404);
     assert_eq!(app.get("whole.txt").text(), "w");
 }
 
@@ -286,7 +286,81 @@ fn a_method_may_be_overridden() {
     assert_eq!(post("PATCH", "0").status, 204);
     assert_eq!(post("HEAD", "0").header("upload-offset"), "2");
     assert_eq!(post("DELETE", "0").status, 204);
-    assert_eq!(post("PUT", "0").status, 405);
+    let none = post("PUT", "0");
+    assert!(!none.problem(405).is_empty());
+    assert!(none.header("allow").contains("PATCH"));
+    // Whatever the request itself is.
+    let upload = begin(&app, "old-client.txt", 4);
+    let headers = [VERSION, ("X-HTTP-Method-Override", "DELETE")];
+    assert_eq!(app.call("GET", &upload, &headers, None).status, 204);
+    assert_eq!(head(&app, &upload).status, 410);
+}
+
+#[test]
+fn a_piece_that_is_refused_changes_nothing() {
+    let app = TestApp::start();
+    let named = metadata(&[("filename", "later.txt")]);
+    let headers = [("Upload-Defer-Length", "1"), ("Upload-Metadata", &*named)];
+    let upload = create(&app, &headers, None).header("location").to_owned();
+    assert_eq!(patch(&app, &upload, 0, b"one ").status, 204);
+    let wrong = checksum("sha1", &Sha1::digest(b"other"));
+    let refused = [
+        patch_with(&app, &upload, 3, b"two", &[("Upload-Length", "6")]),
+        patch_with(&app, &upload, 4, b"four", &[("Upload-Length", "7")]),
+        patch_with(
+            &app,
+            &upload,
+            4,
+            b"two",
+            &[("Upload-Length", "7"), ("Upload-Checksum", &wrong)],
+        ),
+    ];
+    assert_eq!(
+        refused.each_ref().map(|answer| answer.status),
+        [409, 413, 460]
+    );
+    for answer in &refused {
+        assert!(answer.header("upload-expires").ends_with("GMT"));
+    }
+    let stands = head(&app, &upload);
+    assert_eq!(stands.header("upload-defer-length"), "1");
+    assert_eq!(stands.header("upload-offset"), "4");
+    let last = |value: &str| {
+        let told = [("Upload-Length", "9"), ("Upload-Checksum", value)];
+        patch_with(&app, &upload, 4, b"three", &told).status
+    };
+    let right = checksum("sha1", &Sha1::digest(b"three"));
+    assert_eq!(last(&right), 204);
+    // The same once more is compared as well.
+    assert_eq!((last(&wrong), last(&right)), (460, 204));
+    assert_eq!(app.get("later.txt").text(), "one three");
+}
+
+#[test]
+fn parts_may_repeat_and_keep_to_the_limit() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "10")]);
+    let headers = [OCTETS, ("Upload-Concat", "partial"), ("Upload-Length", "4")];
+    let part = create(&app, &headers, Some(b"tom-"));
+    assert_eq!(part.header("upload-concat"), "partial");
+    let part = part.header("location");
+    let join = |concat: &str| {
+        let named = metadata(&[("filename", "drum.txt")]);
+        create(
+            &app,
+            &[("Upload-Concat", concat), ("Upload-Metadata", &*named)],
+            None,
+        )
+    };
+    let refused = join(&format!("final;{part} {part} {part}"));
+    assert!(refused.problem(413).contains("10 bytes"));
+    let twice = format!("final;{part} {part}");
+    let joined = join(&twice);
+    assert_eq!(
+        (joined.status, joined.header("upload-concat")),
+        (201, &*twice)
+    );
+    assert_eq!(app.get("drum.txt").text(), "tom-tom-");
+    assert_eq!(patch(&app, joined.header("location"), 8, b"").status, 403);
 }
 
 #[test]
