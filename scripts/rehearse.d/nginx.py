@@ -1,10 +1,8 @@
 """A real nginx with the settings that the platform gives it, in front of the containers."""
 
-import shutil
 import socket
 import subprocess
 import time
-from pathlib import Path
 
 # How long nginx tries to reach an address, unless the app's owner set something else.
 CONNECT_SECONDS = 60
@@ -100,19 +98,10 @@ class Nginx:
             self.process.wait()
 
 
-def find(home):
-    """The nginx of this machine, or Debian's, unpacked into `home` and not installed: that would start a service."""
-    installed = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
-    if installed:
-        return installed
-    unpacked = home / "nginx"
-    if not unpacked.exists():
-        half = home / "nginx.part"
-        shutil.rmtree(half, ignore_errors=True)
-        half.mkdir(parents=True)
-        for words in (["apt-get", "download", "nginx"], ["sh", "-c", "dpkg-deb -x nginx_*.deb ."]):
-            done = subprocess.run(words, cwd=half, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            if done.returncode != 0:
-                raise FileNotFoundError(f"there is no nginx, and Debian's could not be unpacked: {done.stdout.strip()[-500:]}")
-        half.rename(unpacked)
-    return str(Path(unpacked, "usr", "sbin", "nginx"))
+def find(checkout):
+    """The nginx of this machine, or Debian's, unpacked below `target`."""
+    script = "source scripts/lib/install.sh && source scripts/lib/nginx.sh && nginx_find target"
+    found = subprocess.run(["bash", "-c", script], cwd=checkout, capture_output=True, text=True)
+    if found.returncode != 0:
+        raise FileNotFoundError(found.stderr.strip())
+    return found.stdout.strip()

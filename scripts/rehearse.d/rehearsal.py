@@ -39,7 +39,7 @@ def run(chosen):
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, interrupted)
     try:
-        proxy = nginx.find(CHECKOUT / "target" / "rehearsal")
+        proxy = nginx.find(CHECKOUT)
         if chosen.is_wharfside and "plain" in chosen.scenario:
             browser.install(CHECKOUT)
     except FileNotFoundError as error:

@@ -69,7 +69,7 @@ pub fn router(app: App) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
         .fallback(nothing_here)
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(|| async { wrong_method() })
         .layer(from_fn_with_state(app.clone(), front))
         .with_state(app)
 }
@@ -78,7 +78,7 @@ async fn nothing_here() -> Failure {
     Error::not_found("There is nothing at this address.").into()
 }
 
-async fn wrong_method() -> Failure {
+fn wrong_method() -> Failure {
     Failure::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "This address does not take that method; the Allow header lists those it takes.",

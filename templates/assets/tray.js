@@ -1,6 +1,7 @@
 // The list of uploads in the corner: what is on its way, what is stored, what can be found.
 
-// Older rows make room: thousands of files may be dropped at once, and the heading counts them.
+// Thousands of files may be dropped at once, and a browser lays out all rows whenever one changes: those
+// that wait are not in the list yet, older ones make room, and the heading counts all of them.
 const ROWS = 100;
 
 const counts = { known: 0, stored: 0, searchable: 0, failed: 0, bytes: 0, sent: 0 };
@@ -52,10 +53,18 @@ export function addRow(path, size, wishes) {
   const acts = element("span", "acts");
   acts.append(pause, cancel);
   row.append(name, progress, state, acts);
-  rows.prepend(row);
-  trim();
+  let isGone = false;
+  let isShown = false;
+  if (rows.childElementCount < ROWS) show();
   announce();
 
+  // Something happens to it that is worth a row.
+  function show() {
+    if (isShown || isGone) return;
+    isShown = true;
+    rows.prepend(row);
+    trim();
+  }
   function count(sign) {
     counts.known += sign;
     counts.bytes += sign * size;
@@ -64,12 +73,14 @@ export function addRow(path, size, wishes) {
   function leave() {
     if (!isWanted) count(-1);
     if (isFailed) counts.failed -= 1;
+    isGone = true;
     row.remove();
     announce();
   }
   function moved(bytes) {
     if (!isWanted) counts.sent += bytes - sent;
     sent = bytes;
+    show();
     progress.value = bytes;
     announce();
   }
@@ -81,7 +92,7 @@ export function addRow(path, size, wishes) {
     pause.replaceWith(go);
   }
 
-  return {
+  return drawnLater({
     leave,
     queued() {
       if (isFailed) counts.failed -= 1;
@@ -94,6 +105,7 @@ export function addRow(path, size, wishes) {
     wanted() {
       if (!isWanted) count(-1);
       isWanted = true;
+      show();
       state.textContent = `${percent()} there; choose this file again to go on`;
       pause.remove();
       cancel.textContent = "Dismiss";
@@ -101,6 +113,7 @@ export function addRow(path, size, wishes) {
       announce();
     },
     needsLeave() {
+      show();
       state.textContent = "waiting for your permission to read it again";
       goOn("Go on");
     },
@@ -109,6 +122,7 @@ export function addRow(path, size, wishes) {
       state.textContent = bytes < size ? `sending, ${percent()}` : "making it durable";
     },
     waiting(reason) {
+      show();
       state.textContent = `${reason} It goes on by itself.`;
     },
     paused() {
@@ -120,6 +134,7 @@ export function addRow(path, size, wishes) {
       isWanted = false;
       moved(size);
       counts.stored += 1;
+      row.dataset.over = "";
       progress.remove();
       acts.remove();
       const link = element("a", "", path);
@@ -136,18 +151,18 @@ export function addRow(path, size, wishes) {
     },
     searchable() {
       counts.searchable += 1;
-      row.dataset.over = "";
       state.querySelector(".search").replaceWith(element("span", "mark good", "searchable"));
       announce();
     },
     failed(reason) {
       counts.failed += 1;
       isFailed = true;
+      show();
       state.replaceChildren(element("br"), element("span", "mark bad", "not stored"), reason, " ");
       goOn("Try again");
       announce();
     },
-  };
+  });
 }
 
 /** Asks what becomes of files whose names are taken; `decide` is told for each, `over` at the end. */
@@ -224,11 +239,22 @@ function trim() {
   }
 }
 
+// Rows change together, because each change costs a layout of the list.
+const changes = [];
+function drawnLater(row) {
+  const later = (change) => (...told) => {
+    changes.push(() => change(...told));
+    announce();
+  };
+  return Object.fromEntries(Object.entries(row).map(([name, change]) => [name, later(change)]));
+}
+
 // Seen a few times a second, and spoken at most once: a screen reader would never end a sentence.
 let drawing = 0;
 function announce() {
   drawing ||= setTimeout(() => {
     drawing = 0;
+    for (const change of changes.splice(0)) change();
     const { known, stored, failed, bytes, sent } = counts;
     const busy = stored + failed < known;
     heading.textContent = summary();

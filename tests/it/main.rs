@@ -18,6 +18,7 @@ mod ledger;
 mod model;
 mod needs_mount;
 mod needs_mount_power_cut;
+mod nginx;
 mod overlap;
 mod pages;
 mod persistence;

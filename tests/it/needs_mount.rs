@@ -122,7 +122,7 @@ fn needs_mount_p7_no_space_at_the_start_is_told() {
 }
 
 /// Writes until nothing more fits.
-fn fill(path: &Path) {
+pub fn fill(path: &Path) {
     use std::io::Write;
     let mut file = fs::File::create(path).unwrap();
     for size in [1 << 20, 4096, 1] {

@@ -1,5 +1,6 @@
 //! Resumable uploads over HTTP: the tus protocol 1.0.0, status by status, and through kills.
 
+mod bounds;
 mod client;
 mod clients;
 mod hostile;

@@ -86,8 +86,9 @@ impl Library {
         if self.store.sql.read(row::count_open)? < MOST_OPEN {
             return Ok(Vec::new());
         }
+        let before_ms = now_ms() - IDLE_WITHOUT_BYTES.as_millis() as Millis;
         let mut idle = Vec::new();
-        for row in self.store.sql.read(row::open)? {
+        for row in self.store.sql.read(|c| row::open_before(c, before_ms))? {
             let (bytes, last_ms) = self.idle_since(&row)?;
             if bytes == 0 && is_past(last_ms, IDLE_WITHOUT_BYTES) {
                 idle.push(row.id);

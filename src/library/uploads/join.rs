@@ -16,16 +16,19 @@ impl Library {
     /// Joins complete parts, in this order, and stores the file; the parts are removed. Asking
     /// again for the same parts answers the same upload.
     ///
-    /// `concat` is the list as the client wrote it, given back as it is.
+    /// `concat` is the list as the client wrote it, given back as it is; `most` is how many bytes
+    /// the file may have.
     ///
     /// # Errors
     /// [`Kind::NotFound`] for a part that is not there, [`Kind::Conflict`] for one that is not
-    /// complete, [`Kind::Invalid`] for what is no part; then nothing has changed.
+    /// complete, [`Kind::Invalid`] for what is no part, [`Kind::TooLarge`] if they have more than
+    /// `most` bytes; then nothing has changed.
     pub fn join_uploads(
         &self,
         parts: &[UploadId],
         concat: String,
         new: NewUpload,
+        most: Option<u64>,
     ) -> Result<UploadState> {
         if parts.is_empty() || parts.len() > MOST_PARTS {
             return Err(Error::invalid(format!(
@@ -47,6 +50,14 @@ impl Library {
         }
         let rows = self.complete_parts(parts, &actor)?;
         let length = rows.iter().filter_map(|row| row.length).sum();
+        if let Some(most) = most.filter(|most| length > *most) {
+            return Err(Error::new(
+                Kind::TooLarge,
+                format!(
+                    "The parts have {length} bytes together; this installation takes at most {most} bytes."
+                ),
+            ));
+        }
         self.refuse_without_room(length)?;
         let row = Row {
             concat: Some(concat),

@@ -125,6 +125,8 @@ pub struct Writing {
     pieces: Pieces,
     /// Where this piece began.
     began: u64,
+    /// Whether the row's length came with this piece: it holds if the piece does.
+    is_length_new: bool,
 }
 
 /// What came of taking an upload up.
@@ -198,12 +200,9 @@ impl Library {
             return self.closed(row, offset, bytes);
         }
         let claim = self.claim(id)?;
-        let mut row = self.upload_row(id, actor)?;
+        let row = self.upload_row(id, actor)?;
         if row.end.is_some() {
             return self.closed(row, offset, bytes);
-        }
-        if let Some(length) = length {
-            row = self.know_length(row, length)?;
         }
         let pieces = self.take_up(&row, claim)?;
         if pieces.offset() != offset {
@@ -211,11 +210,16 @@ impl Library {
             pieces.pause()?;
             return Err(stands_elsewhere(stands, offset));
         }
-        let writing = Writing {
+        let mut writing = Writing {
             began: offset,
             row,
             pieces,
+            is_length_new: false,
         };
+        if let Some(length) = length {
+            writing.know_length(length)?;
+            self.refuse_without_room(length - offset)?;
+        }
         writing.refuse_past_the_end(bytes.unwrap_or(0))?;
         self.refuse_without_room(bytes.unwrap_or(0))?;
         Ok(Resumed::Writing(Box::new(writing)))
@@ -227,7 +231,15 @@ impl Library {
     /// [`Kind::Invalid`] if the content is not the announced one, [`Kind::Precondition`] if it is
     /// to be skipped and its path was taken meanwhile; both end the upload.
     pub fn pause_upload(&self, writing: Writing) -> Result<UploadState> {
-        let Writing { row, pieces, began } = writing;
+        let Writing {
+            mut row,
+            pieces,
+            began,
+            is_length_new,
+        } = writing;
+        if is_length_new {
+            row = self.store.sql.write(move |c| row::set_length(c, row))?;
+        }
         if row.completes_at(pieces.offset()) {
             let row = self.finish(row, pieces, began)?;
             return self.state_of(row);
@@ -236,20 +248,23 @@ impl Library {
         self.state_of(row)
     }
 
-    /// Ends an upload before it is complete; its bytes are removed.
+    /// Ends an upload: bytes that are no file yet are removed. Of a complete one, the upload is
+    /// forgotten; its file belongs to the library and stays.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if it is stored already, [`Kind::Busy`] while a piece is written.
-    pub fn terminate_upload(&self, id: UploadId, actor: &str) -> Result<UploadState> {
+    /// [`Kind::Busy`] while a piece is written.
+    pub fn terminate_upload(&self, id: UploadId, actor: &str) -> Result<()> {
         self.upload_row(id, actor)?;
         let claim = self.claim(id)?;
         let row = self.upload_row(id, actor)?;
         match row.end {
-            None => self.state_of(self.end_without_file(row, claim, End::Terminated)?),
-            Some(End::Stored) => Err(Error::conflict(
-                "This upload is complete and its file stored; delete the file instead.",
-            )),
-            Some(_) => self.state_of(row),
+            None => self.end_without_file(row, claim, End::Terminated).map(drop),
+            Some(end) => {
+                if end == End::Stored {
+                    self.store.sql.write(move |c| row::forget(c, id))?;
+                }
+                claim.remove()
+            }
         }
     }
 
@@ -296,35 +311,13 @@ impl Library {
     }
 
     fn closed(&self, row: Row, offset: u64, bytes: Option<u64>) -> Result<Resumed> {
-        let is_known = row.end == Some(End::Stored) && row.is_last_piece(offset, bytes);
         let is_stored = row.end == Some(End::Stored) && !row.is_joined();
+        let is_known = is_stored && row.is_last_piece(offset, bytes);
         let state = self.state_of(row)?;
         match (is_known, is_stored) {
             (true, _) => Ok(Resumed::Known(state)),
             (false, true) => Err(stands_elsewhere(state.offset, offset)),
             (false, false) => Ok(Resumed::Closed(state)),
-        }
-    }
-
-    /// The length of an upload that was begun without may be said once.
-    fn know_length(&self, row: Row, length: u64) -> Result<Row> {
-        match row.length {
-            Some(known) if known == length => Ok(row),
-            Some(known) => Err(Error::invalid(format!(
-                "This upload has {known} bytes in all, which cannot be changed to {length}."
-            ))),
-            None => {
-                let arrived = self.store.blobs.arrived(row.id)?.bytes;
-                if length < arrived {
-                    return Err(Error::invalid(format!(
-                        "The upload cannot have {length} bytes in all: {arrived} have arrived."
-                    )));
-                }
-                self.refuse_without_room(length - arrived)?;
-                self.store
-                    .sql
-                    .write(move |c| row::set_length(c, row, length))
-            }
         }
     }
 
@@ -342,6 +335,25 @@ impl Library {
 }
 
 impl Writing {
+    /// The length of an upload that was begun without may be said once.
+    fn know_length(&mut self, length: u64) -> Result<()> {
+        let arrived = self.pieces.offset();
+        match self.row.length {
+            Some(known) if known == length => Ok(()),
+            Some(known) => Err(Error::invalid(format!(
+                "This upload has {known} bytes in all, which cannot be changed to {length}."
+            ))),
+            None if length < arrived => Err(Error::invalid(format!(
+                "The upload cannot have {length} bytes in all: {arrived} have arrived."
+            ))),
+            None => {
+                self.row.length = Some(length);
+                self.is_length_new = true;
+                Ok(())
+            }
+        }
+    }
+
     /// Adds bytes of the piece.
     ///
     /// # Errors
@@ -349,7 +361,7 @@ impl Writing {
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
         match self.refuse_past_the_end(bytes.len() as u64) {
             Ok(()) => self.pieces.append(bytes),
-            Err(error) => self.pieces.take_back().and(Err(error)),
+            Err(error) => self.reject().and(Err(error)),
         }
     }
 
@@ -364,6 +376,10 @@ impl Writing {
 
     /// Nothing of this piece is kept.
     pub fn reject(&mut self) -> Result<()> {
+        if self.is_length_new {
+            self.row.length = None;
+            self.is_length_new = false;
+        }
         self.pieces.take_back()
     }
 

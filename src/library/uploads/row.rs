@@ -174,9 +174,16 @@ pub(super) fn by_key(c: &Connection, key: &str, actor: &str) -> Result<Option<Ro
 
 /// Every unfinished upload, the oldest first.
 pub(super) fn open(c: &Connection) -> Result<Vec<Row>> {
-    let sql = format!("SELECT {COLUMNS} FROM upload WHERE ended IS NULL ORDER BY created_ms");
+    open_before(c, Millis::MAX)
+}
+
+/// The unfinished uploads that were begun before a moment, the oldest first.
+pub(super) fn open_before(c: &Connection, at_ms: Millis) -> Result<Vec<Row>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM upload WHERE ended IS NULL AND created_ms < ?1 ORDER BY created_ms"
+    );
     let mut statement = c.prepare_cached(&sql)?;
-    let mut rows = statement.query([])?;
+    let mut rows = statement.query([at_ms])?;
     let mut open = Vec::new();
     while let Some(row) = rows.next()? {
         open.push(row_of(row)?);
@@ -263,13 +270,10 @@ pub(super) fn insert(c: &Connection, row: &Row) -> Result<()> {
     }
 }
 
-pub(super) fn set_length(c: &Connection, row: Row, length: u64) -> Result<Row> {
+pub(super) fn set_length(c: &Connection, row: Row) -> Result<Row> {
     c.prepare_cached("UPDATE upload SET length = ?2 WHERE id = ?1")?
-        .execute((row.id.simple().to_string(), length))?;
-    Ok(Row {
-        length: Some(length),
-        ..row
-    })
+        .execute((row.id.simple().to_string(), row.length))?;
+    Ok(row)
 }
 
 pub(super) fn set_hashed(c: &Connection, row: &Row) -> Result<()> {
@@ -327,6 +331,13 @@ pub(super) fn end(c: &Connection, id: UploadId, end: End, at_ms: Millis, freed: 
         "UPDATE upload SET ended = ?2, ended_ms = ?3, freed = ?4 WHERE id = ?1 AND ended IS NULL",
     )?
     .execute((id.simple().to_string(), end.word(), at_ms, freed))?;
+    Ok(())
+}
+
+/// Nothing is known of an upload any more.
+pub(super) fn forget(c: &Connection, id: UploadId) -> Result<()> {
+    c.prepare_cached("DELETE FROM upload WHERE id = ?1")?
+        .execute([id.simple().to_string()])?;
     Ok(())
 }
 

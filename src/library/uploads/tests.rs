@@ -314,7 +314,13 @@ fn a_terminated_upload_leaves_no_bytes_and_a_stored_one_stays() {
     assert_eq!(bench.staged(), 0);
     let id = bench.begin("whole.txt", 1);
     bench.piece(id, 0, b"w").unwrap();
-    assert_eq!(kind(bench.library.terminate_upload(id, ME)), Kind::Conflict);
+    bench.library.terminate_upload(id, ME).unwrap();
+    assert_eq!(
+        kind(bench.library.upload_state(id, ME).map(drop)),
+        Kind::NotFound
+    );
+    assert_eq!(bench.paths(), ["whole.txt"]);
+    assert_eq!(bench.staged(), 0);
 }
 
 #[test]
@@ -332,7 +338,7 @@ fn parts_are_joined_in_the_order_asked_for_and_once() {
     let join = || {
         bench
             .library
-            .join_uploads(&ids, "final;…".into(), file("ship.txt", 0))
+            .join_uploads(&ids, "final;…".into(), file("ship.txt", 0), None)
     };
     assert_eq!(kind(join()), Kind::Conflict);
     for (id, bytes) in parts {
@@ -353,7 +359,7 @@ fn parts_are_joined_in_the_order_asked_for_and_once() {
         kind(
             bench
                 .library
-                .join_uploads(&[whole], String::new(), file("x", 0))
+                .join_uploads(&[whole], String::new(), file("x", 0), None)
         ),
         Kind::Invalid
     );

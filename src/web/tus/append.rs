@@ -52,8 +52,20 @@ pub async fn patch(
     })?;
     let piece = Piece::read(&headers, offset)?;
     refuse_larger(piece.length.unwrap_or(0), app.config().max_upload)?;
-    let state = add(&app, id, piece, body).await?;
-    Ok(answer(&state))
+    match add(&app, id, piece, body).await {
+        Ok(state) => Ok(answer(&state)),
+        Err(failure) => Ok(refusal(&app, id, failure).await),
+    }
+}
+
+/// A piece that is not taken still tells how long the upload is kept.
+async fn refusal(app: &App, id: UploadId, failure: Failure) -> Response {
+    let mut response = failure.into_response();
+    let state = app.run(move |library| library.upload_state(id, ANYONE));
+    if let Ok(state) = state.await {
+        expires(response.headers_mut(), &state);
+    }
+    response
 }
 
 pub fn is_offset_octet_stream(headers: &HeaderMap) -> bool {
@@ -101,7 +113,7 @@ pub async fn add(
     let writing = match resumed.await? {
         Resumed::Writing(writing) => writing,
         Resumed::Known(state) => {
-            drain(body).await?;
+            drain(body, checksum).await?;
             return Ok(state);
         }
         Resumed::Closed(state) => {
@@ -131,10 +143,17 @@ pub async fn add(
 }
 
 /// A piece that is known takes its bytes again, so that the connection stays in step.
-async fn drain(body: Body) -> Result<()> {
+async fn drain(body: Body, mut checksum: Option<Checksum>) -> Result<(), Failure> {
     let mut chunks = body.into_data_stream().map_err(body_error);
-    while chunks.try_next().await?.is_some() {}
-    Ok(())
+    while let Some(bytes) = chunks.try_next().await? {
+        if let Some(checksum) = &mut checksum {
+            checksum.update(&bytes);
+        }
+    }
+    match checksum.is_none_or(Checksum::holds) {
+        true => Ok(()),
+        false => Err(checksum::mismatch()),
+    }
 }
 
 /// An upload in the hands of a request. While it is worked on, it belongs to the blocking pool,

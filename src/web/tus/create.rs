@@ -11,8 +11,8 @@ use futures_util::TryStreamExt;
 use super::append::{self, OFFSET_OCTET_STREAM, is_offset_octet_stream};
 use super::checksum::{self, Checksum};
 use super::fields::{Asked, number};
-use super::look::expires;
-use super::{UPLOAD_OFFSET, location};
+use super::look::{as_sent, expires};
+use super::{UPLOAD_CONCAT, UPLOAD_OFFSET, location};
 use crate::library::{NewUpload, Outcome, Purpose, UploadState};
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure};
@@ -28,7 +28,8 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> p
     let Asked { new, parts } = Asked::read(&headers)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
     if let Some((parts, concat)) = parts {
-        let joined = app.run(move |library| library.join_uploads(&parts, concat, new));
+        let most = app.config().max_upload;
+        let joined = app.run(move |library| library.join_uploads(&parts, concat, new, most));
         return Ok(created(joined.await?, Came::Nothing));
     }
     let sent = Sent::read(&headers, &body)?;
@@ -160,6 +161,7 @@ fn created(state: UploadState, came: Came) -> Response {
     if came == Came::Bytes || state.offset > 0 {
         headers.insert(UPLOAD_OFFSET, state.offset.into());
     }
+    as_sent(headers, UPLOAD_CONCAT, state.concat.as_deref());
     expires(headers, &state);
     response
 }

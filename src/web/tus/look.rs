@@ -66,30 +66,17 @@ pub async fn get(State(app): State<App>, Path(id): Path<String>) -> problem::Res
     Ok((headers, Json(shown)).into_response())
 }
 
-/// `DELETE /uploads/{id}`: ends an upload that is not complete.
+/// `DELETE /uploads/{id}`: ends an upload. The file of a complete one stays: it is the library's,
+/// and has a trash of its own.
 pub async fn delete(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
     let id = upload_id(&id)?;
     let ended = app.run(move |library| {
         let before = library.upload_state(id, ANYONE)?;
-        match before.outcome {
-            Outcome::Open => library.terminate_upload(id, ANYONE).map(|_| None),
-            Outcome::Stored(_) | Outcome::Gone(_) => Ok(Some(before)),
-        }
+        library.terminate_upload(id, ANYONE)?;
+        Ok(before)
     });
-    match ended.await? {
-        None => Ok(StatusCode::NO_CONTENT.into_response()),
-        Some(state) => {
-            refuse_gone(&state)?;
-            Err(stored())
-        }
-    }
-}
-
-fn stored() -> Failure {
-    Failure::new(
-        StatusCode::FORBIDDEN,
-        "This upload is complete and its file stored; delete the file instead.",
-    )
+    refuse_gone(&ended.await?)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 async fn state(app: &App, id: &str) -> Result<UploadState, Failure> {
@@ -112,7 +99,7 @@ pub fn expires(headers: &mut HeaderMap, state: &UploadState) {
     as_sent(headers, UPLOAD_EXPIRES, Some(&date));
 }
 
-fn as_sent(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
+pub fn as_sent(headers: &mut HeaderMap, name: HeaderName, value: Option<&str>) {
     if let Some(value) = value.and_then(|value| HeaderValue::from_str(value).ok()) {
         headers.insert(name, value);
     }

@@ -18,7 +18,7 @@ use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::any;
 
 use super::input::Path;
 use super::problem::{self, Failure};
@@ -46,20 +46,51 @@ const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
 pub fn router() -> Router<App> {
-    let upload = get(look::get)
-        .head(look::head)
-        .patch(append::patch)
-        .delete(look::delete)
-        .post(overridden)
-        .options(options);
     Router::new()
-        .route("/uploads", post(create::create).options(options))
-        .route("/uploads/{id}", upload)
+        .route("/uploads", any(all))
+        .route("/uploads/{id}", any(one))
         .layer(from_fn(speak))
 }
 
+/// `/uploads`.
+async fn all(app: State<App>, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
+    match method {
+        Method::POST => create::create(app, headers, body).await,
+        Method::OPTIONS => Ok(options(&app)),
+        _ => Ok(wrong_method("OPTIONS, POST")),
+    }
+}
+
+/// `/uploads/{id}`.
+async fn one(
+    app: State<App>,
+    id: Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> problem::Result {
+    match method {
+        Method::HEAD => look::head(app, id).await,
+        Method::GET => look::get(app, id).await,
+        Method::PATCH => append::patch(app, id, headers, body).await,
+        Method::DELETE => look::delete(app, id).await,
+        Method::OPTIONS => Ok(options(&app)),
+        _ => Ok(wrong_method("OPTIONS, HEAD, GET, PATCH, DELETE")),
+    }
+}
+
+fn wrong_method(takes: &'static str) -> Response {
+    let failure = super::wrong_method();
+    ([(ALLOW, HeaderValue::from_static(takes))], failure).into_response()
+}
+
 /// Refuses requests of another version of the protocol, and names ours in every answer.
-async fn speak(request: Request, next: Next) -> Response {
+async fn speak(mut request: Request, next: Next) -> Response {
+    // For clients and proxies that know no other methods than GET and POST.
+    let meant = request.headers().get(METHOD_OVERRIDE);
+    if let Some(meant) = meant.and_then(|meant| Method::from_bytes(meant.as_bytes()).ok()) {
+        *request.method_mut() = meant;
+    }
     // A GET is no part of the protocol, and an OPTIONS is how a client learns the version.
     let is_free = matches!(*request.method(), Method::GET | Method::OPTIONS);
     let version = request.headers().get(TUS_RESUMABLE);
@@ -77,7 +108,7 @@ async fn speak(request: Request, next: Next) -> Response {
 }
 
 /// What this server understands.
-async fn options(State(app): State<App>) -> Response {
+fn options(app: &App) -> Response {
     let algorithms = HeaderValue::from_static(checksum::ALGORITHMS);
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
@@ -92,25 +123,6 @@ async fn options(State(app): State<App>) -> Response {
         headers.insert(TUS_MAX_SIZE, most.into());
     }
     response
-}
-
-/// For clients that can send nothing but GET and POST.
-async fn overridden(
-    app: State<App>,
-    id: Path<String>,
-    headers: HeaderMap,
-    body: Body,
-) -> problem::Result {
-    let method = headers.get(METHOD_OVERRIDE).map(HeaderValue::as_bytes);
-    match method {
-        Some(b"PATCH") => append::patch(app, id, headers, body).await,
-        Some(b"DELETE") => look::delete(app, id).await,
-        Some(b"HEAD") => look::head(app, id).await,
-        _ => Err(Failure::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "An upload that was begun is continued with PATCH, or with POST and X-HTTP-Method-Override: PATCH.",
-        )),
-    }
 }
 
 /// An id from an address; what cannot be one names nothing.

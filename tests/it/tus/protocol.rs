@@ -213,8 +213,8 @@ fn a_terminated_upload_is_gone_and_a_stored_one_is_not() {
 
     let upload = begin(&app, "whole.txt", 1);
     patch(&app, &upload, 0, b"w");
-    let answer = app.call("DELETE", &upload, &[VERSION], None);
-    assert!(answer.problem(403).contains("delete the file instead"));
+    assert_eq!(app.call("DELETE", &upload, &[VERSION], None).status, 204);
+    assert_eq!(head(&app, &upload).status, 404);
     assert_eq!(app.get("whole.txt").text(), "w");
 }
 
@@ -286,7 +286,81 @@ fn a_method_may_be_overridden() {
     assert_eq!(post("PATCH", "0").status, 204);
     assert_eq!(post("HEAD", "0").header("upload-offset"), "2");
     assert_eq!(post("DELETE", "0").status, 204);
-    assert_eq!(post("PUT", "0").status, 405);
+    let none = post("PUT", "0");
+    assert!(!none.problem(405).is_empty());
+    assert!(none.header("allow").contains("PATCH"));
+    // Whatever the request itself is.
+    let upload = begin(&app, "old-client.txt", 4);
+    let headers = [VERSION, ("X-HTTP-Method-Override", "DELETE")];
+    assert_eq!(app.call("GET", &upload, &headers, None).status, 204);
+    assert_eq!(head(&app, &upload).status, 410);
+}
+
+#[test]
+fn a_piece_that_is_refused_changes_nothing() {
+    let app = TestApp::start();
+    let named = metadata(&[("filename", "later.txt")]);
+    let headers = [("Upload-Defer-Length", "1"), ("Upload-Metadata", &*named)];
+    let upload = create(&app, &headers, None).header("location").to_owned();
+    assert_eq!(patch(&app, &upload, 0, b"one ").status, 204);
+    let wrong = checksum("sha1", &Sha1::digest(b"other"));
+    let refused = [
+        patch_with(&app, &upload, 3, b"two", &[("Upload-Length", "6")]),
+        patch_with(&app, &upload, 4, b"four", &[("Upload-Length", "7")]),
+        patch_with(
+            &app,
+            &upload,
+            4,
+            b"two",
+            &[("Upload-Length", "7"), ("Upload-Checksum", &wrong)],
+        ),
+    ];
+    assert_eq!(
+        refused.each_ref().map(|answer| answer.status),
+        [409, 413, 460]
+    );
+    for answer in &refused {
+        assert!(answer.header("upload-expires").ends_with("GMT"));
+    }
+    let stands = head(&app, &upload);
+    assert_eq!(stands.header("upload-defer-length"), "1");
+    assert_eq!(stands.header("upload-offset"), "4");
+    let last = |value: &str| {
+        let told = [("Upload-Length", "9"), ("Upload-Checksum", value)];
+        patch_with(&app, &upload, 4, b"three", &told).status
+    };
+    let right = checksum("sha1", &Sha1::digest(b"three"));
+    assert_eq!(last(&right), 204);
+    // The same once more is compared as well.
+    assert_eq!((last(&wrong), last(&right)), (460, 204));
+    assert_eq!(app.get("later.txt").text(), "one three");
+}
+
+#[test]
+fn parts_may_repeat_and_keep_to_the_limit() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "10")]);
+    let headers = [OCTETS, ("Upload-Concat", "partial"), ("Upload-Length", "4")];
+    let part = create(&app, &headers, Some(b"tom-"));
+    assert_eq!(part.header("upload-concat"), "partial");
+    let part = part.header("location");
+    let join = |concat: &str| {
+        let named = metadata(&[("filename", "drum.txt")]);
+        create(
+            &app,
+            &[("Upload-Concat", concat), ("Upload-Metadata", &*named)],
+            None,
+        )
+    };
+    let refused = join(&format!("final;{part} {part} {part}"));
+    assert!(refused.problem(413).contains("10 bytes"));
+    let twice = format!("final;{part} {part}");
+    let joined = join(&twice);
+    assert_eq!(
+        (joined.status, joined.header("upload-concat")),
+        (201, &*twice)
+    );
+    assert_eq!(app.get("drum.txt").text(), "tom-tom-");
+    assert_eq!(patch(&app, joined.header("location"), 8, b"").status, 403);
 }
 
 #[test]
@@ -330,4 +404,60 @@ fn a_creation_whose_answer_was_lost_is_asked_for_again_by_its_key() {
     assert_eq!(again.header("location"), first.header("location"));
     assert_eq!(again.receipt().sequence, first.receipt().sequence);
     assert_eq!(app.entry(first.receipt().id)["version"], 1);
+}
+
+#[test]
+fn every_answer_says_what_the_protocol_asks_for() {
+    let app = TestApp::with(&[("MAX_UPLOAD_BYTES", "1000")]);
+    let upload = begin(&app, "said.txt", 6);
+    let answers = [
+        app.call("OPTIONS", "/uploads", &[], None),
+        app.call("OPTIONS", &upload, &[], None),
+        head(&app, &upload),
+        head(&app, "/uploads/none"),
+        patch(&app, &upload, 0, b"sai"),
+        patch(&app, &upload, 0, b"sai"),
+        create(&app, &[("Upload-Length", "1001")], None),
+        create(&app, &[], None),
+        app.call("PATCH", &upload, &[], None),
+    ];
+    let statuses = answers.each_ref().map(|answer| answer.status);
+    assert_eq!(statuses, [204, 204, 200, 404, 204, 409, 413, 400, 412]);
+    for answer in &answers {
+        assert_eq!(answer.header("tus-resumable"), "1.0.0", "{}", answer.status);
+    }
+    // Nobody between may keep an offset.
+    assert_eq!(head(&app, &upload).header("cache-control"), "no-store");
+    // RFC 9110's date, as Upload-Expires is to be written.
+    let expires = head(&app, &upload).header("upload-expires").to_owned();
+    let date = httpdate::parse_http_date(&expires).unwrap();
+    assert_eq!(httpdate::fmt_http_date(date), expires);
+    assert!(date > std::time::SystemTime::now());
+    // A HEAD of what is not there tells no offset.
+    assert_eq!(head(&app, "/uploads/none").header("upload-offset"), "");
+    let nowhere = app.call("PATCH", &upload, &[VERSION, OCTETS], Some(b"d"));
+    assert!(nowhere.problem(400).contains("Upload-Offset"));
+}
+
+#[test]
+fn parts_are_as_they_were_while_others_are_missing() {
+    let app = TestApp::start();
+    let part = |bytes: &[u8]| {
+        let headers = [OCTETS, ("Upload-Concat", "partial"), ("Upload-Length", "4")];
+        let answer = create(&app, &headers, Some(bytes));
+        answer.header("location").to_owned()
+    };
+    let (whole, half) = (part(b"hea-"), part(b"de"));
+    let concat = format!("final;{whole} {half}");
+    let join = |more: &[(&str, &str)]| {
+        let named = metadata(&[("filename", "joined.txt")]);
+        let own = [("Upload-Concat", &*concat), ("Upload-Metadata", &*named)];
+        create(&app, &[&own, more].concat(), None)
+    };
+    assert!(join(&[]).problem(409).contains("not complete"));
+    assert_eq!(join(&[("Upload-Length", "8")]).status, 400);
+    assert_eq!((offset(&app, &whole), offset(&app, &half)), (4, 2));
+    assert_eq!(patch(&app, &half, 2, b"ep").status, 204);
+    assert_eq!(join(&[]).status, 201);
+    assert_eq!(app.get("joined.txt").text(), "hea-deep");
 }
