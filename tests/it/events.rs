@@ -52,11 +52,10 @@ impl Listener {
                 id = Some(value.trim().parse().unwrap());
             } else if let Some(value) = line.strip_prefix("data: ") {
                 news = Some(serde_json::from_str(value).unwrap());
-            } else if line == "\n" && news.is_some() {
-                return Some(Message {
-                    id: id.unwrap(),
-                    news: news.unwrap(),
-                });
+            } else if line == "\n"
+                && let (Some(id), Some(news)) = (id, news.take())
+            {
+                return Some(Message { id, news });
             }
         }
     }
