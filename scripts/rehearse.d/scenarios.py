@@ -89,10 +89,12 @@ def plain(stage, row):
         # nginx passes a request on when it has all of it, and to the release that served when it began to arrive.
         time.sleep(40 if stage.chosen.full else SHORT_DRAIN / 2)
         for transfer in slow:
+            transfer.ending.set()
+        leave(stage, row, site, old, patience, told)
+        for transfer in slow:
             problem = transfer.end()
             row.problems += [problem] if problem else []
-            row.notes.append(f"the {transfer.kind} took {time.monotonic() - transfer.began:.0f} s and spanned switch and SIGTERM")
-        leave(stage, row, site, old, patience, told)
+            row.notes.append(f"the {transfer.kind} took {transfer.took or 0:.0f} s and spanned switch and SIGTERM")
         back = [given_back(stage, site, transfer) for transfer in slow if not transfer.problem]
         row.problems += [problem for problem in back if problem]
 

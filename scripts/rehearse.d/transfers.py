@@ -33,7 +33,8 @@ class Slow(threading.Thread):
         self.path = path
         self.content = content
         self.problem = None
-        self.began = time.monotonic()
+        # Seconds, once it is over.
+        self.took = None
         self.on_its_way = threading.Event()
         self.ending = threading.Event()
 
@@ -44,10 +45,13 @@ class Slow(threading.Thread):
             pass
 
     def run(self):
+        began = time.monotonic()
         try:
             self.problem = self.transfer()
         except (OSError, http.client.HTTPException, browser.Failed) as error:
             self.problem = f"the {self.kind} broke off: {error!r}"
+        finally:
+            self.took = time.monotonic() - began
 
     def end(self):
         """Lets it come to its end; gives what went wrong."""
