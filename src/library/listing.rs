@@ -135,12 +135,12 @@ impl Library {
             };
             let rest = limit + 1 - folders.len();
             let mut files = match &begin {
-                Begin::File(cursor) => order.page(c, folder, Some(cursor), rest)?,
+                Begin::File(cursor) => order.page(c, folder, Some(cursor), rest, 0)?,
                 Begin::Offset(rows) if *rows > 0 && folders.is_empty() => {
                     let before = count_subfolders(c, folder)?;
-                    order.page_at(c, folder, rows.saturating_sub(before), rest)?
+                    order.page(c, folder, None, rest, rows.saturating_sub(before))?
                 }
-                Begin::Offset(_) | Begin::Folder(_) => order.page(c, folder, None, rest)?,
+                Begin::Offset(_) | Begin::Folder(_) => order.page(c, folder, None, rest, 0)?,
             };
             let rows = folders.len() + files.len();
             if rows == 0 && from.is_start() && !folder.is_root() {
@@ -180,9 +180,8 @@ impl Library {
             .store
             .sql
             .read(|c| match Begin::parse(from, order.list)? {
-                Begin::Offset(0) => order.page(c, folder, None, limit + 1),
-                Begin::Offset(rows) => order.page_at(c, folder, rows, limit + 1),
-                Begin::File(cursor) => order.page(c, folder, Some(&cursor), limit + 1),
+                Begin::Offset(rows) => order.page(c, folder, None, limit + 1, rows),
+                Begin::File(cursor) => order.page(c, folder, Some(&cursor), limit + 1, 0),
                 Begin::Folder(_) => Err(made_up()),
             })?;
         if files.is_empty() && from.is_start() && !folder.is_root() {
@@ -338,13 +337,15 @@ impl Order {
         [folder.as_str().to_owned(), String::new()].map(Value::from)
     }
 
-    /// The files behind a cursor, or the first.
+    /// At most `limit` files behind a cursor, or behind `offset` others. Which they are is found
+    /// out with as little of each as the order needs; only those are read whole.
     fn page(
         &self,
         c: &rusqlite::Connection,
         folder: &FolderPath,
         cursor: Option<&Cursor>,
         limit: usize,
+        offset: u64,
     ) -> Result<Vec<Entry>> {
         let Self {
             scope,
@@ -354,44 +355,21 @@ impl Order {
             ..
         } = self;
         let mut parameters = Vec::from(self.scope_of(folder));
-        parameters.push(whole(limit as u64));
+        parameters.extend([whole(limit as u64), whole(offset)]);
         let mut behind = String::new();
         if let Some(cursor) = cursor {
-            behind = format!("AND ({column}, file.id) {comparison} (?4, ?5)");
+            behind = format!("AND ({column}, file.id) {comparison} (?5, ?6)");
             parameters.push(match self.sort {
                 Sort::Name => cursor.key.clone().into(),
                 Sort::Time | Sort::Size => cursor.number()?.into(),
             });
             parameters.push(cursor.id.into());
         }
-        let sql = format!(
-            "SELECT {ENTRY} FROM {FROM} WHERE {scope} {behind}
-             ORDER BY {column} {direction}, file.id {direction} LIMIT ?3"
-        );
-        catalog::entries(c, &sql, params_from_iter(parameters))
-    }
-
-    /// The files behind that many others, which are only counted off in the index.
-    fn page_at(
-        &self,
-        c: &rusqlite::Connection,
-        folder: &FolderPath,
-        offset: u64,
-        limit: usize,
-    ) -> Result<Vec<Entry>> {
-        let Self {
-            scope,
-            column,
-            direction,
-            ..
-        } = self;
         let order = format!("ORDER BY {column} {direction}, file.id {direction}");
         let sql = format!(
             "SELECT {ENTRY} FROM {FROM} WHERE file.id IN
-             (SELECT file.id FROM file WHERE {scope} {order} LIMIT ?3 OFFSET ?4) {order}"
+             (SELECT file.id FROM file WHERE {scope} {behind} {order} LIMIT ?3 OFFSET ?4) {order}"
         );
-        let mut parameters = Vec::from(self.scope_of(folder));
-        parameters.extend([whole(limit as u64), whole(offset)]);
         catalog::entries(c, &sql, params_from_iter(parameters))
     }
 
