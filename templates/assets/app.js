@@ -11,6 +11,7 @@ import { followLinks, onShow } from "./visit.js";
 // Many changes in a row are shown together.
 const TOGETHER_MS = 400;
 let refreshing = 0;
+let isStale = false;
 
 followLinks();
 chooseRows();
@@ -29,13 +30,18 @@ onShow((main) => {
   }
 });
 onChanges((changes) => {
-  if (refreshing || changes && !changes.some(isHere)) return;
-  refreshing = setTimeout(async () => {
-    await refresh();
-    tell();
-    refreshing = 0;
-  }, TOGETHER_MS);
+  if (changes && !changes.some(isHere)) return;
+  // What comes while a look is under way may have come too late for it.
+  isStale = true;
+  refreshing ||= setTimeout(lookAgain, TOGETHER_MS);
 });
+
+async function lookAgain() {
+  isStale = false;
+  await refresh();
+  tell();
+  refreshing = isStale ? setTimeout(lookAgain, TOGETHER_MS) : 0;
+}
 
 // Folders show what lies below them, so whatever is deeper counts as well.
 function isHere({ path, left }) {

@@ -25,7 +25,7 @@ export function wentWell(bytes, tookMs) {
 
 /** A piece was lost on its way: the next ones are smaller for now. */
 export function wasLost(bytes) {
-  if (bytes > FIRST) size = Math.max(FIRST, bytes >> 1);
+  if (bytes > LEAST) size = Math.max(LEAST, bytes >> 1);
 }
 
 /** A piece of that many bytes is too large for something between here and the server. */

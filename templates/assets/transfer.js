@@ -87,7 +87,7 @@ export class Transfer {
     } catch (failure) {
       // Whoever pauses says nothing about the line.
       if (this.stop.signal.aborted) throw failure;
-      if (carries && failure.status === 413 && bytes > 64 << 10 && bytes <= this.file.size) {
+      if (carries && failure.status === 413 && !failure.isOurs && bytes > 64 << 10 && bytes <= this.file.size) {
         wasRefused(bytes);
         throw new Trouble(0, "A proxy refused so large a piece; smaller ones follow.", 0.01);
       }

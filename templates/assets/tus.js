@@ -108,5 +108,8 @@ function request(method, url, headers, body, { sent, signal }) {
 function trouble(exchange) {
   const detail = exchange.response?.detail ?? `The answer was ${exchange.status}.`;
   const after = Number(exchange.getResponseHeader("Retry-After")) || 0;
-  return new Trouble(exchange.status, detail, after);
+  const failure = new Trouble(exchange.status, detail, after);
+  // What a proxy says is about one request; what the app says is about the file.
+  failure.isOurs = Boolean(exchange.getResponseHeader("Content-Type")?.includes("problem+json"));
+  return failure;
 }

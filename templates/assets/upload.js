@@ -89,6 +89,12 @@ async function takenAmong(batch, folder) {
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ folder, paths: batch.map(({ path }) => path) }),
     });
+    if (answer.status === 400 && batch.length > 1) {
+      // A name that no file can have is no reason not to ask about the others.
+      const half = batch.length >> 1;
+      const [first, second] = [batch.slice(0, half), batch.slice(half)].map((part) => takenAmong(part, folder));
+      return new Set([...await first, ...await second]);
+    }
     const { present } = await answer.json();
     const prefix = folder ? folder.replace(/\/$/, "").length + 1 : 0;
     return new Set(present.map(({ path }) => path.slice(prefix)));
