@@ -52,12 +52,6 @@ impl Library {
         }
         self.store.sql.write(move |c| {
             let entries = catalog::below(c, &from)?;
-            if entries.is_empty() {
-                return Err(Error::not_found(format!(
-                    "There is no folder {:?}.",
-                    from.as_str()
-                )));
-            }
             if from == to {
                 return Ok(0);
             }

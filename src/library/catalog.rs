@@ -83,9 +83,21 @@ pub(super) fn bounds(folder: &FolderPath) -> (String, String) {
     (format!("{folder}/"), format!("{folder}0"))
 }
 
+/// The live files below a folder.
+///
+/// # Errors
+/// [`Kind::NotFound`] if there are none: a folder is there as long as something is in it.
 pub(super) fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
     let sql = format!("SELECT {ENTRY} FROM {FROM} WHERE {BELOW} ORDER BY file.path");
-    entries(c, &sql, bounds(folder))
+    let found = entries(c, &sql, bounds(folder))?;
+    match found.is_empty() {
+        true => Err(no_folder(folder)),
+        false => Ok(found),
+    }
+}
+
+pub(super) fn no_folder(folder: &FolderPath) -> Error {
+    Error::not_found(format!("There is no folder {:?}.", folder.as_str()))
 }
 
 /// Collects what a statement with [`ENTRY`] columns finds.

@@ -144,7 +144,7 @@ impl Library {
             };
             let rows = folders.len() + files.len();
             if rows == 0 && from.is_start() && !folder.is_root() {
-                return Err(no_folder(folder));
+                return Err(catalog::no_folder(folder));
             }
             if rows > limit && files.pop().is_none() {
                 folders.pop();
@@ -185,7 +185,7 @@ impl Library {
                 Begin::Folder(_) => Err(made_up()),
             })?;
         if files.is_empty() && from.is_start() && !folder.is_root() {
-            return Err(no_folder(folder));
+            return Err(catalog::no_folder(folder));
         }
         let (files, next) = cut(files, limit, order.list, |entry| order.key(entry));
         Ok(Listing {
@@ -250,10 +250,6 @@ impl Library {
         });
         Ok(Page { items, next })
     }
-}
-
-fn no_folder(folder: &FolderPath) -> Error {
-    Error::not_found(format!("There is no folder {:?}.", folder.as_str()))
 }
 
 fn count_subfolders(c: &rusqlite::Connection, folder: &FolderPath) -> Result<u64> {

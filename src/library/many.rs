@@ -51,7 +51,7 @@ impl Library {
             let mut moves = Vec::new();
             for folder in &folders {
                 let above = folder.as_str().len() - folder.name().len();
-                for entry in inside(c, folder)? {
+                for entry in catalog::below(c, folder)? {
                     moves.push((to.join(&entry.path.as_str()[above..])?, entry));
                 }
             }
@@ -213,21 +213,10 @@ fn selected(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Ve
     Ok(entries)
 }
 
-fn inside(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
-    let entries = catalog::below(c, folder)?;
-    match entries.is_empty() {
-        true => Err(Error::not_found(format!(
-            "There is no folder {:?}.",
-            folder.as_str()
-        ))),
-        false => Ok(entries),
-    }
-}
-
 fn everything(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Vec<Entry>> {
     let mut entries = selected(c, ids, folders)?;
     for folder in folders {
-        entries.extend(inside(c, folder)?);
+        entries.extend(catalog::below(c, folder)?);
     }
     Ok(entries)
 }

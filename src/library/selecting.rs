@@ -134,10 +134,7 @@ fn each_below(
     }
     match found {
         0 if folder.is_root() => Err(Error::not_found("There is no file in the library yet.")),
-        0 => Err(Error::not_found(format!(
-            "There is no folder {:?}.",
-            folder.as_str()
-        ))),
+        0 => Err(catalog::no_folder(folder)),
         _ => Ok(()),
     }
 }
