@@ -4,6 +4,8 @@
 import { glance, onShow } from "./visit.js";
 
 const PAUSE_MS = 120;
+// As the style sheet has it: from here on facets are a column, and never folded.
+const WIDE = "(min-width: 52rem)";
 const LEAST_LETTERS = 2;
 const KEPT = "searches";
 const MOST_KEPT = 8;
@@ -34,6 +36,8 @@ export function findAsTyped() {
     clearTimeout(timer);
     isFresh = true;
     showRecent(main.querySelector("[data-recent]"));
+    const facets = main.querySelector(".facets");
+    if (facets && matchMedia(WIDE).matches) facets.open = true;
   });
 }
 

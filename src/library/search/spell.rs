@@ -19,9 +19,10 @@ use crate::library::text::spaced_words;
 
 /// Words that are looked at; a query of more is not misspelt but long.
 const MOST_WORDS: usize = 4;
-/// Characters of a word that can be told from its neighbours, and that a person types.
-const LEAST_CHARS: usize = 4;
-const MOST_CHARS: usize = 24;
+/// Characters of a word that a person types, with which others may begin.
+const CHARS: std::ops::RangeInclusive<usize> = 2..=24;
+/// Shorter words cannot be told from their neighbours.
+const TELLING_CHARS: usize = 4;
 /// From so many characters on, two of them may be wrong.
 const LONG_CHARS: usize = 6;
 /// Near words taken from each dictionary.
@@ -104,8 +105,7 @@ fn words_of(text: &Text, query: &str) -> Vec<Wanted> {
 
 /// Of letters alone: numbers and codes are what they are.
 fn is_ordinary(word: &str) -> bool {
-    let chars = word.chars().count();
-    (LEAST_CHARS..=MOST_CHARS).contains(&chars) && word.chars().all(char::is_alphabetic)
+    CHARS.contains(&word.chars().count()) && word.chars().all(char::is_alphabetic)
 }
 
 struct Dictionary<'a> {
@@ -134,11 +134,12 @@ impl Dictionary<'_> {
             return Ok(Some(format!("{}*", word.folded)));
         }
         let least = if known == 0 { 1 } else { known * MANY_TIMES };
-        let mut distances = vec![1];
-        if known == 0 && word.folded.chars().count() >= LONG_CHARS {
-            distances.push(2);
-        }
-        for distance in distances {
+        let furthest = match word.folded.chars().count() {
+            ..TELLING_CHARS => 0,
+            LONG_CHARS.. if known == 0 => 2,
+            _ => 1,
+        };
+        for distance in 1..=furthest {
             let near = self.near(word, distance)?;
             let fitting = near.into_iter().filter(|(_, files)| *files >= least);
             let best = fitting.max_by(|a, b| self.weight(word, a).cmp(&self.weight(word, b)));

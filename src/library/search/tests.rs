@@ -750,6 +750,7 @@ fn a_slip_is_put_right_by_a_word_of_the_index() {
         // In one file, but another word is in seventy.
         ("habrour", Some("harbour")),
         ("lanter", Some("lanter*")),
+        ("harbour la", Some("harbour la*")),
         (
             "becaon -lantern type:text",
             Some("beacon -lantern type:text"),
