@@ -222,6 +222,8 @@ fn needs_npm_axe_core_finds_no_violation_on_any_page_in_chromium() {
     let id = app.put("d.txt", b"capstan").id;
     app.wait_searchable("d.txt", "capstan");
     app.delete("c.txt");
+    let form = [("content-type", "application/x-www-form-urlencoded")];
+    app.call("POST", "/searches", &form, Some(b"name=Work&q=capstan"));
     let (axe, browser) = (axe(), Browser::open());
     let check = |page: &str| {
         browser.run(&axe, json!([]));
@@ -241,6 +243,9 @@ fn needs_npm_axe_core_finds_no_violation_on_any_page_in_chromium() {
         "/search".into(),
         "/search?q=capstan".into(),
         "/search?q=nothing".into(),
+        "/search?q=capstna".into(),
+        "/search?q=capstan&type=book&folder=folder".into(),
+        "/search?folder=folder&sort=name".into(),
         "/trash".into(),
         "/persistence".into(),
         "/no/such/page".into(),
@@ -251,6 +256,10 @@ fn needs_npm_axe_core_finds_no_violation_on_any_page_in_chromium() {
         });
         check(&page);
     }
+    browser.narrow();
+    browser.go(&app.url("/search?q=capstan&type=text"));
+    browser.click(".facets summary");
+    check("what to narrow down to, unfolded on a phone");
     browser.go(&app.url("/"));
     browser.click("[aria-label='Choose a.txt']");
     check("a choice");
