@@ -72,7 +72,9 @@ pub fn put(how: &Put) -> Result<bool> {
                 account.done(&line, &receipt, receipt.size)
             }
             Outcome::Left(why, there) => {
-                let path = there.as_ref().map_or(item.path.as_str(), |there| &there.path);
+                let path = there
+                    .as_ref()
+                    .map_or(item.path.as_str(), |there| &there.path);
                 account.left(why, path, there.as_ref())
             }
             Outcome::Failed(trouble) => {

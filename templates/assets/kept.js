@@ -74,7 +74,11 @@ export function keep(upload) {
 
 /** Says that an upload has got its `url`, is `paused` or not any more, or was asked about. */
 export function note(upload) {
-  if (fresh.has(upload.key)) return;
+  if (fresh.has(upload.key)) {
+    if (upload.isSourced) return;
+    // Half a file on the server is worth a line at once.
+    fresh.delete(upload.key);
+  }
   change(upload.key, upload);
   known.set(upload.key, upload);
 }

@@ -172,11 +172,11 @@ export function addRow(path, size, wishes) {
 }
 
 /** Says what becomes of files that an earlier page could neither send nor keep. */
-export function offerAgain(dismissAll) {
+export function offerAgain(number, dismissAll) {
   build();
   const box = element("li", "question");
   box.append(
-    element("p", "", `${counts.wanted} files were not sent when the page was left. Choose them, or their folder, again, and they go on.`),
+    element("p", "", `${number} files were not sent when the page was left. Choose them, or their folder, again, and they go on.`),
     button("Dismiss all", () => {
       box.remove();
       dismissAll();

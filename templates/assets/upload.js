@@ -113,15 +113,31 @@ async function askLater(items, folder) {
   jobs = jobs.filter(({ cancelled }) => !cancelled);
   const inTheWay = jobs.filter(({ item }) => isAmong(taken, item));
   for (const job of jobs) {
-    job.item.isUnasked = false;
-    if (inTheWay.includes(job)) {
-      withdraw(job);
-    } else {
-      note(job.item);
-      if (!job.item.paused) again(job);
-    }
+    if (inTheWay.includes(job)) job.row.leave();
+    else settled(job);
   }
-  askAbout(inTheWay.map(({ item }) => ({ ...item, key: newKey(), paused: false })));
+  if (inTheWay.length === 0) return;
+  // Until somebody decides, they are kept, and asked about by the next page if this one goes.
+  ask(inTheWay.map(({ item }) => item), (item, ifPresent) => {
+    const job = inTheWay.find((other) => other.item === item);
+    if (ifPresent === "skip") {
+      over(job);
+    } else {
+      item.ifPresent = ifPresent;
+      job.row = rowOf(job);
+      settled(job);
+    }
+  }, () => {});
+}
+
+function settled(job) {
+  job.item.isUnasked = false;
+  if (job.item.paused) {
+    note(job.item);
+    job.row.paused();
+  } else {
+    again(job);
+  }
 }
 
 // Not beyond the moment in which the network is there again.
@@ -180,12 +196,16 @@ function admitted(item) {
 
 function jobOf(item) {
   const job = { item };
-  job.row = addRow(item.path, item.size, {
+  job.row = rowOf(job);
+  return job;
+}
+
+function rowOf(job) {
+  return addRow(job.item.path, job.item.size, {
     pause: () => pause(job),
     resume: () => again(job),
     cancel: () => cancel(job),
   });
-  return job;
 }
 
 // Whoever left before their files were sent is told which to choose again.
@@ -197,7 +217,7 @@ function offerAll(items) {
     return job;
   });
   for (const job of jobs) if (job.item.url) showProgress(job);
-  if (jobs.length > 1) offerAgain(() => jobs.filter(isStranded).forEach(dismiss));
+  if (jobs.length > 1) offerAgain(jobs.length, () => jobs.filter(isStranded).forEach(dismiss));
 }
 
 // How much of it is there already, unless all of it is, or nothing any more.

@@ -191,17 +191,17 @@ fn chromium_chooses_everything_in_a_folder_longer_than_the_page() {
     }
     let browser = Browser::open();
     browser.go(&app.url("/browse/long"));
-    browser.wait_text("120 files");
+    browser.wait_text("120\u{a0}files");
     let loaded = number(&browser, "document.querySelectorAll('.tick').length");
     assert!(loaded < 120, "{loaded}");
     browser.press(&[DOWN]);
     browser.press(&[CONTROL_A]);
     browser.wait_text("All chosen");
     browser.click("#selection [name=do][value=trash]");
-    browser.wait_text("120 files moved to the trash");
+    browser.wait_text("120\u{a0}files moved to the trash");
     assert!(app.entries("long").is_empty());
     browser.click(".notice button");
-    browser.wait_text("120 files restored");
+    browser.wait_text("120\u{a0}files restored");
     // Whoever takes one out again has no longer chosen everything.
     browser.go(&app.url("/browse/long"));
     browser.click("[aria-label='Choose 000.txt']");
@@ -236,13 +236,23 @@ fn chromium_drags_rows_onto_folders() {
     browser.go(&app.url("/browse/here"));
     browser.click("[aria-label='Choose a.txt']");
     browser.click("[aria-label='Choose b.txt']");
-    browser.drag("[data-row]:has([aria-label='Choose a.txt'])", "[data-folder='here/to']");
-    browser.wait_text("2 files moved.");
-    wait_entries(&app, "here/to", &["here/to/a.txt", "here/to/b.txt", "here/to/c.txt"]);
+    browser.drag(
+        "[data-row]:has([aria-label='Choose a.txt'])",
+        "[data-folder='here/to']",
+    );
+    browser.wait_text("2\u{a0}files moved.");
+    wait_entries(
+        &app,
+        "here/to",
+        &["here/to/a.txt", "here/to/b.txt", "here/to/c.txt"],
+    );
     // One that is not chosen goes alone; a crumb is a folder, too.
     browser.go(&app.url("/browse/here/to"));
-    browser.drag("[data-row]:has([aria-label='Choose c.txt'])", ".crumbs a[href='/']");
-    browser.wait_text("1 file moved.");
+    browser.drag(
+        "[data-row]:has([aria-label='Choose c.txt'])",
+        ".crumbs a[href='/']",
+    );
+    browser.wait_text("1\u{a0}file moved.");
     wait_entries(&app, "", &["c.txt"]);
 }
 
@@ -257,7 +267,7 @@ fn chromium_follows_the_trash_a_file_and_a_search() {
     browser.go(&app.url(&format!("/files/{id}")));
     browser.wait_text("durable");
     app.put("harbour/quay.txt", b"a later quay");
-    browser.wait_text("12 B");
+    browser.wait_text("12\u{a0}B");
     // Whoever types goes on typing.
     browser.type_into("#tags", "mine");
     app.patch(id, json!({ "tags": ["theirs"] }));
@@ -271,7 +281,7 @@ fn chromium_follows_the_trash_a_file_and_a_search() {
     browser.go(&app.url("/search?q=quay"));
     browser.wait_text("Nothing found");
     app.put("quay.txt", b"a new quay");
-    browser.wait_text("1 file");
+    browser.wait_text("1\u{a0}file");
     browser.wait_text("a new quay");
 }
 
@@ -341,7 +351,10 @@ fn chromium_shows_hostile_names_as_they_are() {
     browser.wait_text("<b>tag</b>");
     browser.press(&[DOWN, " "]);
     browser.wait_text("Download");
-    assert_eq!(browser.run("return window.isHacked ?? null", json!([])), Value::Null);
+    assert_eq!(
+        browser.run("return window.isHacked ?? null", json!([])),
+        Value::Null
+    );
     assert_eq!(browser.complaints(), [""; 0]);
 }
 

@@ -239,10 +239,10 @@ fn chromium_names_what_was_neither_sent_nor_kept() {
 
 /// A server that cannot be asked which names are taken, until the page is told otherwise.
 const AWAY: &str = r"
-    const { fetch } = window;
+    const ask = window.fetch;
     window.fetch = (url, ...more) => {
       const isAway = String(url).includes('lookup') && !sessionStorage.isBack;
-      return isAway ? Promise.reject(new TypeError('away')) : fetch(url, ...more);
+      return isAway ? Promise.reject(new TypeError('away')) : ask(url, ...more);
     };
 ";
 

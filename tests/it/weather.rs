@@ -38,7 +38,9 @@ pub fn write(desk: &TempDir, name: &str, bytes: &[u8]) -> PathBuf {
 pub fn assert_stored_once(app: &TestApp, path: &str, bytes: &[u8]) {
     let listed = eventually(path, || {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let listing = app.fetch(&format!("/api/v1/entries?folder={folder}")).json();
+        let listing = app
+            .fetch(&format!("/api/v1/entries?folder={folder}"))
+            .json();
         let files = listing["files"].as_array()?;
         files.iter().find(|file| file["path"] == path).cloned()
     });

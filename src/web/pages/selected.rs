@@ -144,7 +144,10 @@ impl Order {
                 .map_err(with_a_way_out),
             What::Rename(name) => {
                 let files = library.rename_chosen(selection, &name, ANYONE)?;
-                Ok(Changes { files, events: 0..=0 })
+                Ok(Changes {
+                    files,
+                    events: 0..=0,
+                })
             }
             What::Tag(tags) => library.tag_all(selection, &tags, ANYONE),
             What::Restore => library.restore_all(&selection.files, ANYONE),
