@@ -183,6 +183,7 @@ export function offerAgain(number, dismissAll) {
     }, "Dismiss all of these files"),
   );
   rows.prepend(box);
+  announce();
 }
 
 /** Asks what becomes of files whose names are taken; `decide` is told for each, `over` at the end. */
@@ -200,6 +201,7 @@ export function ask(items, decide, over) {
     if (open === 0) {
       box.remove();
       over();
+      announce();
     }
   };
   const places = items.map((item) => {
@@ -213,6 +215,7 @@ export function ask(items, decide, over) {
   if (items.length > 1) box.append(...choices((choice) => items.forEach((item, at) => settle(item, places[at], choice)), "all"));
   box.append(list);
   rows.prepend(box);
+  announce();
 }
 
 function choices(choose, what) {
@@ -247,6 +250,7 @@ function build() {
     rows.setAttribute("aria-label", "Files");
     tray.append(head, overall, rows);
     document.body.append(tray);
+    setFolded(false);
   }
   // Whoever hid the list is not shown it again by each file, but sees that there is one.
   if (tray.hidden) setFolded(false);
@@ -308,6 +312,8 @@ function announce() {
 function summary() {
   const { known, stored, searchable, failed, wanted } = counts;
   const lost = (failed ? `, ${failed} not stored` : "") + (wanted ? `, ${wanted} to choose again` : "");
+  if (known === 0 && wanted) return `${wanted} to choose again`;
+  if (known === 0) return rows.querySelector(".question") ? "A decision is needed" : "Nothing is on its way";
   if (stored + failed < known) return `${stored} of ${known} stored${lost}${isPaused ? ", paused" : speed()}`;
   if (searchable < stored) return `${stored} stored, ${searchable} searchable${lost}`;
   return `${stored} stored and searchable${lost}`;
