@@ -8,7 +8,9 @@ use tantivy::schema::Schema;
 use tantivy::tokenizer::{TokenStream, Tokenizer};
 use tantivy::{Index, IndexWriter, Searcher};
 use wharfside::library::FilePath;
-use wharfside::library::search::{self, Fields, Passages, Snippets, Source};
+use wharfside::library::search::{
+    self, Fields, Narrowing, Order, Passages, Question, Snippets, Source,
+};
 use wharfside::library::text::{self, WordTokenizer};
 
 const DOCUMENTS: usize = 20_000;
@@ -226,7 +228,15 @@ fn answer(
 ) -> (Duration, Duration) {
     let start = Instant::now();
     let parsed = search::parse(query, NOW);
-    let found = search::execute(searcher, fields, &parsed, None, None, 20).expect("an answer");
+    let question = Question {
+        parsed: &parsed,
+        folder: None,
+        narrowing: &Narrowing::default(),
+        order: Order::Relevance,
+        after: None,
+        limit: 20,
+    };
+    let found = search::execute(searcher, fields, question).expect("an answer");
     let finding = start.elapsed();
     let mut snippets = Snippets::new(searcher, fields, &parsed);
     for (id, _, address) in &found.hits {

@@ -5,17 +5,20 @@ use std::time::Instant;
 use super::catalog;
 use super::entry::{Entry, FileId};
 use super::facts::Texts;
-use super::search::{self, Fields, Hit, Place, Request, Results, Snippets, Source};
+use super::search::{
+    self, Fields, Hit, MOST_PASSAGES, Parsed, Place, Proposed, Question, Request, Results, Snippet,
+    Snippets, Source, Spelling,
+};
 use super::{Library, MAX_PAGE};
 use crate::error::{Error, Kind, Result};
 use crate::store::index::Spec;
 use crate::store::index::tantivy::schema::Schema;
 use crate::store::index::tantivy::tokenizer::TokenizerManager;
-use crate::store::index::tantivy::{DocAddress, TantivyDocument};
+use crate::store::index::tantivy::{DocAddress, Searcher, TantivyDocument};
 use crate::store::now_ms;
 
-/// Snippets shown for one file.
-const SNIPPETS: usize = 2;
+/// So few hits may be due to a slip in the query.
+const FEW: u64 = 3;
 /// Raised when the same files must be indexed differently though the schema is the same.
 pub(super) const REVISION: u32 = 1;
 
@@ -33,38 +36,29 @@ pub(super) fn index(revision: u32) -> (Fields, Spec) {
     (fields, spec)
 }
 
+/// What was asked in the end, and what the index proposes.
+struct Answer {
+    parsed: Parsed,
+    proposed: Proposed,
+    spelling: Option<Spelling>,
+}
+
 impl Library {
     /// Finds files by what they say and what they are called. Any query is read somehow; see
     /// [`Results::read_as`].
     ///
     /// # Errors
-    /// [`Kind::Unavailable`] while the index is being made or repaired.
+    /// [`Kind::Invalid`] for a cursor of another search, [`Kind::Unavailable`] while the index is
+    /// being made or repaired.
     pub fn search(&self, request: &Request) -> Result<Results> {
         let started = Instant::now();
-        let parsed = search::parse(&request.query, now_ms());
         let after: Option<Place> = request.cursor.as_deref().map(str::parse).transpose()?;
-        let limit = request.limit.clamp(1, MAX_PAGE);
         let outcome = self.store.index.read(|searcher| {
-            let folder = request.folder.as_ref();
-            let proposed = search::execute(searcher, &self.fields, &parsed, folder, after, limit)?;
-            let mut snippets = Snippets::new(searcher, &self.fields, &parsed);
-            let visible = self.visible(&proposed.hits)?;
-            let texts = self.texts().ok();
-            let mut hits = Vec::with_capacity(visible.len());
-            for (entry, score, address) in visible {
-                let snippets = match &texts {
-                    Some(texts) => shown(texts, &mut snippets, address, &entry)?,
-                    None => Vec::new(),
-                };
-                hits.push(Hit {
-                    entry,
-                    score,
-                    snippets,
-                });
-            }
-            Ok((proposed, hits))
+            let answer = self.propose(searcher, request, after)?;
+            let hits = self.hits(searcher, request, &answer)?;
+            Ok((answer, hits))
         });
-        let (proposed, hits) = outcome.map_err(|error| match error.kind() {
+        let (answer, hits) = outcome.map_err(|error| match error.kind() {
             // It is marked; whoever holds the lease builds it anew.
             Kind::Damaged => Error::unavailable(
                 "The search index is damaged and is being rebuilt; try again in a moment.",
@@ -72,14 +66,97 @@ impl Library {
             .because(error),
             _ => error,
         })?;
+        let Answer {
+            parsed,
+            proposed,
+            spelling,
+        } = answer;
         Ok(Results {
             total: proposed.total,
             hits,
             read_as: parsed.read_as,
             notes: parsed.notes.into_iter().chain(proposed.notes).collect(),
+            facets: proposed.facets,
+            spelling,
             next: proposed.next.map(|last| last.to_string()),
             milliseconds: started.elapsed().as_secs_f64() * 1000.0,
         })
+    }
+
+    /// What the index has for the query, or for another spelling of it.
+    fn propose(
+        &self,
+        searcher: &Searcher,
+        request: &Request,
+        after: Option<Place>,
+    ) -> Result<Answer> {
+        let parsed = match (request.wants_all(), request.is_unfinished) {
+            (true, _) => Parsed::everything(),
+            (false, true) => search::parse_unfinished(&request.query, now_ms()),
+            (false, false) => search::parse(&request.query, now_ms()),
+        };
+        let is_first = after.is_none();
+        let ask = |parsed: &Parsed, after, limit| {
+            let question = Question {
+                parsed,
+                folder: request.folder.as_ref(),
+                narrowing: &request.narrowing,
+                order: request.order,
+                after,
+                limit,
+            };
+            search::execute(searcher, &self.fields, question)
+        };
+        let limit = request.limit.clamp(1, MAX_PAGE);
+        let proposed = ask(&parsed, after, limit)?;
+        let mut answer = Answer {
+            parsed,
+            proposed,
+            spelling: None,
+        };
+        if !is_first || answer.proposed.total > FEW {
+            return Ok(answer);
+        }
+        let typed = request.query.as_str();
+        let respelt = search::respell(searcher, &self.fields, &answer.parsed, typed);
+        let Some(query) = respelt.map_err(search::unreadable)? else {
+            return Ok(answer);
+        };
+        let parsed = search::parse(&query, now_ms());
+        let searched = request.is_fuzzy && answer.proposed.total == 0;
+        let proposed = ask(&parsed, None, if searched { limit } else { 0 })?;
+        if proposed.total <= answer.proposed.total {
+            return Ok(answer);
+        }
+        answer.spelling = Some(Spelling::new(typed, query, searched));
+        if searched {
+            answer.parsed = parsed;
+            answer.proposed = proposed;
+        }
+        Ok(answer)
+    }
+
+    fn hits(&self, searcher: &Searcher, request: &Request, answer: &Answer) -> Result<Vec<Hit>> {
+        let mut snippets = Snippets::new(searcher, &self.fields, &answer.parsed);
+        let count = request.passages.clamp(1, MOST_PASSAGES);
+        let visible = self.visible(&answer.proposed.hits)?;
+        let texts = self.texts().ok();
+        let mut hits = Vec::with_capacity(visible.len());
+        for (entry, score, address) in visible {
+            let passages = match &texts {
+                Some(texts) => shown(texts, &mut snippets, address, &entry, count)?,
+                None => Vec::new(),
+            };
+            let html = passages.iter().map(|passage| passage.html.clone());
+            hits.push(Hit {
+                marked_name: search::highlight(&answer.parsed, entry.path.name()),
+                entry,
+                score,
+                snippets: html.collect(),
+                passages,
+            });
+        }
+        Ok(hits)
     }
 
     /// What the index is told of a live file.
@@ -123,10 +200,11 @@ fn shown(
     snippets: &mut Snippets<'_>,
     address: DocAddress,
     entry: &Entry,
-) -> Result<Vec<String>> {
+    count: usize,
+) -> Result<Vec<Snippet>> {
     let Ok(Some(passages)) = texts.passages(&entry.sha256) else {
         return Ok(Vec::new());
     };
     let load = |number| Ok(texts.passage(&entry.sha256, number).unwrap_or_default());
-    snippets.of(address, &passages, SNIPPETS, load)
+    snippets.of(address, &passages, count, load)
 }

@@ -20,6 +20,7 @@ mod outbox;
 mod path;
 mod persistence;
 mod rehearsing;
+mod saving;
 pub mod search;
 mod selecting;
 pub mod text;
@@ -45,6 +46,7 @@ pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
+pub use saving::SavedSearch;
 pub use selecting::{Selected, Selection, Within};
 
 pub use uploads::{

@@ -23,6 +23,8 @@ mod fold;
 mod scan;
 mod stem;
 
+use std::ops::Range;
+
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 pub use fold::fold;
@@ -277,6 +279,12 @@ pub fn query_words(text: &str) -> Vec<(u32, String)> {
         *position -= first;
     }
     words
+}
+
+/// The words of scripts with spaces: where each stands, and how it reads when folded.
+pub fn spaced_words(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
+    let spaced = Runs::new(text).filter(|run| run.script == Script::Spaced);
+    spaced.map(|run| (run.start..run.end, fold(&text[run.start..run.end])))
 }
 
 fn query_pairs(text: &str, run: &Run, start: u32, words: &mut Vec<(u32, String)>) -> u32 {

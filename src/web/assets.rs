@@ -45,6 +45,7 @@ const SOURCES: &[Source] = &[
     source!("mark"."svg"),
     source!("copy"."js"),
     source!("visit"."js"),
+    source!("find"."js"),
     source!("blocks"."js"),
     source!("choose"."js"),
     source!("parts"."js"),

@@ -4,6 +4,7 @@ import { layBlocks, refresh } from "./blocks.js";
 import { chooseRows, tell } from "./choose.js";
 import { addCopyButtons } from "./copy.js";
 import { acceptFiles } from "./drop.js";
+import { findAsTyped } from "./find.js";
 import { takeKeys } from "./keys.js";
 import { refreshParts } from "./parts.js";
 import { onChanges, whenSearchable } from "./searchable.js";
@@ -17,6 +18,7 @@ let isStale = false;
 followLinks();
 chooseRows();
 takeKeys();
+findAsTyped();
 acceptFiles();
 onShow((main) => {
   layBlocks(main);

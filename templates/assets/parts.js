@@ -1,6 +1,6 @@
 // Parts of a page that follow what changes. Where somebody is at work, a part stays as it is.
 
-import { read } from "./visit.js";
+import { keepOpen, read } from "./visit.js";
 
 /** Exchanges each part that has become another one. */
 export async function refreshParts() {
@@ -10,6 +10,7 @@ export async function refreshParts() {
     const fresh = page.getElementById(old.id);
     if (!fresh || isAtWork(old)) continue;
     const focused = pressable(old).indexOf(document.activeElement);
+    keepOpen(old, fresh);
     old.replaceWith(document.adoptNode(fresh));
     pressable(fresh)[focused]?.focus({ preventScroll: true });
   }
@@ -21,7 +22,7 @@ function pressable(part) {
 }
 
 function isAtWork(part) {
-  if (part.querySelector("details[open], input:focus, textarea:focus, summary:focus")) return true;
+  if (part.querySelector("details[open]:not([data-keep]), input:focus, textarea:focus, summary:focus")) return true;
   return [...part.querySelectorAll("input, textarea")].some((field) =>
     field.type === "checkbox" ? field.checked !== field.defaultChecked : field.value !== field.defaultValue);
 }

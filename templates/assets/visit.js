@@ -58,6 +58,27 @@ export async function visit(url, { method = "GET", body, state } = {}) {
   }
 }
 
+/**
+ * Shows what `url` answers while somebody types, under `address`: the head of the page, where they
+ * type, stays as it is. Answers whether it was shown; a later one, or a visit, takes its place.
+ */
+export async function glance(url, address, isNew) {
+  going?.abort();
+  const mine = going = new AbortController();
+  try {
+    const answer = await fetch(url, { headers: { accept: "text/html" }, signal: mine.signal });
+    const page = answer.ok && await parsed(answer);
+    if (!page || mine.signal.aborted) return false;
+    if (isNew) history.pushState({ at: 0 }, "", address);
+    else history.replaceState({ at: 0 }, "", address);
+    lay(page, 0);
+    return true;
+  } catch {
+    // Whoever presses Enter is told what is wrong.
+    return false;
+  }
+}
+
 /** The page at an address, or nothing if there is something else. */
 export async function read(url) {
   return parsed(await fetch(url, { headers: { accept: "text/html" } }));
@@ -70,16 +91,31 @@ async function parsed(answer) {
 }
 
 function show(page, at) {
+  document.getElementById("q").value = page.getElementById("q")?.value ?? "";
+  const fresh = lay(page, at);
+  (fresh.querySelector("[autofocus]") ?? fresh).focus({ preventScroll: true });
+}
+
+function lay(page, at) {
   const main = document.getElementById("main");
   const fresh = document.adoptNode(page.getElementById("main"));
   document.title = page.title;
   document.body.dataset.folder = page.body.dataset.folder ?? "";
   exchange(page, "header nav");
-  document.getElementById("q").value = page.getElementById("q")?.value ?? "";
+  exchange(page, "#within");
+  keepOpen(main, fresh);
   main.replaceWith(fresh);
   for (const prepare of shown) prepare(fresh);
-  (fresh.querySelector("[autofocus]") ?? fresh).focus({ preventScroll: true });
   scrollTo(0, at);
+  return fresh;
+}
+
+// What was unfolded stays so where the next page has it, too.
+export function keepOpen(main, fresh) {
+  for (const open of main.querySelectorAll("details[data-keep][open]")) {
+    const same = fresh.querySelector(`details[data-keep="${open.dataset.keep}"]`);
+    if (same) same.open = true;
+  }
 }
 
 function exchange(page, css) {
@@ -97,7 +133,7 @@ function say(sentence) {
 
 function isPage(address) {
   const { origin, pathname } = new URL(address, location.href);
-  return origin === location.origin && /^\/($|browse\/|files\/|folders\/|search$|selection|trash$|persistence$)/.test(pathname);
+  return origin === location.origin && /^\/($|browse\/|files\/|folders\/|search$|searches|selection|trash$|persistence$)/.test(pathname);
 }
 
 function samePage(address) {

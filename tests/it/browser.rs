@@ -204,6 +204,14 @@ impl Browser {
         );
     }
 
+    /// From now on pages are as wide as a phone.
+    pub fn narrow(&self) {
+        self.devtools(
+            "Emulation.setDeviceMetricsOverride",
+            json!({ "width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": true }),
+        );
+    }
+
     /// From now on each page runs this before anything of its own.
     pub fn before_each_page(&self, script: &str) {
         self.devtools(

@@ -28,6 +28,7 @@ mod readme;
 mod redeploy;
 mod releases;
 mod reload;
+mod results;
 mod search;
 mod serving;
 mod smoke;

@@ -6,12 +6,23 @@ use tantivy::schema::{
 };
 use tantivy::tokenizer::TokenizerManager;
 
+use super::class::Class;
 use crate::library::text::{TOKENIZER, WordTokenizer, fold};
 use crate::library::{FileId, FilePath, FolderPath, Millis};
 
-/// Names of the columns that are read back for each match.
+/// Names of the columns that are read for matches.
 pub const ID: &str = "id";
 pub const MODIFIED: &str = "modified";
+pub const SIZE: &str = "size";
+pub const CLASS: &str = "class";
+pub const PLACE: &str = "place";
+pub const LABEL: &str = "label";
+pub const SORT_NAME: &str = "sort_name";
+
+/// Between a tag as it is compared and as it was typed.
+pub const LABEL_SEPARATOR: char = '\u{1}';
+/// What follows the separator in the order of characters; no tag holds either.
+pub const AFTER_LABEL: char = '\u{2}';
 
 /// The fields of the search index. Nothing is stored in it: ids, times and sizes are columns,
 /// names come from the catalog and text from the facts.
@@ -25,7 +36,7 @@ pub struct Fields {
     pub folder: Field,
     /// Each tag, folded.
     pub tag: Field,
-    /// Media type, its class, its subtype and the name's extension.
+    /// Media type, its group and subtype, the name's extension, and the [`Class`].
     pub kind: Field,
     /// The text, as words.
     pub body: Field,
@@ -34,6 +45,15 @@ pub struct Fields {
     pub modified: Field,
     /// Bytes.
     pub size: Field,
+    /// Column only, as all below: the word of the [`Class`].
+    class: Field,
+    /// The folder right around the file; see [`exact_folder_term`].
+    place: Field,
+    /// Each tag, folded, and behind the separator as it was typed; of tags that fold alike, the
+    /// first, so that nothing counts twice.
+    label: Field,
+    /// The name, folded.
+    sort_name: Field,
 }
 
 /// A file as the index is told of it.
@@ -59,6 +79,7 @@ impl Fields {
                     .set_index_option(IndexRecordOption::WithFreqsAndPositions),
             )
         };
+        let column = || TextOptions::default().set_fast("raw");
         Self {
             name: schema.add_text_field("name", words()),
             around: schema.add_text_field("around", words()),
@@ -68,7 +89,11 @@ impl Fields {
             body: schema.add_text_field("body", words()),
             id: schema.add_i64_field(ID, FAST | INDEXED),
             modified: schema.add_i64_field(MODIFIED, FAST),
-            size: schema.add_u64_field("size", FAST),
+            size: schema.add_u64_field(SIZE, FAST),
+            class: schema.add_text_field(CLASS, column()),
+            place: schema.add_text_field(PLACE, column()),
+            label: schema.add_text_field(LABEL, column()),
+            sort_name: schema.add_text_field(SORT_NAME, column()),
         }
     }
 
@@ -87,11 +112,18 @@ impl Fields {
         for term in folder_terms(&folder) {
             document.add_text(self.folder, term);
         }
+        let mut labelled: Vec<String> = Vec::new();
         for tag in source.tags {
+            let folded = fold(tag);
             document.add_text(self.around, tag);
-            document.add_text(self.tag, fold(tag));
+            document.add_text(self.tag, &folded);
+            if !labelled.contains(&folded) {
+                document.add_text(self.label, format!("{folded}{LABEL_SEPARATOR}{tag}"));
+                labelled.push(folded);
+            }
         }
-        for term in kind_terms(source.media_type, source.path.name()) {
+        let class = Class::of(source.media_type, source.path.name());
+        for term in kind_terms(source.media_type, source.path.name(), class) {
             document.add_text(self.kind, term);
         }
         if !source.text.is_empty() {
@@ -100,6 +132,9 @@ impl Fields {
         document.add_i64(self.id, source.id);
         document.add_i64(self.modified, source.modified_ms);
         document.add_u64(self.size, source.size);
+        document.add_text(self.class, class.word());
+        document.add_text(self.place, exact_folder_term(&folder));
+        document.add_text(self.sort_name, fold(source.path.name()));
         document
     }
 }
@@ -129,10 +164,14 @@ fn folder_terms(folder: &FolderPath) -> Vec<String> {
     terms
 }
 
-/// `image/svg+xml` named `logo.svg` is `image/svg+xml`, `image`, `svg+xml` and `svg`.
-fn kind_terms(media_type: &str, name: &str) -> Vec<String> {
+/// `image/svg+xml` named `logo.svg` is `image/svg+xml`, `image`, `svg+xml` and `svg`. The word of
+/// the class joins them unless it is `text`, which means every `text/…` here.
+fn kind_terms(media_type: &str, name: &str, class: Class) -> Vec<String> {
     let media_type = fold(media_type.split(';').next().unwrap_or_default().trim());
-    let mut terms = Vec::with_capacity(4);
+    let mut terms = Vec::with_capacity(5);
+    if class != Class::Text {
+        terms.push(class.word().to_owned());
+    }
     if let Some((class, subtype)) = media_type.split_once('/') {
         terms.extend([class.to_owned(), subtype.to_owned()]);
     }
@@ -160,9 +199,10 @@ mod tests {
     #[test]
     fn a_kind_is_known_by_type_class_and_extension() {
         assert_eq!(
-            kind_terms("Image/SVG+xml; charset=utf-8", "logo.SVG"),
+            kind_terms("Image/SVG+xml; charset=utf-8", "logo.SVG", Class::Image),
             ["image", "image/svg+xml", "svg", "svg+xml"]
         );
-        assert_eq!(kind_terms("", "README"), Vec::<String>::new());
+        assert_eq!(kind_terms("", "README", Class::Other), ["other"]);
+        assert_eq!(kind_terms("", "README", Class::Text), [""; 0]);
     }
 }

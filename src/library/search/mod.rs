@@ -1,15 +1,20 @@
 //! Search: a query in words becomes ranked files with the passages that match.
 
+mod class;
 mod collect;
 mod expand;
+mod facet;
 mod fields;
 mod mark;
 mod needle;
+mod order;
 mod passage;
 mod place;
 mod query;
 mod rank;
 mod snippet;
+mod spell;
+mod tally;
 mod values;
 mod window;
 
@@ -23,21 +28,61 @@ use self::rank::Ranker;
 use super::{Entry, FileId, FolderPath};
 use crate::error::{Error, Result};
 
+pub use class::Class;
+pub use facet::{Count, Facets, Narrowing, SizeClass};
 pub use fields::{Fields, ID, Source};
 pub use mark::highlight;
+pub use order::Order;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use place::Place;
-pub use query::{MAX_QUERY_BYTES, Parsed, parse};
-pub use snippet::Snippets;
+pub use query::{MAX_QUERY_BYTES, Parsed, parse, parse_unfinished};
+pub use snippet::{Snippet, Snippets};
+pub use spell::respell;
+
+/// Most passages of one file that a search shows.
+pub const MOST_PASSAGES: usize = 5;
+const USUAL_PASSAGES: usize = 2;
 
 /// A search as a person asked for it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Request {
     pub query: String,
     /// Only inside this folder, if given.
     pub folder: Option<FolderPath>,
+    pub narrowing: Narrowing,
+    pub order: Order,
     pub limit: usize,
     pub cursor: Option<String>,
+    /// Passages shown of each file, at most [`MOST_PASSAGES`].
+    pub passages: usize,
+    /// Whether the last word may be the beginning of one.
+    pub is_unfinished: bool,
+    /// Whether to search for another spelling where this one finds nothing.
+    pub is_fuzzy: bool,
+}
+
+impl Default for Request {
+    fn default() -> Self {
+        Self {
+            query: String::new(),
+            folder: None,
+            narrowing: Narrowing::default(),
+            order: Order::default(),
+            limit: 0,
+            cursor: None,
+            passages: USUAL_PASSAGES,
+            is_unfinished: false,
+            is_fuzzy: false,
+        }
+    }
+}
+
+impl Request {
+    /// Whether it asks for all files of a folder, a type and so on, whatever they say.
+    pub fn wants_all(&self) -> bool {
+        let is_bounded = self.folder.is_some() || !self.narrowing.is_empty();
+        self.query.trim().is_empty() && is_bounded
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -48,18 +93,53 @@ pub struct Results {
     pub read_as: String,
     /// What could not be understood and was taken as plain words, one sentence each.
     pub notes: Vec<String>,
+    /// Counted over all matches.
+    pub facets: Facets,
+    /// Another way to write the query, with words that files have; on the first page only.
+    pub spelling: Option<Spelling>,
     /// Pass back to get the next page; absent on the last one.
     pub next: Option<String>,
     pub milliseconds: f64,
+}
+
+/// The query in other words of the index.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Spelling {
+    pub query: String,
+    /// Whether these are its results, because the query as it was typed has none.
+    pub searched: bool,
+    /// The same in a sentence.
+    pub sentence: String,
+}
+
+impl Spelling {
+    pub fn new(typed: &str, query: String, searched: bool) -> Self {
+        let typed = query::shortened(typed.trim());
+        let shown = query::shortened(&query);
+        let sentence = match searched {
+            true => format!("Nothing has “{typed}”; showing “{shown}”."),
+            false => format!("Did you mean “{shown}”?"),
+        };
+        Self {
+            query,
+            searched,
+            sentence,
+        }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Hit {
     #[serde(flatten)]
     pub entry: Entry,
+    /// The file's name as passages are: escaped, with matches marked.
+    pub marked_name: String,
+    /// 0 where matches are not ordered by relevance.
     pub score: f32,
     /// The best passages: HTML-escaped text in which matches are wrapped in `<mark>`.
     pub snippets: Vec<String>,
+    /// The same with the pages that they stand on.
+    pub passages: Vec<Snippet>,
 }
 
 /// What the index proposes; whether a file may be seen is for the catalog to decide.
@@ -67,57 +147,85 @@ pub struct Hit {
 pub struct Proposed {
     /// All matches, also those beyond the page.
     pub total: u64,
-    /// Best first.
+    /// The first in the order come first.
     pub hits: Vec<(FileId, f32, DocAddress)>,
+    pub facets: Facets,
     /// Where the page ends, if more matches follow.
     pub next: Option<Place>,
     /// What could not wholly be considered, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Asks the index for the best `limit` files behind `after`, or of all, inside `folder` at any
-/// depth if given. Ties are broken by time (newer first) and then by id.
+/// What the index is asked.
+#[derive(Clone, Debug)]
+pub struct Question<'a> {
+    pub parsed: &'a Parsed,
+    /// Only inside this folder, at any depth.
+    pub folder: Option<&'a FolderPath>,
+    pub narrowing: &'a Narrowing,
+    pub order: Order,
+    /// Only what comes behind this.
+    pub after: Option<Place>,
+    pub limit: usize,
+}
+
+/// Asks the index for the first `limit` files. Ties are broken by time (newer first) among equally
+/// relevant ones, and then by id.
 ///
 /// # Errors
+/// [`Kind::Invalid`](crate::error::Kind::Invalid) for a place in another order,
 /// [`Kind::Internal`](crate::error::Kind::Internal) if the index cannot be read.
-pub fn execute(
-    searcher: &Searcher,
-    fields: &Fields,
-    parsed: &Parsed,
-    folder: Option<&FolderPath>,
-    after: Option<Place>,
-    limit: usize,
-) -> Result<Proposed> {
-    let Some(root) = &parsed.root else {
+pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> Result<Proposed> {
+    let Question {
+        parsed,
+        folder,
+        narrowing,
+        order,
+        after,
+        limit,
+    } = question;
+    if after.as_ref().is_some_and(|after| after.order != order) {
+        return Err(Error::invalid(
+            "The cursor belongs to another sort order; begin again without a cursor.",
+        ));
+    }
+    if parsed.root.is_none() && !parsed.wants_all {
         return Ok(Proposed::default());
-    };
+    }
     let mut ranker = Ranker::new(searcher, fields);
-    let query = ranker.query(root, folder).map_err(unreadable)?;
+    let query = ranker
+        .query(parsed.root.as_ref(), folder)
+        .map_err(unreadable)?;
     let after = after
         .map(|last| last.now(searcher, fields, &query))
         .transpose()
         .map_err(unreadable)?;
-    // One more than asked for tells whether another page follows.
-    let wanted = limit.saturating_add(1);
-    let (total, mut best) = searcher
-        .search(&query, &Best { wanted, after })
-        .map_err(unreadable)?;
-    let more = best.len() > limit;
-    best.truncate(limit);
-    let next = best.last().filter(|_| more).map(|last| last.place);
-    let hits = best
-        .into_iter()
-        .map(|found| (found.place.id, found.place.score, found.address))
-        .collect();
+    let best = Best {
+        order,
+        // One more than asked for tells whether another page follows.
+        wanted: limit.saturating_add(1),
+        after,
+        narrowing,
+        folder: folder.cloned().unwrap_or_default(),
+    };
+    let (tally, mut found) = searcher.search(&query, &best).map_err(unreadable)?;
+    let more = found.len() > limit;
+    found.truncate(limit);
+    let next = found.last().filter(|_| more);
     Ok(Proposed {
-        total,
-        hits,
-        next,
+        total: tally.total,
+        next: next.map(|last| last.place.clone()),
+        hits: found
+            .iter()
+            .map(|found| (found.place.id, found.place.score(), found.address))
+            .collect(),
+        facets: tally.facets(),
         notes: ranker.notes,
     })
 }
 
-fn unreadable(error: tantivy::TantivyError) -> Error {
+/// An error of the index as one of ours.
+pub fn unreadable(error: tantivy::TantivyError) -> Error {
     Error::from(error)
 }
 

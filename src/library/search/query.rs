@@ -11,10 +11,13 @@
 mod describe;
 mod lex;
 
+use std::ops::Range;
+
 use crate::library::Millis;
 use crate::library::text::{self, fold};
 
 use super::values;
+pub use describe::shortened;
 use lex::{Item, Lexer, Piece};
 
 /// Bytes of a query that are considered.
@@ -30,12 +33,25 @@ const MAX_NOTES: usize = 8;
 /// A query as it was understood.
 #[derive(Clone, Debug, Default)]
 pub struct Parsed {
-    /// Absent if nothing is left to search for: then nothing is found.
+    /// Absent if nothing is left to search for: then nothing is found, or everything.
     pub root: Option<Node>,
+    /// Whether every file is wanted that what is asked besides the query lets through.
+    pub wants_all: bool,
     /// How it was read, in words.
     pub read_as: String,
     /// What was not understood, or not wholly considered, one sentence each.
     pub notes: Vec<String>,
+}
+
+impl Parsed {
+    /// No words, and no conditions among them.
+    pub fn everything() -> Self {
+        Self {
+            wants_all: true,
+            read_as: "everything".to_owned(),
+            ..Self::default()
+        }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +74,8 @@ pub struct Text {
     pub words: Vec<(u32, String)>,
     /// As it was typed.
     pub typed: String,
+    /// Where that stands in the query, in bytes; blanks around it included.
+    pub range: Range<usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +135,31 @@ pub fn parse(query: &str, now: Millis) -> Parsed {
         parser.note(note);
     }
     parser.finish()
+}
+
+/// As [`parse`], of a query that is still being typed: its last word may be the beginning of one.
+pub fn parse_unfinished(query: &str, now: Millis) -> Parsed {
+    let mut parsed = parse(query, now);
+    let last = parsed.root.as_mut().and_then(last_text);
+    if let Some(text) = last
+        && text.form == Form::Word
+        && text.words.len() == 1
+        && text.range.end == query.len()
+        && text.typed.chars().nth(1).is_some()
+    {
+        text.form = Form::Prefix;
+        parsed.read_as = describe::query(parsed.root.as_ref());
+    }
+    parsed
+}
+
+/// The text that was typed last, if it is wanted.
+fn last_text(node: &mut Node) -> Option<&mut Text> {
+    match node {
+        Node::Text(text) => Some(text),
+        Node::All(nodes) | Node::Any(nodes) => nodes.last_mut().and_then(last_text),
+        Node::Filter(_) | Node::Not(_) => None,
+    }
 }
 
 /// An open group, or the whole query.
@@ -280,14 +323,14 @@ impl Parser {
 
     fn node(&mut self, item: &Item<'_>) -> Option<Node> {
         let Some(key) = item.key else {
-            return self.text(Scope::Anywhere, item, item.value);
+            return self.text(Scope::Anywhere, item, item.value, item.value_at);
         };
         if item.value.is_empty() {
             self.note(format!("\"{key}:\" has no value; it was left out."));
             return None;
         }
         match key.to_ascii_lowercase().as_str() {
-            "name" => self.text(Scope::Name, item, item.value),
+            "name" => self.text(Scope::Name, item, item.value, item.value_at),
             known => match self.filter(known, item.value.trim()) {
                 Ok(Some(filter)) if item.star && known != "type" => {
                     self.note(format!("\"{known}:\" takes no *; it was ignored."));
@@ -303,6 +346,7 @@ impl Parser {
                             ..*item
                         },
                         item.source,
+                        item.source_at,
                     )
                 }
             },
@@ -348,7 +392,7 @@ impl Parser {
         }))
     }
 
-    fn text(&mut self, scope: Scope, item: &Item<'_>, value: &str) -> Option<Node> {
+    fn text(&mut self, scope: Scope, item: &Item<'_>, value: &str, at: usize) -> Option<Node> {
         let words = text::query_words(value);
         let Some((_, last)) = words.last() else {
             self.note(format!(
@@ -369,6 +413,7 @@ impl Parser {
             form,
             words,
             typed: value.trim().to_owned(),
+            range: at..at + value.len(),
         }))
     }
 
@@ -394,6 +439,7 @@ impl Parser {
         Parsed {
             read_as: describe::query(root.as_ref()),
             root,
+            wants_all: false,
             notes: self.notes,
         }
     }

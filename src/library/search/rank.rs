@@ -57,15 +57,16 @@ impl<'a> Ranker<'a> {
         }
     }
 
-    /// The whole query, inside `folder` if given.
+    /// The whole query, inside `folder` if given; every file there without a query.
     pub fn query(
         &mut self,
-        root: &Node,
+        root: Option<&Node>,
         folder: Option<&FolderPath>,
     ) -> tantivy::Result<Box<dyn Query>> {
         let nodes = match root {
-            Node::All(nodes) => nodes.as_slice(),
-            other => std::slice::from_ref(other),
+            Some(Node::All(nodes)) => nodes.as_slice(),
+            Some(other) => std::slice::from_ref(other),
+            None => &[],
         };
         let mut clauses = self.all(nodes)?;
         if let Some(folder) = folder.filter(|folder| !folder.is_root()) {

@@ -6,10 +6,12 @@ use std::collections::hash_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde::Serialize;
 use tantivy::index::InvertedIndexReader;
 use tantivy::postings::{Postings, TermInfo};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader, Term};
+use utoipa::ToSchema;
 
 use crate::error::Result;
 use crate::library::text::{WordTokenizer, positions, splits_word};
@@ -17,7 +19,7 @@ use crate::library::text::{WordTokenizer, positions, splits_word};
 use super::expand::expand_segment;
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
-use super::passage::Passages;
+use super::passage::{PAGE_BREAK, Passages};
 use super::query::Scope;
 use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};
@@ -28,6 +30,15 @@ const NEIGHBOURHOOD: usize = 900;
 /// of the former is in it.
 const USUAL_EXPANSION: usize = 16;
 const MAX_EXPANSION: usize = 1024;
+
+/// The surroundings of a match.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Snippet {
+    /// HTML-escaped text in which matches are wrapped in `<mark>`.
+    pub html: String,
+    /// The page it stands on, from 1, in a document that has several.
+    pub page: Option<u32>,
+}
 
 /// Makes the snippets of one page of hits; keeps what it has looked up between them.
 pub struct Snippets<'a> {
@@ -58,8 +69,8 @@ impl<'a> Snippets<'a> {
         }
     }
 
-    /// At most `count` snippets of one hit, best first; if its text has no match, the beginning
-    /// of the text. `load` answers a passage by its number, or nothing if it is not there.
+    /// At most `count` snippets of one hit, best first, each of one page; if its text has no match,
+    /// the beginning of the text. `load` answers a passage by its number, or nothing if it is not there.
     ///
     /// # Errors
     /// What `load` answers; and [`Kind::Internal`](crate::error::Kind::Internal) if the index
@@ -70,12 +81,12 @@ impl<'a> Snippets<'a> {
         passages: &Passages,
         count: usize,
         mut load: impl FnMut(u32) -> Result<Option<String>>,
-    ) -> Result<Vec<String>> {
+    ) -> Result<Vec<Snippet>> {
         if passages.is_empty() {
             return Ok(Vec::new());
         }
         let mut loaded: Option<(u32, String)> = None;
-        let mut snippets: Vec<String> = Vec::new();
+        let mut snippets: Vec<Snippet> = Vec::new();
         for window in self.windows(hit, count).map_err(unreadable)? {
             let Some((number, first)) = passages.locate(window.first) else {
                 continue;
@@ -108,7 +119,7 @@ impl<'a> Snippets<'a> {
         last: u32,
         number: u32,
         passages: &Passages,
-    ) -> Option<String> {
+    ) -> Option<Snippet> {
         let mut words = positions(text);
         let from = words.nth(first as usize).unwrap_or(text.len());
         let to = match last - first {
@@ -140,7 +151,7 @@ impl<'a> Snippets<'a> {
         found
     }
 
-    fn beginning(&mut self, text: &str, passages: &Passages) -> Option<String> {
+    fn beginning(&mut self, text: &str, passages: &Passages) -> Option<Snippet> {
         let start = text.len() - text.trim_start().len();
         if start == text.len() {
             return None;
@@ -267,15 +278,30 @@ fn shown(
     found: &[Found],
     number: u32,
     passages: &Passages,
-) -> String {
-    let part = surroundings(text, core);
+) -> Snippet {
+    let sheet = page_around(text, &core);
+    let core = core.start - sheet.start..core.end.min(sheet.end) - sheet.start;
+    let part = surroundings(&text[sheet.clone()], core);
+    let part = sheet.start + part.start..sheet.start + part.end;
     let begins = number == 0 && text[..part.start].trim().is_empty();
     let ends = number as usize + 1 == passages.len() && text[part.end..].trim().is_empty();
-    let html = render(text, part, found);
-    format!(
+    let html = render(text, part.clone(), found);
+    let html = format!(
         "{}{}{}",
         if begins { "" } else { "… " },
         html.trim(),
         if ends { "" } else { " …" }
-    )
+    );
+    Snippet {
+        page: passages.page(number, &text[..part.start]),
+        html,
+    }
+}
+
+/// The page, as far as it is in `text`, on which `core` begins.
+fn page_around(text: &str, core: &Range<usize>) -> Range<usize> {
+    let before = text[..core.start].rfind(PAGE_BREAK);
+    let after = text[core.start..].find(PAGE_BREAK);
+    before.map_or(0, |at| at + PAGE_BREAK.len_utf8())
+        ..after.map_or(text.len(), |at| core.start + at)
 }

@@ -34,6 +34,24 @@ fn file(path: &str, text: &str) -> Sample {
     }
 }
 
+/// For the most relevant ones, wherever they are.
+fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
+    static ANY: Narrowing = Narrowing {
+        class: None,
+        tag: None,
+        year: None,
+        size: None,
+    };
+    Question {
+        parsed,
+        folder: None,
+        narrowing: &ANY,
+        order: Order::Relevance,
+        after: None,
+        limit,
+    }
+}
+
 struct Shelf {
     fields: Fields,
     searcher: Searcher,
@@ -92,16 +110,12 @@ impl Shelf {
         )
     }
 
+    fn ask(&self, question: Question<'_>) -> Proposed {
+        execute(&self.searcher, &self.fields, question).unwrap()
+    }
+
     fn propose(&self, query: &str) -> Proposed {
-        execute(
-            &self.searcher,
-            &self.fields,
-            &parse(query, NOW),
-            None,
-            None,
-            100,
-        )
-        .unwrap()
+        self.ask(question(&parse(query, NOW), 100))
     }
 
     /// Ids, best first.
@@ -121,9 +135,7 @@ impl Shelf {
     /// Snippets of the best hit, and the passages that were read for them.
     fn snippets(&self, query: &str) -> (Vec<String>, Vec<u32>) {
         let parsed = parse(query, NOW);
-        let hit = execute(&self.searcher, &self.fields, &parsed, None, None, 1)
-            .unwrap()
-            .hits[0];
+        let hit = self.ask(question(&parsed, 1)).hits[0];
         let text = &self.texts[&hit.0];
         let split = split(text);
         let mut read = Vec::new();
@@ -136,7 +148,8 @@ impl Shelf {
                     .map(|range| text[range.clone()].to_owned()))
             })
             .unwrap();
-        (snippets, read)
+        let html = snippets.into_iter().map(|snippet| snippet.html);
+        (html.collect(), read)
     }
 }
 
@@ -308,26 +321,16 @@ fn filters_narrow_without_scoring() {
     );
 
     let folder = FolderPath::parse("Reports").unwrap();
-    let inside = execute(
-        &shelf.searcher,
-        &shelf.fields,
-        &parse("figures", NOW),
-        Some(&folder),
-        None,
-        9,
-    );
-    let ids: Vec<i64> = inside.unwrap().hits.iter().map(|hit| hit.0).collect();
+    let parsed = parse("figures", NOW);
+    let within = |folder| {
+        shelf.ask(Question {
+            folder: Some(folder),
+            ..question(&parsed, 9)
+        })
+    };
+    let ids: Vec<i64> = within(&folder).hits.iter().map(|hit| hit.0).collect();
     assert_eq!(ids, [1]);
-    let root = FolderPath::default();
-    let all = execute(
-        &shelf.searcher,
-        &shelf.fields,
-        &parse("figures", NOW),
-        Some(&root),
-        None,
-        9,
-    );
-    assert_eq!(all.unwrap().total, 3);
+    assert_eq!(within(&FolderPath::default()).total, 3);
 }
 
 #[test]
@@ -353,7 +356,10 @@ fn a_name_counts_more_than_a_text_and_closeness_adds() {
 /// Ids of a page, and where it ends.
 fn page(shelf: &Shelf, after: Option<Place>, limit: usize) -> (Vec<i64>, Option<Place>) {
     let parsed = parse("words", NOW);
-    let page = execute(&shelf.searcher, &shelf.fields, &parsed, None, after, limit).unwrap();
+    let page = shelf.ask(Question {
+        after,
+        ..question(&parsed, limit)
+    });
     assert_eq!(page.total, 50);
     (page.hits.iter().map(|hit| hit.0).collect(), page.next)
 }
@@ -366,7 +372,7 @@ fn pages_follow_each_other_without_gaps() {
         .collect();
     let shelf = Shelf::with_batches(&files, 7);
     let (all, nothing) = page(&shelf, None, 50);
-    assert_eq!((all.len(), nothing), (50, None));
+    assert_eq!((all.len(), nothing.is_none()), (50, true));
     for limit in [1, 9, 10, 49] {
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
@@ -400,7 +406,7 @@ fn pages_go_on_where_they_were_though_the_matches_change() {
     changed[all[0] as usize - 1] = file("gone.txt", "nothing");
     changed.push(file("better.txt", &"words ".repeat(70)));
     changed.extend((0..30).map(|n| file(&format!("late{n}.txt"), &"other ".repeat(n))));
-    follows(&Shelf::with_batches(&changed, 11), next, &all[10..]);
+    follows(&Shelf::with_batches(&changed, 11), next.clone(), &all[10..]);
 
     // The file that ended the page is gone: its old place is still about right.
     let mut without = files.clone();
@@ -451,7 +457,8 @@ fn absurd_queries_are_answered() {
         "\u{301}\u{200F}\0".repeat(500),
     ] {
         let parsed = parse(&query, NOW);
-        execute(&shelf.searcher, &shelf.fields, &parsed, None, None, 10).unwrap();
+        shelf.ask(question(&parsed, 10));
+        respell(&shelf.searcher, &shelf.fields, &parsed, &query).unwrap();
         highlight(&parsed, "quiet water");
     }
     assert_eq!(shelf.set(&format!("{}quiet", "(".repeat(10)),), [1]);
@@ -542,9 +549,281 @@ fn a_passage_that_is_gone_gives_no_snippet() {
             Ok(Some("rewritten <since>".into()))
         })
         .unwrap();
-    assert_eq!(other, ["rewritten &lt;since&gt;"]);
+    assert_eq!(other[0].html, "rewritten &lt;since&gt;");
     let failed = snippets.of(hit.2, &passages, 2, |_| Err(Error::internal("unreadable")));
     assert_eq!(failed.unwrap_err().sentence(), "unreadable");
+}
+
+/// What a search finds, counted by hand.
+fn counted<'a>(
+    files: &'a [Sample],
+    fits: impl Fn(&Sample) -> bool,
+    values: impl Fn(&'a Sample) -> Vec<String>,
+) -> std::collections::BTreeMap<String, u64> {
+    let mut counts = std::collections::BTreeMap::new();
+    for value in files.iter().filter(|file| fits(file)).flat_map(values) {
+        *counts.entry(value).or_default() += 1;
+    }
+    counts
+}
+
+fn year(file: &Sample) -> String {
+    values::date(file.modified)[..4].to_owned()
+}
+
+fn class(file: &Sample) -> Class {
+    Class::of(file.media_type, &file.path)
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn facets_count_what_counting_by_hand_does(
+        made in proptest::collection::vec((0..4_usize, 0..4_usize, 0..4_usize, 0..3_i64, 0..4_u32, 0..2_usize), 1..40),
+        chosen in (0..6_usize, 0..5_usize, 0..4_i64, 0..6_usize),
+        batch in 1..9_usize,
+        inside in 0..3_usize,
+    ) {
+        const FOLDERS: [&str; 4] = ["a", "a/b", "a/c/d", "e"];
+        const TYPES: [(&str, &str); 4] = [
+            ("application/pdf", "pdf"), ("image/png", "png"), ("text/plain", "txt"), ("text/x-rust", "rs"),
+        ];
+        const TAGS: [&[&str]; 4] = [&[], &["Paid"], &["paid", "open"], &["Öpen", "open"]];
+        let files: Vec<Sample> = made.iter().enumerate().map(|(n, &(folder, kind, tags, years, size, word))| Sample {
+            path: format!("{}/{n}.{}", FOLDERS[folder], TYPES[kind].1),
+            text: ["crane", "lantern"][word].into(),
+            tags: TAGS[tags].iter().map(|tag| (*tag).to_owned()).collect(),
+            media_type: TYPES[kind].0,
+            modified: NOW - years * 400 * DAY,
+            size: 10_u64.pow(size * 2 + 1),
+        }).collect();
+        let classes = [Class::Pdf, Class::Image, Class::Text, Class::Code, Class::Book];
+        let narrowing = Narrowing {
+            class: classes.get(chosen.0).copied(),
+            tag: ["PAID", "open", "öpen", "none"].get(chosen.1).map(|tag| (*tag).to_owned()),
+            year: [2026, 2025, 2023].get(chosen.2 as usize).copied(),
+            size: SizeClass::ALL.get(chosen.3).copied(),
+        };
+        let folder = FolderPath::parse(["", "a", "a/c"][inside]).unwrap();
+        let shelf = Shelf::with_batches(&files, batch);
+        let parsed = parse("crane", NOW);
+        let found = shelf.ask(Question { narrowing: &narrowing, folder: Some(&folder), ..question(&parsed, 100) });
+
+        let fold = crate::library::text::fold;
+        let tagged = |file: &Sample, tag: &str| file.tags.iter().any(|other| fold(other) == fold(tag));
+        let base = |file: &Sample| file.text == "crane" && (folder.is_root() || file.path.starts_with(&format!("{folder}/")));
+        let of_class = |file: &Sample| narrowing.class.is_none_or(|chosen| chosen == class(file));
+        let of_tag = |file: &Sample| narrowing.tag.as_ref().is_none_or(|chosen| tagged(file, chosen));
+        let of_year = |file: &Sample| narrowing.year.is_none_or(|chosen| chosen.to_string() == year(file));
+        let of_size = |file: &Sample| narrowing.size.is_none_or(|chosen| chosen == SizeClass::of(file.size));
+        let all = |file: &Sample| base(file) && of_class(file) && of_tag(file) && of_year(file) && of_size(file);
+        proptest::prop_assert_eq!(found.total, files.iter().filter(|file| all(file)).count() as u64);
+        proptest::prop_assert_eq!(found.hits.len() as u64, found.total);
+        let told = |counts: &[Count]| counts.iter().map(|count| (count.value.clone(), count.count)).collect::<std::collections::BTreeMap<_, _>>();
+        let facets = &found.facets;
+        proptest::prop_assert_eq!(told(&facets.types), counted(&files, |f| base(f) && of_tag(f) && of_year(f) && of_size(f), |f| vec![class(f).word().into()]));
+        proptest::prop_assert_eq!(told(&facets.years), counted(&files, |f| base(f) && of_class(f) && of_tag(f) && of_size(f), |f| vec![year(f)]));
+        proptest::prop_assert_eq!(told(&facets.sizes), counted(&files, |f| base(f) && of_class(f) && of_tag(f) && of_year(f), |f| vec![SizeClass::of(f.size).word().into()]));
+        let below = folder.as_str().len() + usize::from(!folder.is_root());
+        let next = |f: &Sample| f.path[below..].split_once('/').map(|(next, _)| format!("{}{next}", &f.path[..below])).into_iter().collect();
+        proptest::prop_assert_eq!(told(&facets.folders), counted(&files, all, next));
+        let tags = |f: &Sample| f.tags.iter().map(|tag| fold(tag)).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        let told_tags = facets.tags.iter().map(|count| (fold(&count.value), count.count)).collect::<std::collections::BTreeMap<_, _>>();
+        proptest::prop_assert_eq!(told_tags, counted(&files, |f| base(f) && of_class(f) && of_year(f) && of_size(f), tags));
+    }
+
+    #[test]
+    fn every_order_pages_stably(
+        made in proptest::collection::vec((0..6_i64, 0..6_u64, 0..5_usize), 1..40),
+        batch in 1..9_usize,
+        limit in 1..7_usize,
+    ) {
+        const NAMES: [&str; 5] = ["apple", "Äpple", "b", "Zebra", "水"];
+        let files: Vec<Sample> = made.iter().enumerate().map(|(n, &(time, size, name))| Sample {
+            modified: NOW + time,
+            size,
+            ..file(&format!("{n}/{}", NAMES[name]), &"words ".repeat(size as usize + 1))
+        }).collect();
+        let shelf = Shelf::with_batches(&files, batch);
+        // Another release's merges: the same files lie in other segments when the page is turned.
+        let merged = Shelf::with_batches(&files, batch + 3);
+        let parsed = parse("words", NOW);
+        for order in Order::ALL {
+            let key = |id: i64| {
+                let file = &files[id as usize - 1];
+                (file.modified, file.size, crate::library::text::fold(file.path.rsplit('/').next().unwrap()))
+            };
+            let (mut seen, mut after) = (Vec::new(), None);
+            loop {
+                let shelf = if seen.len() % 2 == 0 || order == Order::Relevance { &shelf } else { &merged };
+                let page = shelf.ask(Question { order, after, ..question(&parsed, limit) });
+                proptest::prop_assert_eq!(page.total, files.len() as u64);
+                seen.extend(page.hits.iter().map(|hit| hit.0));
+                after = page.next.map(|place| place.to_string().parse().unwrap());
+                if after.is_none() {
+                    break;
+                }
+            }
+            let whole = shelf.ask(Question { order, ..question(&parsed, 100) });
+            let whole: Vec<i64> = whole.hits.iter().map(|hit| hit.0).collect();
+            proptest::prop_assert_eq!(&seen, &whole, "{:?}", order);
+            let mut by_hand: Vec<i64> = (1..=files.len() as i64).collect();
+            match order {
+                Order::Relevance => continue,
+                Order::Newest => by_hand.sort_by_key(|&id| (std::cmp::Reverse(key(id).0), id)),
+                Order::Oldest => by_hand.sort_by_key(|&id| (key(id).0, id)),
+                Order::Name => by_hand.sort_by_key(|&id| (key(id).2, id)),
+                Order::NameReversed => by_hand.sort_by_key(|&id| (std::cmp::Reverse(key(id).2), id)),
+                Order::Largest => by_hand.sort_by_key(|&id| (std::cmp::Reverse(key(id).1), id)),
+                Order::Smallest => by_hand.sort_by_key(|&id| (key(id).1, id)),
+            }
+            proptest::prop_assert_eq!(&seen, &by_hand, "{:?}", order);
+        }
+    }
+}
+
+#[test]
+fn a_name_that_is_gone_still_says_where_the_page_goes_on() {
+    let names = ["a", "b", "d", "e"].map(|name| file(name, "words"));
+    let shelf = Shelf::with_batches(&names, 2);
+    let parsed = parse("words", NOW);
+    let behind = |order, name: &str| {
+        let key = place::Key::Name(name.into());
+        let after = Some(Place { order, key, id: 9 });
+        let page = shelf.ask(Question {
+            order,
+            after,
+            ..question(&parsed, 9)
+        });
+        page.hits.iter().map(|hit| hit.0).collect::<Vec<_>>()
+    };
+    assert_eq!(behind(Order::Name, "c"), [3, 4]);
+    assert_eq!(behind(Order::Name, ""), [1, 2, 3, 4]);
+    assert_eq!(behind(Order::Name, "z"), [0; 0]);
+    assert_eq!(behind(Order::NameReversed, "c"), [2, 1]);
+    assert_eq!(behind(Order::NameReversed, "z"), [4, 3, 2, 1]);
+    assert_eq!(behind(Order::NameReversed, ""), [0; 0]);
+    let other = Place {
+        order: Order::Newest,
+        key: place::Key::Number(1),
+        id: 1,
+    };
+    let wrong = Question {
+        after: Some(other),
+        ..question(&parsed, 9)
+    };
+    let refused = execute(&shelf.searcher, &shelf.fields, wrong).unwrap_err();
+    assert!(refused.sentence().contains("another sort order"));
+}
+
+#[test]
+fn without_words_everything_is_there_to_be_narrowed_down() {
+    let shelf = Shelf::of(&[("a/1.txt", "x"), ("a/2.rs", "y"), ("b.txt", "z")]);
+    let parsed = Parsed::everything();
+    let folder = FolderPath::parse("a").unwrap();
+    let found = shelf.ask(Question {
+        folder: Some(&folder),
+        ..question(&parsed, 9)
+    });
+    assert_eq!((found.total, found.facets.types.len()), (2, 2));
+    assert_eq!(shelf.ask(question(&parsed, 9)).total, 3);
+}
+
+fn respelt(shelf: &Shelf, query: &str) -> Option<String> {
+    respell(&shelf.searcher, &shelf.fields, &parse(query, NOW), query).unwrap()
+}
+
+#[test]
+fn a_slip_is_put_right_by_a_word_of_the_index() {
+    let mut files: Vec<Sample> = (0..70)
+        .map(|n| file(&format!("{n}.txt"), "the harbour and the lantern"))
+        .collect();
+    files.push(file("minutes.txt", "harbor habrour beacon 20261 x7f3a9"));
+    files[0].tags = vec!["wichtig".into()];
+    let shelf = Shelf::with_batches(&files, 9);
+    for (query, right) in [
+        ("harbuor", Some("harbour")),
+        ("HARBUOR", Some("harbour")),
+        ("lamtern", Some("lantern")),
+        ("lamtren", Some("lantern")),
+        // In one file, but another word is in seventy.
+        ("habrour", Some("harbour")),
+        ("lanter", Some("lanter*")),
+        ("harbour la", Some("harbour la*")),
+        (
+            "becaon -lantern type:text",
+            Some("beacon -lantern type:text"),
+        ),
+        ("\"the harbuor and\"", Some("\"the harbour and\"")),
+        (
+            "(lamtern OR beacon) name:mintues",
+            Some("(lantern OR beacon) name:minutes"),
+        ),
+        ("name:lamtern", None),
+        ("wihctig", Some("wichtig")),
+        ("harbour", None),
+        ("lighthouse", None),
+        // Excluded, a beginning, a filter, a number, a code, too short: as they are.
+        ("beacon -lamtern", None),
+        ("lamt*", None),
+        ("beacon tag:wihctig", None),
+        ("20262", None),
+        ("x7f3a8", None),
+        ("teh", None),
+        // A query of many words is not misspelt.
+        ("lamtern lamtern lamtern lamtern lamtern", None),
+        ("", None),
+    ] {
+        assert_eq!(respelt(&shelf, query).as_deref(), right, "{query}");
+    }
+}
+
+#[test]
+fn a_word_that_is_being_typed_may_go_on() {
+    let shelf = Shelf::of(&[("a.txt", "harbourmaster and crane"), ("b.txt", "harp")]);
+    let ids = |query: &str| {
+        let found = shelf.ask(question(&parse_unfinished(query, NOW), 9));
+        let mut ids: Vec<i64> = found.hits.iter().map(|hit| hit.0).collect();
+        ids.sort_unstable();
+        ids
+    };
+    assert_eq!(ids("har"), [1, 2]);
+    assert_eq!(ids("crane harb"), [1]);
+    assert_eq!(ids("crane OR harp name:x OR ha"), [1, 2]);
+    assert_eq!(ids("(crane OR ha"), [1, 2]);
+    // Finished, quoted, excluded or hardly begun.
+    assert_eq!(ids("har "), [0; 0]);
+    assert_eq!(ids("\"har"), [0; 0]);
+    assert_eq!(ids("crane -har"), [1]);
+    assert_eq!(ids("h"), [0; 0]);
+}
+
+#[test]
+fn a_snippet_stays_on_its_page_and_names_it() {
+    let pages: Vec<String> = (1..=40)
+        .map(|n| match n {
+            12 => "the lighthouse was lit".to_owned(),
+            13 => "again near the lighthouse".to_owned(),
+            _ => format!(
+                "page {n} {}",
+                "of the report on piers and stones ".repeat(30)
+            ),
+        })
+        .collect();
+    let text = pages.join("\u{c}");
+    let shelf = Shelf::of(&[("a.pdf", &text)]);
+    let parsed = parse("lighthouse", NOW);
+    let hit = shelf.ask(question(&parsed, 1)).hits[0];
+    let split = split(&text);
+    let mut snippets = Snippets::new(&shelf.searcher, &shelf.fields, &parsed);
+    let shown = snippets
+        .of(hit.2, &split.passages, 5, |number| {
+            Ok(Some(text[split.ranges[number as usize].clone()].to_owned()))
+        })
+        .unwrap();
+    assert_eq!(shown[0].page, Some(12));
+    assert_eq!(shown[0].html, "… the <mark>lighthouse</mark> was lit …");
 }
 
 /// The text of well-formed output: marks alternate, everything else is escaped.

@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 
 use crate::library::Sort;
+use crate::library::search::Order;
 use crate::web::problem::Problem;
 use crate::web::state::App;
 
@@ -26,7 +27,7 @@ use crate::web::state::App;
         (name = "search", description = "Files by their words"),
         (name = "persistence", description = "The proof that nothing was lost")
     ),
-    components(schemas(Problem, Sort))
+    components(schemas(Problem, Order, Sort))
 )]
 pub struct Document;
 

@@ -49,6 +49,8 @@ pub fn router() -> Router<App> {
         .route("/browse/", get(library::root))
         .route("/browse/{*folder}", get(library::folder))
         .route("/search", get(search::page))
+        .route("/searches", post(search::save))
+        .route("/searches/{id}/remove", post(search::forget))
         .route("/files/{id}", get(file::page))
         .route("/trash", get(trash::page))
         .route("/persistence", get(persistence::page))

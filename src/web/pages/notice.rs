@@ -19,6 +19,8 @@ pub enum Done {
     Restored,
     Purged,
     VersionRestored,
+    SearchSaved,
+    SearchForgotten,
     /// Many at once; how many says the address.
     AllMoved,
     AllTagged,
@@ -74,6 +76,10 @@ impl Done {
             Self::VersionRestored => {
                 "Restored: that content is current again, as a new version.".into()
             }
+            Self::SearchSaved => {
+                "Saved. The search page lists it whenever nothing is asked for.".into()
+            }
+            Self::SearchForgotten => "Removed from the saved searches.".into(),
             Self::AllMoved => format!("{files} moved."),
             Self::AllTagged => format!("{files} tagged."),
             Self::AllTrashed => format!("{files} moved to the trash."),

@@ -1,4 +1,10 @@
-//! Search results: the passages that match, and how the query was read.
+//! Search results: the passages that match, how the query was read, and what to narrow them down
+//! to; without a question, the searches that were kept.
+
+mod address;
+mod hit;
+mod narrow;
+mod saved;
 
 use askama::Template;
 use axum::extract::State;
@@ -6,118 +12,172 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
+pub use address::Seek;
+use hit::HitRow;
+use narrow::{Group, Way, above, chosen, groups, orders};
+use saved::SavedRow;
+pub use saved::{forget, save};
+
+use super::notice::{Done, Notice, Outcome};
 use super::rows::Link;
-use super::show::{Counted, Moment, Size, encode, file_url, kind, name, search_url};
+use super::show::{Counted, encode};
 use super::{Shell, respond};
-use crate::library::search::{Hit, Request, Results};
+use crate::library::search::{MOST_PASSAGES, Request, Results, Spelling};
+use crate::library::{Library, SavedSearch};
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
 /// Hits on one page.
 const HITS: usize = 20;
+/// Passages of one hit: the best, and those to be unfolded.
+const PASSAGES: usize = MOST_PASSAGES;
 
-#[derive(Deserialize)]
-pub struct Asking {
-    #[serde(default)]
-    q: String,
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Place {
     cursor: Option<String>,
+    /// Somebody is still typing.
+    unfinished: bool,
+    done: Option<Done>,
 }
 
 #[derive(Template)]
 #[template(path = "search.html")]
 pub struct SearchPage {
     pub shell: Shell,
-    /// Nothing was asked for: the page explains how to ask.
+    pub seek: Seek,
+    pub notice: Option<Notice>,
+    /// Why the last change could not be made.
+    pub problem: Option<String>,
+    /// Nothing was asked for: the page tells how to ask.
     pub is_blank: bool,
+    pub saved: Vec<SavedRow>,
     pub total: Counted,
     pub milliseconds: String,
     pub read_as: String,
     pub notes: Vec<String>,
+    pub spelling: Option<Respelt>,
+    pub chosen: Vec<Link>,
+    pub above: Option<Link>,
+    pub orders: [Way; 4],
+    pub groups: Vec<Group>,
     pub hits: Vec<HitRow>,
     pub is_first: bool,
     pub more: Option<String>,
 }
 
-pub struct HitRow {
-    url: String,
-    name: String,
-    folder: Link,
-    kind: String,
-    size: Size,
-    stored: Moment,
-    tags: Vec<Link>,
-    /// Escaped by the search itself, which alone puts `<mark>` in.
-    snippets: Vec<String>,
+/// The same search in other words.
+pub struct Respelt {
+    sentence: String,
+    /// Of the other search, unless these are its results.
+    url: Option<String>,
 }
 
 pub async fn page(
     State(app): State<App>,
-    Query(Asking { q, cursor }): Query<Asking>,
+    Query(seek): Query<Seek>,
+    Query(place): Query<Place>,
 ) -> Result<Response, Failure> {
-    let shell = Shell::new(app.release()).searching(q.as_str());
-    if q.trim().is_empty() {
-        return Ok(respond(StatusCode::OK, &SearchPage::blank(shell)));
+    let notice = Outcome {
+        done: place.done,
+        ..Outcome::default()
+    };
+    let page = look(&app, seek, place).await?;
+    let notice = notice.notice();
+    Ok(respond(StatusCode::OK, &SearchPage { notice, ..page }))
+}
+
+/// The search's page, saying why it could not be kept.
+async fn refuse(
+    app: &App,
+    status: StatusCode,
+    seek: Seek,
+    problem: String,
+) -> Result<Response, Failure> {
+    let page = look(app, seek, Place::default()).await?;
+    let problem = Some(problem);
+    Ok(respond(status, &SearchPage { problem, ..page }))
+}
+
+async fn look(app: &App, seek: Seek, place: Place) -> Result<SearchPage, Failure> {
+    let shell = Shell::new(app.release()).searching(seek.q.as_str());
+    if seek.is_blank() {
+        let saved = app.look(Library::saved_searches).await?;
+        return Ok(SearchPage::blank(shell, seek, &saved));
     }
-    let is_first = cursor.is_none();
+    let is_first = place.cursor.is_none();
     let request = Request {
-        query: q,
-        folder: None,
         limit: HITS,
-        cursor,
+        cursor: place.cursor,
+        is_unfinished: place.unfinished,
+        ..seek.request()?
     };
     let results = app.look(move |library| library.search(&request)).await?;
-    Ok(respond(
-        StatusCode::OK,
-        &SearchPage::new(shell, results, is_first),
-    ))
+    Ok(SearchPage::new(shell, seek, results, is_first))
 }
 
 impl SearchPage {
-    pub fn new(shell: Shell, results: Results, is_first: bool) -> Self {
-        let url = search_url(&shell.query);
+    pub fn new(shell: Shell, seek: Seek, results: Results, is_first: bool) -> Self {
+        let url = seek.url();
+        let query = match &results.spelling {
+            Some(spelling) if spelling.searched => spelling.query.clone(),
+            _ => seek.q.trim().to_owned(),
+        };
+        let hits = results.hits.into_iter();
         Self {
-            shell,
-            is_blank: false,
             total: Counted(results.total, "file"),
             milliseconds: milliseconds(results.milliseconds),
             read_as: results.read_as,
             notes: results.notes,
-            hits: results.hits.into_iter().map(HitRow::new).collect(),
+            spelling: results.spelling.map(|other| Respelt::new(&seek, other)),
+            chosen: chosen(&seek),
+            above: above(&seek),
+            groups: groups(&seek, &results.facets),
+            hits: hits.map(|hit| HitRow::new(hit, &query)).collect(),
             is_first,
             more: results
                 .next
                 .map(|cursor| format!("{url}&cursor={}", encode(&cursor))),
+            is_blank: false,
+            ..Self::blank(shell, seek, &[])
         }
     }
 
-    pub fn blank(shell: Shell) -> Self {
+    pub fn blank(shell: Shell, seek: Seek, saved: &[SavedSearch]) -> Self {
         Self {
             shell,
+            notice: None,
+            problem: None,
             is_blank: true,
+            saved: saved.iter().map(SavedRow::new).collect(),
             total: Counted(0, "file"),
             milliseconds: String::new(),
             read_as: String::new(),
             notes: Vec::new(),
+            spelling: None,
+            chosen: Vec::new(),
+            above: None,
+            orders: orders(&seek),
+            groups: Vec::new(),
             hits: Vec::new(),
             is_first: true,
             more: None,
+            seek,
         }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.hits.is_empty() && self.is_first
     }
 }
 
-impl HitRow {
-    fn new(hit: Hit) -> Self {
-        let entry = hit.entry;
+impl Respelt {
+    fn new(seek: &Seek, spelling: Spelling) -> Self {
+        let url = seek.with(|seek| seek.q.clone_from(&spelling.query)).url();
         Self {
-            url: file_url(entry.id),
-            name: name(entry.path.name()),
-            folder: Link::whole_path(&entry.path.folder()),
-            kind: kind(&entry.media_type),
-            size: Size(entry.size),
-            stored: Moment(entry.modified_ms),
-            tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
-            snippets: hit.snippets,
+            sentence: spelling.sentence,
+            url: (!spelling.searched).then_some(url),
         }
     }
 }

@@ -6,14 +6,14 @@ use axum::body::to_bytes;
 use super::file::{Field, FilePage, Problem};
 use super::library::{Asking, Found, LibraryPage};
 use super::persistence::{Mark, PersistencePage};
-use super::search::SearchPage;
+use super::search::{SearchPage, Seek};
 use super::standing::Health;
 use super::trash::TrashPage;
 use super::*;
-use crate::library::search::{Hit, Results};
+use crate::library::search::{Count, Facets, Hit, Results, Snippet, Spelling};
 use crate::library::{
-    Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, Sort, Totals,
-    Unfinished, Verdict, Version,
+    Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, SavedSearch,
+    Sort, Totals, Unfinished, Verdict, Version,
 };
 use crate::store::boots::{Boot, Ending, HandOver, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
@@ -163,22 +163,71 @@ fn file(entry: &Entry, facts: Option<Facts>, problem: Option<Problem>) -> String
 
 fn search(query: &str, entries: Vec<Entry>) -> String {
     const PASSAGE: &str = "the <mark>crane</mark> on the north quay was serviced &amp; <mark>loaded</mark> to twelve tonnes, which the board noted with relief after the long delays of the spring";
-    let hit = |entry| Hit {
-        entry,
+    let passage = |page| Snippet {
+        html: PASSAGE.into(),
+        page,
+    };
+    let hit = |entry: Entry| Hit {
+        marked_name: search_highlight(query, entry.path.name()),
         score: 1.0,
-        snippets: vec![PASSAGE.into(), PASSAGE.into()],
+        snippets: Vec::new(),
+        passages: (1..=5)
+            .map(|n| passage((entry.id % 2 == 0).then_some(n)))
+            .collect(),
+        entry,
+    };
+    let count = |value: &str, count| Count {
+        value: value.into(),
+        count,
     };
     let results = Results {
         total: 1_204,
-        hits: entries.into_iter().map(hit).collect(),
+        hits: entries.into_iter().take(20).map(hit).collect(),
         read_as: query.to_owned(),
         notes: vec!["The quote was never closed and is taken as a plain character.".into()],
+        facets: Facets {
+            types: vec![count("pdf", 804), count("image", 400)],
+            folders: (0..12)
+                .map(|n| count(&format!("reports/<b>{n}</b>"), 90 - n))
+                .collect(),
+            tags: (0..12)
+                .map(|n| count(&format!("<b>tag {n}</b>"), 80 - n))
+                .collect(),
+            years: (0..12)
+                .map(|n| count(&(2026 - n).to_string(), n + 1))
+                .collect(),
+            sizes: vec![count("0-100KB", 7), count("100MB-", 1_197)],
+        },
+        spelling: Some(Spelling::new(query, format!("{query} <b>x</b>"), false)),
         next: Some("20&x".into()),
         milliseconds: 2.34,
     };
-    SearchPage::new(shell().searching(query), results, true)
+    let seek = Seek {
+        q: query.to_owned(),
+        folder: "reports/<b>2026</b>".into(),
+        tag: "<b>tag 1</b>".into(),
+        ..Seek::default()
+    };
+    SearchPage::new(shell().searching(query), seek, results, true)
         .render()
         .unwrap()
+}
+
+fn search_blank() -> String {
+    let saved = |id: i64| SavedSearch {
+        id,
+        name: HOSTILE[id as usize].into(),
+        search: "q=crane&tag=%3Cb%3E".into(),
+        created_ms: NOW,
+    };
+    let saved: Vec<_> = (0..6).map(saved).collect();
+    SearchPage::blank(shell(), Seek::default(), &saved)
+        .render()
+        .unwrap()
+}
+
+fn search_highlight(query: &str, name: &str) -> String {
+    crate::library::search::highlight(&crate::library::search::parse(query, NOW), name)
 }
 
 fn trash(entries: &[Entry]) -> String {
@@ -309,7 +358,7 @@ async fn all() -> Vec<(&'static str, String)> {
             "search-hostile",
             search("\"><script>alert(1)</script>", hostile()),
         ),
-        ("search-blank", SearchPage::blank(shell()).render().unwrap()),
+        ("search-blank", search_blank()),
         ("trash", trash(&ordinary(12))),
         ("trash-hostile", trash(&hostile())),
         ("trash-empty", trash(&[])),

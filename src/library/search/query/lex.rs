@@ -22,6 +22,9 @@ pub struct Item<'a> {
     /// What stands before the colon, if that could be a filter.
     pub key: Option<&'a str>,
     pub value: &'a str,
+    /// Where in the query the value begins, and where the whole of it does.
+    pub value_at: usize,
+    pub source_at: usize,
     pub quoted: bool,
     /// Whether a `*` follows.
     pub star: bool,
@@ -74,7 +77,7 @@ impl<'a> Lexer<'a> {
     fn quoted(&mut self, start: usize, key: Option<&'a str>) -> Piece<'a> {
         let opening = self.at;
         self.at += self.peek().map_or(0, char::len_utf8);
-        let rest = self.rest();
+        let (rest, value_at) = (self.rest(), self.at);
         let (value, close) = match rest.char_indices().find(|&(_, c)| is_quote(c)) {
             Some((end, c)) => (&rest[..end], end + c.len_utf8()),
             None => {
@@ -88,6 +91,8 @@ impl<'a> Lexer<'a> {
         Piece::Item(Item {
             key,
             value,
+            value_at,
+            source_at: start,
             quoted: true,
             star,
             source: &self.query[start..self.at],
@@ -114,6 +119,8 @@ impl<'a> Lexer<'a> {
         Piece::Item(Item {
             key,
             value: trimmed,
+            value_at: self.at - value.len(),
+            source_at: start,
             quoted: false,
             star: trimmed.len() < value.len(),
             source,
