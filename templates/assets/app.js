@@ -6,6 +6,7 @@ import { addCopyButtons } from "./copy.js";
 import { acceptFiles } from "./drop.js";
 import { findAsTyped } from "./find.js";
 import { takeKeys } from "./keys.js";
+import { refreshParts } from "./parts.js";
 import { onChanges, whenSearchable } from "./searchable.js";
 import { followLinks, onShow } from "./visit.js";
 
@@ -20,19 +21,13 @@ takeKeys();
 findAsTyped();
 acceptFiles();
 onShow((main) => {
-  addCopyButtons();
   layBlocks(main);
   tell();
-  for (const place of main.querySelectorAll("[data-origin]")) place.textContent = location.origin;
-  for (const state of main.querySelectorAll("[data-searchable]")) {
-    whenSearchable(0, Number(state.dataset.searchable), () => {
-      state.className = "mark good";
-      state.textContent = "yes";
-    });
-  }
+  prepare();
 });
-onChanges((changes) => {
-  if (changes && !changes.some(isHere)) return;
+onChanges((changes, isIndexed) => {
+  if (changes?.length === 0 && !(isIndexed && live()?.dataset.live === "search")) return;
+  if (changes?.length && !changes.some(isHere)) return;
   // What comes while a look is under way may have come too late for it.
   isStale = true;
   refreshing ||= setTimeout(lookAgain, TOGETHER_MS);
@@ -40,13 +35,37 @@ onChanges((changes) => {
 
 async function lookAgain() {
   isStale = false;
-  await refresh();
+  await (live() ? refreshParts() : refresh());
   tell();
+  prepare();
   refreshing = isStale ? setTimeout(lookAgain, TOGETHER_MS) : 0;
 }
 
+function prepare() {
+  addCopyButtons();
+  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
+  for (const state of document.querySelectorAll("[data-searchable]")) {
+    whenSearchable(0, Number(state.dataset.searchable), () => {
+      state.className = "mark good";
+      state.textContent = "yes";
+      refreshing ||= setTimeout(lookAgain, 0);
+    });
+    delete state.dataset.searchable;
+  }
+}
+
+function live() {
+  return document.querySelector("[data-live]");
+}
+
+function isHere(change) {
+  const { live: kind, file } = live()?.dataset ?? {};
+  if (kind === "search") return true;
+  return file ? String(change.id) === file : isBelow(change);
+}
+
 // Folders show what lies below them, so whatever is deeper counts as well.
-function isHere({ path, left }) {
+function isBelow({ path, left }) {
   const folder = document.body.dataset.folder;
   const within = (other) => !folder || other === folder || other.startsWith(`${folder}/`);
   return within(path) || left !== null && within(left);

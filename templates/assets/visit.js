@@ -111,7 +111,7 @@ function lay(page, at) {
 }
 
 // What was unfolded stays so where the next page has it, too.
-function keepOpen(main, fresh) {
+export function keepOpen(main, fresh) {
   for (const open of main.querySelectorAll("details[data-keep][open]")) {
     const same = fresh.querySelector(`details[data-keep="${open.dataset.keep}"]`);
     if (same) same.open = true;
