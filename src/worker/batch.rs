@@ -149,10 +149,8 @@ pub(super) fn extract_blob(library: &Library, entry: &Entry) -> Result<Extractio
         tracing::error!(%error, file = entry.id, sha256 = %entry.sha256, "a stored content cannot be read");
         Ok(Extraction {
             media_type: entry.media_type.clone(),
-            encoding: None,
-            text: String::new(),
-            truncated: false,
             name_only: Some("The stored content cannot be read; ask the operator to run \"wharfside check --deep\".".into()),
+            ..Extraction::default()
         })
     })
 }
