@@ -12,6 +12,7 @@
 //! [`MAX_TEXT_BYTES`]. No content is an error: only the disk is.
 
 mod charset;
+pub mod child;
 mod decode;
 mod entity;
 mod flow;
@@ -65,6 +66,8 @@ pub struct Extraction {
     pub truncated: bool,
     /// Why there is no text, as a sentence for people.
     pub name_only: Option<String>,
+    /// Why `text` ends before the file does, as a sentence for people, if not by its length.
+    pub note: Option<String>,
     /// What the file says about itself besides its text.
     pub details: Details,
 }
