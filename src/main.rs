@@ -40,7 +40,9 @@ enum Command {
     #[command(
         after_help = "Run it again after an interruption, and it goes on where it stood:\n  \
         wharfside put photos report.pdf --to 2026 --server https://files.example.org\n\n\
-        Links that are named are followed, those inside folders are not.\n\
+        Links that are named are followed. Those inside folders are not: each is named and left out,\n\
+        and so is what has a name that no file may have here; the rest is sent, and the exit status\n\
+        is 1. Folders are kept by the files in them, so empty ones are not.\n\
         Exit status: 0 all is stored, 1 something is not, 2 usage or environment."
     )]
     Put(SendArgs),
@@ -168,7 +170,8 @@ struct SendArgs {
     /// beside it, or nothing
     #[arg(long, default_value = "version")]
     if_present: IfPresent,
-    /// Print the receipt of each stored file as one line of JSON
+    /// Print the receipt of each stored file as one line of JSON, and what the server says of a
+    /// file that is there already
     #[arg(long)]
     json: bool,
 }

@@ -45,7 +45,7 @@ pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
-pub use selecting::{Selected, Selection};
+pub use selecting::{Selected, Selection, Within};
 
 pub use uploads::{
     Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,
