@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use auditing::{Live, Named};
 pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Sorting, Version,
@@ -44,7 +45,7 @@ pub use many::Changes;
 pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
-pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
+pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict};
 pub use selecting::{Selected, Selection, Within};
 
 pub use uploads::{

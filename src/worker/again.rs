@@ -179,11 +179,11 @@ impl Again {
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
         while let Some(digest) = self.deferred.pop_front().or_else(|| self.noted.pop_front()) {
-            let is_done = |done: &Done| done.digest == digest;
+            let is_due = library
+                .facts(&digest)?
+                .is_none_or(|facts| facts.is_to_be_read_again());
             match library.files_with(&digest)?.into_iter().next() {
-                Some(entry) if !self.read.iter().any(is_done) => {
-                    return Job::begin(library, entry).map(Some);
-                }
+                Some(entry) if is_due => return Job::begin(library, entry).map(Some),
                 _ => self.count(library, 1)?,
             }
         }
@@ -199,6 +199,8 @@ impl Again {
             Look::Over(_) => {}
             Look::Behind(after) => {
                 let (found, last) = library.to_be_read_again(after.as_ref(), STRIDE)?;
+                let is_new = |digest: &Digest| !self.is_at_hand(digest);
+                let found: Vec<Digest> = found.into_iter().filter(is_new).collect();
                 self.noted.extend(found);
                 let is_over = last.is_none() || self.noted.len() >= MOST_NOTED;
                 self.look = match is_over {
@@ -211,6 +213,12 @@ impl Again {
             }
         }
         Ok(())
+    }
+
+    fn is_at_hand(&self, digest: &Digest) -> bool {
+        self.deferred.contains(digest)
+            || self.job.as_ref().is_some_and(|job| job.digest == *digest)
+            || self.read.iter().any(|done| done.digest == *digest)
     }
 
     /// A release that was stopped in the middle of it goes on counting where it stood.

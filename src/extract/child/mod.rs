@@ -81,6 +81,16 @@ pub enum Enforced {
 }
 
 impl Confinement {
+    /// What a child is kept in by, in words that follow "by".
+    pub fn named(&self) -> &'static str {
+        match (self.landlock, self.seccomp) {
+            (Enforced::Not, false) => "limits on memory, time and files",
+            (Enforced::Not, true) => "seccomp, and limits on memory, time and files",
+            (_, false) => "landlock, and limits on memory, time and files",
+            (_, true) => "landlock, seccomp, and limits on memory, time and files",
+        }
+    }
+
     /// What this kernel has not got, as a sentence; nothing if a child is locked in on both sides.
     pub fn lacking(&self) -> Option<String> {
         let lacking = match (self.landlock, self.seccomp) {
@@ -92,6 +102,25 @@ impl Confinement {
         Some(format!(
             "This system offers {lacking}, so a document that takes over its reader could do more than read; limits on memory, time and files hold all the same."
         ))
+    }
+}
+
+impl Standing {
+    /// As a sentence.
+    pub fn sentence(&self) -> String {
+        let by = match &self.confinement {
+            Some(confinement) => format!(", kept in by {}", confinement.named()),
+            None => String::new(),
+        };
+        let most = match self.workers {
+            1 => "one at a time in a process of its own".to_owned(),
+            most => format!("at most {most} at once, each in a process of its own"),
+        };
+        format!(
+            "Documents are read {most}{by}: {} MiB and {} seconds each.",
+            self.memory >> 20,
+            self.seconds
+        )
     }
 }
 

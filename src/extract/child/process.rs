@@ -247,7 +247,8 @@ impl Process {
             Loss::Slow
         } else if words.contains("memory allocation of") {
             Loss::Memory
-        } else if words.contains("has overflowed its stack") {
+        } else if signal == Some(Signal::SEGV.as_raw()) {
+            // Without code that is not checked, only the end of the stack can be hit so.
             Loss::Nesting
         } else {
             Loss::Died(format!("{status}; {}", words.trim()))
