@@ -12,6 +12,7 @@
 //! [`MAX_TEXT_BYTES`]. No content is an error: only the disk is.
 
 mod charset;
+pub mod child;
 mod decode;
 mod entity;
 mod flow;
@@ -23,6 +24,7 @@ mod markdown;
 mod markup;
 mod media;
 mod plain;
+mod sink;
 mod table;
 mod xml;
 
@@ -31,6 +33,7 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 pub use media::media_type;
+pub use sink::{Details, Found, PAGE_BREAK, Sink, Unreadable};
 
 use crate::error::{Error, Result};
 use flow::Flow;
@@ -49,20 +52,24 @@ pub const MEDIA_TYPE_BYTES: usize = 4 << 10;
 const HEAD_BYTES: usize = 64 << 10;
 
 /// What a file says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extraction {
     /// `type/subtype` without parameters.
     pub media_type: String,
     /// The character encoding that the text was decoded from, by its WHATWG name (or `UTF-32LE`,
     /// `UTF-32BE`); `None` where nothing was decoded.
     pub encoding: Option<String>,
-    /// At most [`MAX_TEXT_BYTES`] of text: lines end in `\n`, and besides `\t` it holds no control
-    /// characters. Not normalised.
+    /// At most [`MAX_TEXT_BYTES`] of text: lines end in `\n`, pages of what has pages are separated
+    /// by [`PAGE_BREAK`], and besides those and `\t` it holds no control characters. Not normalised.
     pub text: String,
     /// The file says more than `text` holds.
     pub truncated: bool,
     /// Why there is no text, as a sentence for people.
     pub name_only: Option<String>,
+    /// Why `text` ends before the file does, as a sentence for people, if not by its length.
+    pub note: Option<String>,
+    /// What the file says about itself besides its text.
+    pub details: Details,
 }
 
 /// Reads `file` from its start, whatever its position, and extracts its text. `size` is its length
@@ -72,12 +79,35 @@ pub struct Extraction {
 ///
 /// Only when reading fails; content of any kind gives an [`Extraction`].
 pub fn extract(file: &mut File, size: u64, name: &str) -> Result<Extraction> {
+    let mut text = String::new();
+    let mut found = stream(file, size, name, &mut |found| {
+        if let Found::Text(piece) = found {
+            text.push_str(piece);
+        }
+    })?;
+    found.text = text;
+    Ok(found)
+}
+
+/// As [`extract`], passing on each piece as it is found, so that all of them are kept when a later
+/// one takes too long; the answer's `text` stays empty.
+///
+/// # Errors
+///
+/// As [`extract`].
+pub fn stream(
+    file: &mut File,
+    size: u64,
+    name: &str,
+    pass_on: &mut dyn FnMut(Found<'_>),
+) -> Result<Extraction> {
     let mut bytes = Vec::with_capacity(size.min(HEAD_BYTES as u64) as usize);
     file.rewind()
         .and_then(|()| file.take(HEAD_BYTES as u64).read_to_end(&mut bytes))
         .map_err(|error| Error::io("reading", Path::new(name), error))?;
 
     let media_type = media_type(name, &bytes[..bytes.len().min(MEDIA_TYPE_BYTES)]);
+    pass_on(Found::MediaType(&media_type));
     let format = match Format::of(&media_type, &bytes) {
         Ok(format) => format,
         Err(reason) => return Ok(Extraction::name_only(media_type, reason)),
@@ -89,12 +119,14 @@ pub fn extract(file: &mut File, size: u64, name: &str) -> Result<Extraction> {
     let declared = format.declared_encoding(&read.bytes);
     let decoded = read.decode(declared, limit);
     let (text, cut) = format.text(decoded.text);
+    if !text.is_empty() {
+        pass_on(Found::Text(&text));
+    }
     Ok(Extraction {
         media_type,
         encoding: Some(decoded.encoding.to_owned()),
-        text,
         truncated: decoded.truncated || cut,
-        name_only: None,
+        ..Extraction::default()
     })
 }
 
