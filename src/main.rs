@@ -217,7 +217,8 @@ struct LsArgs {
 
 #[derive(Args)]
 struct FindArgs {
-    /// What to look for; several words may also be given without quotes
+    /// What to look for; several words may also be given without quotes, unless one begins with a
+    /// dash (or after "--", with the options before it)
     #[arg(required = true)]
     query: Vec<String>,
     #[command(flatten)]
