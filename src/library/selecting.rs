@@ -33,7 +33,8 @@ pub struct Within {
 
 impl Within {
     pub(super) fn takes(&self, id: FileId, path: &FilePath) -> bool {
-        let is_below = |folder: &FolderPath| path.folder().ancestors().any(|above| above == *folder);
+        let is_below =
+            |folder: &FolderPath| path.folder().ancestors().any(|above| above == *folder);
         !self.but_files.contains(&id) && !self.but_folders.iter().any(is_below)
     }
 }

@@ -244,7 +244,13 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
     assert_eq!(to(&most, "other").unwrap().files, 1);
     assert_eq!(
         bench.all(),
-        ["b.txt", "flat/x.txt", "flat/y.txt", "flat/z.txt", "other/c.txt"]
+        [
+            "b.txt",
+            "flat/x.txt",
+            "flat/y.txt",
+            "flat/z.txt",
+            "other/c.txt"
+        ]
     );
     let trashed = bench.library.trash_all(&everything("", true), ACTOR);
     assert_eq!(trashed.unwrap().files, 5);
