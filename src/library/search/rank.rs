@@ -1,9 +1,9 @@
 //! A query tree as a question to the index, and what makes one answer better than another.
 //!
-//! A word in the name counts most, then those of the text, of folders and of tags alike; the word
-//! itself counts more than one that only shares its stem; words that stand close together count
-//! extra. How much, `scripts/bench search-quality` has shown: a name that has but one of several
-//! words, counted four times as much as a text, hid the texts that have them all.
+//! A word in the name counts most, then folders and tags, then the text; the word itself counts
+//! more than one that only shares its stem; words that stand close together count extra. How much,
+//! `scripts/bench search-quality` has shown: names that had but one of several words, counted four
+//! times as much as a text, hid the texts that have them all.
 
 use std::ops::Bound;
 
@@ -22,7 +22,7 @@ use super::fields::{Fields, ID, exact_folder_term};
 use super::query::{Filter, Form, Node, Scope, Text};
 
 const NAME: f32 = 2.0;
-const AROUND: f32 = 1.0;
+const AROUND: f32 = 1.5;
 const BODY: f32 = 1.0;
 /// What the words of a query count more in a text that has them close together and in order.
 const TOGETHER: f32 = 3.0;
