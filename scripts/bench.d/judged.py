@@ -21,8 +21,9 @@ TAKEN = 50
 WORDS = range(2, 7)
 # A subject that is everywhere has no answer.
 MOST_ANSWERS = 5
-# Pages that list subjects hold every word of every question; nobody takes them for an answer.
-LISTS = re.compile(r"/(bookindex|genindex[^/]*|keyword_index|doclist|sitemap|contents|py-modindex|hlp-index)\.html$")
+# Pages that list subjects hold every word of every question, and nobody takes them for an answer; sources of pages say
+# the same as the pages.
+LISTS = re.compile(r"/(bookindex|genindex[^/]*|keyword_index|doc_\w+_crossref|doclist|sitemap|contents|py-modindex)\.html$|/_sources/")
 # Words of the entries' own grammar: what a name is, or that another entry says it.
 GRAMMAR = {
     "attribute", "built-in", "class", "command", "configuration", "environment", "function", "method", "module", "operator", "parameter",

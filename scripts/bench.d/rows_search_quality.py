@@ -1,4 +1,4 @@
-"""Row about what search finds first: questions with judged answers, and the same asked of SQLite's FTS5."""
+"""Rows about search over a library: what it finds first, judged, beside SQLite's FTS5; and what facets and passages cost."""
 
 import json
 import sqlite3
@@ -7,7 +7,7 @@ import urllib.parse
 import corpus
 import fetch
 import judged
-from report import Line, Measured, shown
+from report import Line, Measured, cost, limit, shown
 from servers import running
 
 SEEN = 10
@@ -96,3 +96,39 @@ def fts5(plan, documents):
     database.executemany("insert into documents (name, body) values (?, ?)", rows)
     database.commit()
     return database
+
+
+def search_facets(plan):
+    """Mixed queries with facets counted over all matches: as JSON with two passages a hit, and as pages with five."""
+    if not plan.wharfside:
+        return Measured()
+    count = plan.library_files
+    questions = [query for query, _ in corpus.queries(plan.queries, plan.documents)]
+    asked = {
+        "as JSON": [f"/api/v1/search?limit=20&q={urllib.parse.quote(query)}" for query in questions],
+        "narrowed down, newest first": [f"/api/v1/search?limit=20&type=web&sort=newest&q={urllib.parse.quote(query)}" for query in questions],
+        "as pages": [f"/search?q={urllib.parse.quote(query)}" for query in questions],
+        "as pages, while the last word is typed": [f"/search?unfinished=true&q={urllib.parse.quote(query)}" for query in questions],
+    }
+    bounds = {"as JSON": 15, "narrowed down, newest first": 15, "as pages": 50, "as pages, while the last word is typed": 50}
+    lines, costs = [], []
+    with running(plan, "wharfside", plan.fresh("wharfside-facets")) as server:
+        listing = plan.fresh("facets") / "documents.txt"
+        listing.write_text("".join(f"{server.files}{urllib.parse.quote(name)}\t{path}\n" for name, path in copies(count)))
+        server.load("files", list=listing, connections=8)
+        server.settle()
+        for kind, targets in asked.items():
+            (listing.parent / "targets.txt").write_text("".join(f"{target}\n" for target in targets))
+            rounds = [server.load("get", targets=listing.parent / "targets.txt", count=len(targets)) for _ in range(plan.rounds)]
+            work = f"{len(targets)} searches of {count:,} documents, {kind}"
+            lines += [limit(f"{work}, p50", "ms", rounds, "p50_ms", None), limit("… p99", "ms", rounds, "p99_ms", bounds[kind])]
+            costs.append(cost(work, "wharfside", rounds))
+    return Measured(lines, costs)
+
+
+def copies(count):
+    """So many documents: all there are, again and again, each time below another folder."""
+    every = corpus.every_document()
+    for number in range(count):
+        name, path = every[number % len(every)]
+        yield f"shelf {number // len(every) + 1}/{name}", path
