@@ -242,3 +242,6 @@ impl Indexer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

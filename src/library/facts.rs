@@ -84,7 +84,8 @@ impl Library {
         Ok(found.map(|Json(facts)| facts))
     }
 
-    /// Contents that are to be read again, among the next ones after a digest, and the last of those.
+    /// Contents that are to be read again, among the next `stride` ones after a digest, and the last of
+    /// those if there may be more.
     pub(crate) fn to_be_read_again(
         &self,
         after: Option<&Digest>,
@@ -96,10 +97,8 @@ impl Library {
             .store
             .kv
             .scan(&FACTS, &from.unwrap_or_default(), stride)?;
-        let last = facts
-            .last()
-            .map(|(key, _)| Digest::from_slice(key))
-            .transpose()?;
+        let last = facts.last().filter(|_| facts.len() == stride);
+        let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
         let found = facts
             .iter()
             .filter(|(_, Json(facts))| facts.is_to_be_read_again());

@@ -178,7 +178,7 @@ impl Again {
     /// The next content that a live file has: others are of old versions, and can wait until they
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
-        while let Some(digest) = self.deferred.pop_front().or_else(|| self.noted.pop_front()) {
+        while let Some(digest) = self.next() {
             let is_due = library
                 .facts(&digest)?
                 .is_none_or(|facts| facts.is_to_be_read_again());
@@ -188,6 +188,15 @@ impl Again {
             }
         }
         Ok(None)
+    }
+
+    /// What is noted waits until all of it is counted.
+    fn next(&mut self) -> Option<Digest> {
+        let deferred = self.deferred.pop_front();
+        deferred.or_else(|| match self.look {
+            Look::Over(_) => self.noted.pop_front(),
+            Look::Behind(_) => None,
+        })
     }
 
     /// Looks through some more of the facts.

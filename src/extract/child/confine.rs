@@ -190,8 +190,9 @@ mod tests {
             (look(), landlock().unwrap(), look())
         });
         before.unwrap();
-        if enforced != Enforced::Not {
-            assert_eq!(after.unwrap_err().kind(), PermissionDenied);
+        match enforced {
+            Enforced::Not => eprintln!("DID NOT RUN: this kernel has no landlock"),
+            _ => assert_eq!(after.unwrap_err().kind(), PermissionDenied),
         }
     }
 
