@@ -12,6 +12,9 @@ pub const PAGE_BREAK: char = '\u{c}';
 /// How much text is collected before it is passed on.
 const PIECE_BYTES: usize = 32 << 10;
 
+/// Messages hold archives that hold messages; what is deeper is not looked for.
+const MOST_NESTING: usize = 4;
+
 /// What a document says about itself besides its text; what it does not say is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
@@ -57,6 +60,16 @@ pub enum Unreadable {
     Broken(String),
 }
 
+impl Unreadable {
+    /// As it is told to people.
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Encrypted => "Contents not readable: a password protects it.".into(),
+            Self::Broken(why) => format!("Contents not readable: {why}."),
+        }
+    }
+}
+
 /// One piece of what is found in a file.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Found<'a> {
@@ -92,6 +105,8 @@ pub struct Sink<'a> {
     breaks: usize,
     is_page_empty: bool,
     is_truncated: bool,
+    /// How many files around the one that is being read.
+    depth: usize,
 }
 
 impl<'a> Sink<'a> {
@@ -106,6 +121,7 @@ impl<'a> Sink<'a> {
             breaks: 0,
             is_page_empty: true,
             is_truncated: false,
+            depth: 0,
         }
     }
 
@@ -131,9 +147,21 @@ impl<'a> Sink<'a> {
         }
     }
 
+    /// Notes that the file says more than was read of it.
+    pub fn cut(&mut self) {
+        self.is_truncated = true;
+    }
+
     /// Separates words.
     pub fn space(&mut self) {
         self.gap = self.gap.max(Gap::Space);
+    }
+
+    /// Takes back a gap between words: what comes next goes on with the last word.
+    pub fn join(&mut self) {
+        if self.gap == Gap::Space {
+            self.gap = Gap::None;
+        }
     }
 
     /// Separates the cells of a table's row.
@@ -156,6 +184,10 @@ impl<'a> Sink<'a> {
     /// Ends a page, be it empty; what comes next stands on another one. What is read so far is
     /// passed on.
     pub fn end_page(&mut self) {
+        if self.depth > 0 {
+            self.line();
+            return;
+        }
         self.gap = Gap::None;
         self.breaks += 1;
         self.is_page_empty = true;
@@ -165,10 +197,28 @@ impl<'a> Sink<'a> {
     /// Passes on the details known so far, and lets the text begin with those that people search
     /// for: title, who it is by, album and camera, each on a line.
     pub fn tell(&mut self) {
+        if self.depth > 0 {
+            return;
+        }
         (self.pass_on)(Found::Details(&self.details));
         for line in self.details.lines() {
             self.paragraph(&line);
         }
+    }
+
+    /// Lets `read` add what another file says that this one holds: it has no pages and tells no
+    /// details. Too deep inside, nothing is read.
+    pub fn inside(&mut self, read: impl FnOnce(&mut Self)) {
+        if self.depth == MOST_NESTING {
+            return;
+        }
+        let details = std::mem::take(&mut self.details);
+        self.depth += 1;
+        self.line();
+        read(self);
+        self.line();
+        self.depth -= 1;
+        self.details = details;
     }
 
     /// Passes on everything that is left. Answers whether the text was cut.
@@ -202,6 +252,11 @@ impl<'a> Sink<'a> {
             true => 0,
             false => self.room - fits,
         };
+        if fits >= PIECE_BYTES {
+            self.flush();
+            (self.pass_on)(Found::Text(&text[..fits]));
+            return;
+        }
         self.piece.push_str(&text[..fits]);
         if self.piece.len() >= PIECE_BYTES {
             self.flush();
@@ -291,6 +346,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_inside_is_only_text() {
+        fn nest(sink: &mut Sink<'_>, depth: usize) {
+            sink.details.title = Some(depth.to_string());
+            sink.tell();
+            sink.text("in");
+            sink.end_page();
+            sink.inside(|sink| nest(sink, depth + 1));
+        }
+        let (pieces, details, _) = passed_on(1 << 10, |sink| nest(sink, 0));
+        assert_eq!(pieces.concat(), "0\nin\u{c}in\nin\nin\nin");
+        assert_eq!(details.title.as_deref(), Some("0"));
+    }
+
+    #[test]
     fn pages_are_passed_on_when_they_end_and_long_ones_in_pieces() {
         let (pieces, ..) = passed_on(1 << 20, |sink| {
             sink.text("one");
@@ -299,7 +368,7 @@ mod tests {
             sink.text("z");
         });
         let lengths: Vec<usize> = pieces.iter().map(String::len).collect();
-        assert_eq!(lengths, [3, PIECE_BYTES + 1, 1]);
+        assert_eq!(lengths, [3, 1, PIECE_BYTES, 1]);
     }
 
     #[test]
