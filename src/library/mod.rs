@@ -19,6 +19,7 @@ mod news;
 mod outbox;
 mod path;
 mod persistence;
+mod reading;
 mod rehearsing;
 mod saving;
 pub mod search;
@@ -47,6 +48,7 @@ pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict};
+pub use reading::{Part, Place};
 pub use saving::SavedSearch;
 pub use selecting::{Selected, Selection, Within};
 

@@ -9,6 +9,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 pub const CONTENT_POLICY: &str = "sandbox; default-src 'none'; img-src 'self' data:; \
      media-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'";
 
+/// A sandbox would keep the browser's viewer from working; nothing else may be loaded.
+const VIEWER_POLICY: &str = "default-src 'none'; object-src 'self'; plugin-types application/pdf; \
+     style-src 'unsafe-inline'; frame-ancestors 'self'";
+
 /// What a browser displays without running any of it.
 const SAFE_MEDIA: [&str; 17] = [
     "image/png",
@@ -78,6 +82,26 @@ pub fn disposition(media_type: &str, encoding: Option<&str>, name: &str) -> Disp
             .unwrap_or(HeaderValue::from_static("application/octet-stream")),
         content_disposition: named(if inline { "inline" } else { "attachment" }, name),
     }
+}
+
+/// Whether browsers show contents of this type by themselves, without running any of it.
+pub fn is_shown(media_type: &str) -> bool {
+    SAFE_MEDIA.contains(&media_type)
+}
+
+/// As [`disposition`], but for the browser's own viewers: a drawing may be shown as the picture it
+/// is, and a PDF document in the viewer, which keeps what is in it apart from every page.
+pub fn viewed(media_type: &str, name: &str) -> Option<(Disposition, &'static str)> {
+    let policy = match media_type {
+        "image/svg+xml" => CONTENT_POLICY,
+        "application/pdf" => VIEWER_POLICY,
+        _ => return None,
+    };
+    let shown = Disposition {
+        content_type: HeaderValue::try_from(media_type).ok()?,
+        content_disposition: named("inline", name),
+    };
+    Some((shown, policy))
 }
 
 fn is_plain_text(media: &str) -> bool {

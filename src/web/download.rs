@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::conditions::{Conditions, Validators, Verdict};
 use super::digest_fields::{self, CONTENT_DIGEST, REPR_DIGEST};
-use super::disposition::{CONTENT_POLICY, disposition};
+use super::disposition::{CONTENT_POLICY, disposition, viewed};
 use super::file_body::{Piece, file_body, length};
 use super::input::{Path, Query};
 use super::known_facts::known_facts;
@@ -62,6 +62,33 @@ pub async fn download(
         library.content(id, which.version)
     })
     .await
+}
+
+/// `GET|HEAD /shown/{id}?version=`: a drawing or a document, for the browser's own viewers; any
+/// other type as [`download`] answers it.
+pub async fn shown(
+    State(app): State<App>,
+    method: Method,
+    Path(id): Path<FileId>,
+    Query(which): Query<Which>,
+    headers: HeaderMap,
+) -> problem::Result {
+    let asked = Asked::new(&method, &headers);
+    let found = app.look(move |library| {
+        let content = library.content(id, which.version)?;
+        Ok((viewed(&content.media_type, &content.name), content))
+    });
+    let (viewed, content) = found.await?;
+    let mut response = answer(&app, asked, move |_| Ok(content)).await?;
+    if let Some((shown, policy)) = viewed
+        && response.status().is_success()
+    {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, shown.content_type);
+        headers.insert(CONTENT_DISPOSITION, shown.content_disposition);
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+    Ok(response)
 }
 
 /// Answers with the content that `find` finds.

@@ -19,6 +19,7 @@ mod live;
 mod metrics;
 pub mod pages;
 mod patience;
+mod preview;
 pub mod problem;
 mod range;
 mod read_body;
@@ -64,6 +65,7 @@ pub fn router(app: App) -> Router {
         .merge(tus::router())
         .route("/upload", post(upload::upload))
         .route("/download/{id}", get(download::download))
+        .route("/shown/{id}", get(download::shown))
         .route("/download.zip", get(zip::get).post(zip::post))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

@@ -17,7 +17,7 @@ const MAX_URI_BYTES: usize = 16 << 10;
 const MAX_HEADER_BYTES: usize = 32 << 10;
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
-     media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+     media-src 'self'; frame-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// Refuses what no handler should see: absurd lengths, foreign hosts, requests that another
 /// site made a browser send, and everything but health while the library is not open.

@@ -1,7 +1,6 @@
-// A look at a file without leaving the list: pictures, sound, films and the beginning of texts.
-// Nothing in a file is run: pictures are inert, texts are shown as the characters they are.
+// A look at a file without leaving the list: what its own page shows of it.
 
-const MOST_TEXT = 64 << 10;
+import { read } from "./visit.js";
 
 /** Shows the file of a row; answers whether there is one. */
 export function peek(row) {
@@ -33,37 +32,21 @@ export function peek(row) {
   document.body.append(dialog);
   dialog.showModal();
   close.focus();
-  fill(place, row.dataset.row, link.textContent);
+  fill(place, row.dataset.row);
   return true;
 }
 
-async function fill(place, id, name) {
+// What the file's own page shows of it.
+async function fill(place, id) {
   try {
-    const answer = await fetch(`/api/v1/entries/${id}`, { headers: { accept: "application/json" } });
-    const { media_type: type } = await answer.json();
-    const source = `/download/${id}`;
-    const [kind] = type.split("/");
-    if (kind === "image") place.replaceChildren(media("img", source, { alt: name }));
-    else if (kind === "audio" || kind === "video") place.replaceChildren(media(kind, source, { controls: true }));
-    else if (kind === "text" || /\b(json|xml|javascript|toml|yaml)\b/.test(type)) place.replaceChildren(await text(source, type));
-    else place.textContent = "There is no preview of this type; open or download it.";
+    const page = await read(`/files/${id}`);
+    const preview = page?.getElementById("preview");
+    const isEmpty = !preview?.querySelector("img, audio, video, iframe, .said");
+    if (isEmpty) place.textContent = "There is no preview of this file; open or download it.";
+    else place.replaceChildren(...document.adoptNode(preview).childNodes);
   } catch {
     place.textContent = "The preview cannot be loaded just now.";
   }
-}
-
-async function text(source, type) {
-  const answer = await fetch(source, { headers: { range: `bytes=0-${MOST_TEXT - 1}` } });
-  const charset = /charset=([\w-]+)/.exec(answer.headers.get("content-type") ?? type)?.[1] ?? "utf-8";
-  const shown = document.createElement("pre");
-  shown.tabIndex = 0;
-  shown.setAttribute("aria-label", "The beginning of the text");
-  shown.textContent = answer.status === 416 ? "" : new TextDecoder(charset).decode(await answer.arrayBuffer());
-  return shown;
-}
-
-function media(tag, src, more) {
-  return Object.assign(document.createElement(tag), { src, ...more });
 }
 
 function button(label, href, isDownload) {

@@ -46,9 +46,13 @@ export async function visit(url, { method = "GET", body, state } = {}) {
     const page = await parsed(answer);
     if (!page) throw new TypeError("no page");
     // A change that was refused shows its page in place of the one it came from.
-    if (!state && samePage(answer.url)) history.replaceState({ at: 0 }, "", answer.redirected ? answer.url : undefined);
-    else if (!state) history.pushState({ at: 0 }, "", method === "GET" || answer.redirected ? answer.url : undefined);
+    const { hash } = new URL(url, location.href);
+    const address = method === "GET" || answer.redirected ? answer.url + hash : undefined;
+    if (!state && samePage(answer.url)) history.replaceState({ at: 0 }, "", answer.redirected || hash ? address : undefined);
+    else if (!state) history.pushState({ at: 0 }, "", address);
     show(page, state?.at ?? 0);
+    // A part of the page was asked for.
+    if (!state && hash) document.getElementById(decodeURIComponent(hash.slice(1)))?.scrollIntoView();
   } catch (failure) {
     if (failure.name === "AbortError") return;
     main.removeAttribute("aria-busy");

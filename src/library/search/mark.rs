@@ -17,6 +17,39 @@ pub fn highlight(parsed: &Parsed, text: &str) -> String {
     render(text, 0..text.len(), &found)
 }
 
+/// A part of a text as it stands, lines kept, with what the query wants in it marked.
+pub fn mark_text(parsed: &Parsed, text: &str) -> String {
+    let needles = needles(parsed.root.as_ref());
+    let found = find(text, &needles, &mut tokenizer_for(&needles));
+    let mut html = String::with_capacity(text.len() + text.len() / 8);
+    let mut at = 0;
+    for mark in merged(&found) {
+        escape_lines(&text[at..mark.start], &mut html);
+        html.push_str("<mark>");
+        escape_lines(&text[mark.clone()], &mut html);
+        html.push_str("</mark>");
+        at = mark.end;
+    }
+    escape_lines(&text[at..], &mut html);
+    html
+}
+
+fn escape_lines(text: &str, html: &mut String) {
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => html.push(c),
+            '&' => html.push_str("&amp;"),
+            '<' => html.push_str("&lt;"),
+            '>' => html.push_str("&gt;"),
+            '"' => html.push_str("&quot;"),
+            '\'' => html.push_str("&#39;"),
+            c if c.is_control() => html.push(' '),
+            c if is_direction(c) => html.push('\u{fffd}'),
+            c => html.push(c),
+        }
+    }
+}
+
 /// The part of `text` as HTML: escaped, white space collapsed, matches within it marked.
 pub fn render(text: &str, part: Range<usize>, found: &[Found]) -> String {
     let mut html = String::with_capacity(part.len() + 64);

@@ -21,7 +21,10 @@ mod window;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use tantivy::{DocAddress, Searcher};
+use tantivy::collector::TopDocs;
+use tantivy::query::TermQuery;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocAddress, Searcher, Term};
 
 use self::collect::Best;
 use self::rank::Ranker;
@@ -31,7 +34,7 @@ use crate::error::{Error, Result};
 pub use class::Class;
 pub use facet::{Count, Facets, Narrowing, SizeClass};
 pub use fields::{Fields, ID, Source};
-pub use mark::highlight;
+pub use mark::{highlight, mark_text};
 pub use order::Order;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use place::Place;
@@ -225,6 +228,15 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
 }
 
 /// An error of the index as one of ours.
+/// Where the index has a file, if it has it.
+pub fn address_of(searcher: &Searcher, fields: &Fields, id: FileId) -> Result<Option<DocAddress>> {
+    let term = Term::from_field_i64(fields.id, id);
+    let query = TermQuery::new(term, IndexRecordOption::Basic);
+    let collector = TopDocs::with_limit(1).order_by_score();
+    let found = searcher.search(&query, &collector).map_err(unreadable)?;
+    Ok(found.first().map(|(_, address)| *address))
+}
+
 pub fn unreadable(error: tantivy::TantivyError) -> Error {
     Error::from(error)
 }

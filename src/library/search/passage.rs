@@ -121,6 +121,19 @@ impl Passages {
         ))
     }
 
+    pub fn has_pages(&self) -> bool {
+        !self.pages.is_empty()
+    }
+
+    /// The passages that hold something of a page, and the page on which the first of them begins.
+    pub fn of_page(&self, page: u32) -> (Range<u32>, u32) {
+        let before = self.pages.partition_point(|&begun| begun < page);
+        let first = before.saturating_sub(1);
+        let after = self.pages.partition_point(|&begun| begun <= page);
+        let begins = self.pages.get(first).copied().unwrap_or(1);
+        (first as u32..after.max(first + 1) as u32, begins)
+    }
+
     /// The page on which a passage goes on behind `before`, which is its beginning.
     pub fn page(&self, passage: u32, before: &str) -> Option<u32> {
         let begins = self.pages.get(passage as usize)?;

@@ -38,6 +38,8 @@ pub struct Snippet {
     pub html: String,
     /// The page it stands on, from 1, in a document that has several.
     pub page: Option<u32>,
+    /// The passage of the text that it is in, from 0.
+    pub part: u32,
 }
 
 /// Makes the snippets of one page of hits; keeps what it has looked up between them.
@@ -294,6 +296,7 @@ fn shown(
     );
     Snippet {
         page: passages.page(number, &text[..part.start]),
+        part: number,
         html,
     }
 }

@@ -4,8 +4,9 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Deserialize;
 
-use super::notice::{Notice, Outcome};
+use super::notice::{Done, Notice, Outcome};
 use super::request::At;
 use super::rows::{Crumbs, Link};
 use super::show::{Counted, Moment, Size, kind, name};
@@ -14,6 +15,7 @@ use crate::error::Result;
 use crate::library::{Entry, Facts, FileId, Library, Version};
 use crate::web::input::Query;
 use crate::web::known_facts::known_facts;
+use crate::web::preview::{Media, Opening, Preview, Shape};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
@@ -37,6 +39,8 @@ pub struct FilePage {
     /// Once search has come this far, the file is found.
     pub sequence: u64,
     pub text: Text,
+    pub details: Vec<(&'static str, String)>,
+    pub preview: Preview,
     pub tags: Vec<Link>,
     pub versions: Vec<VersionRow>,
     /// What the forms hold: the current values, or those that were refused.
@@ -83,14 +87,35 @@ pub struct VersionRow {
     short: String,
 }
 
+/// What the address says besides which file.
+#[derive(Deserialize)]
+pub struct Asking {
+    done: Option<Done>,
+    file: Option<FileId>,
+    /// What was searched for, to be marked.
+    q: Option<String>,
+    page: Option<u32>,
+    part: Option<String>,
+}
+
 pub async fn page(
     State(app): State<App>,
     At(id): At<FileId>,
-    Query(outcome): Query<Outcome>,
+    Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
-    let shell = Shell::new(app.release());
+    let outcome = Outcome {
+        done: asking.done,
+        file: asking.file,
+        ..Outcome::default()
+    };
+    let opening = Opening {
+        query: asking.q.unwrap_or_default(),
+        page: asking.page,
+        part: asking.part,
+    };
+    let shell = Shell::new(app.release()).searching(&opening.query);
     let page = app
-        .look(move |library| FilePage::read(library, shell, id))
+        .look(move |library| FilePage::read(library, shell, id, &opening))
         .await?;
     Ok(respond(
         StatusCode::OK,
@@ -110,18 +135,20 @@ pub async fn refuse(
 ) -> Result<Response, Failure> {
     let shell = Shell::new(app.release());
     let page = app
-        .look(move |library| FilePage::read(library, shell, id))
+        .look(move |library| FilePage::read(library, shell, id, &Opening::default()))
         .await?;
     Ok(respond(status, &page.refusing(problem)))
 }
 
 impl FilePage {
-    fn read(library: &Library, shell: Shell, id: FileId) -> Result<Self> {
+    fn read(library: &Library, shell: Shell, id: FileId, opening: &Opening) -> Result<Self> {
         let entry = library.entry(id)?;
         let versions = library.versions(id)?;
         let facts = known_facts(library, &entry.sha256);
         let is_searchable = entry.sequence <= library.searchable_through();
-        Ok(Self::new(shell, &entry, &versions, facts, is_searchable))
+        let preview = Preview::of(library, &entry, facts.as_ref(), opening)?;
+        let page = Self::new(shell, &entry, &versions, facts, is_searchable);
+        Ok(Self { preview, ..page })
     }
 
     pub fn new(
@@ -148,7 +175,9 @@ impl FilePage {
             trashed: entry.trashed_ms.map(Moment),
             is_searchable,
             sequence: entry.sequence,
+            details: facts.as_ref().map(said).unwrap_or_default(),
             text: Text::new(facts),
+            preview: Preview::default(),
             tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
             versions: versions.iter().map(VersionRow::new).collect(),
             path_field: entry.path.to_string(),
@@ -172,6 +201,47 @@ impl FilePage {
             .as_ref()
             .filter(|problem| problem.field == field);
         problem.map(|problem| problem.sentence.as_str())
+    }
+}
+
+/// What a content says about itself, line by line.
+fn said(facts: &Facts) -> Vec<(&'static str, String)> {
+    let details = &facts.details;
+    let text = |value: &Option<String>| value.as_deref().map(name);
+    let pixels = details.width.zip(details.height);
+    let place = details.latitude.zip(details.longitude);
+    let lines = [
+        ("Title", text(&details.title)),
+        ("By", text(&details.author)),
+        ("Album", text(&details.album)),
+        (
+            "Dated",
+            text(&details.date).map(|date| date.replace('T', " ")),
+        ),
+        ("Pages", details.pages.map(|pages| pages.to_string())),
+        (
+            "Pixels",
+            pixels.map(|(width, height)| format!("{width} × {height}")),
+        ),
+        ("Length", details.milliseconds.map(length)),
+        ("Camera", text(&details.camera)),
+        (
+            "Taken at",
+            place.map(|(north, east)| format!("{north:.5}, {east:.5}")),
+        ),
+    ];
+    let said = lines.into_iter();
+    said.filter_map(|(what, value)| Some((what, value?)))
+        .collect()
+}
+
+/// Hours are told only where there are some.
+fn length(milliseconds: u64) -> String {
+    let seconds = milliseconds / 1000;
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match hours {
+        0 => format!("{minutes}:{seconds:02}"),
+        _ => format!("{hours}:{minutes:02}:{seconds:02}"),
     }
 }
 

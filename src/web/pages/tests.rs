@@ -166,6 +166,7 @@ fn search(query: &str, entries: Vec<Entry>) -> String {
     let passage = |page| Snippet {
         html: PASSAGE.into(),
         page,
+        part: 0,
     };
     let hit = |entry: Entry| Hit {
         marked_name: search_highlight(query, entry.path.name()),

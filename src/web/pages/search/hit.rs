@@ -31,16 +31,17 @@ impl HitRow {
     pub fn new(hit: Hit, query: &str) -> Self {
         let entry = hit.entry;
         let file = file_url(entry.id);
-        let at = |page: Option<u32>| opened_at(&file, query, page);
-        let passage = |Snippet { html, page }| Passage {
-            html,
-            page,
-            url: at(page),
+        let passage = |snippet: Snippet| Passage {
+            url: opened_at(&file, query, &snippet),
+            page: snippet.page,
+            html: snippet.html,
         };
         let mut passages = hit.passages.into_iter().map(passage);
         let best = passages.next();
         Self {
-            url: at(best.as_ref().and_then(|best| best.page)),
+            url: best
+                .as_ref()
+                .map_or_else(|| file.clone(), |best| best.url.clone()),
             name: hit.marked_name,
             folder: Link::whole_path(&entry.path.folder()),
             kind: kind(&entry.media_type),
@@ -53,14 +54,19 @@ impl HitRow {
     }
 }
 
-fn opened_at(file: &str, query: &str, page: Option<u32>) -> String {
+/// The file's page, opened at a passage, with the words of the query marked.
+fn opened_at(file: &str, query: &str, snippet: &Snippet) -> String {
     let query = Some(query).filter(|query| !query.is_empty());
     let query = query.map(|query| format!("q={}", encode(query)));
-    let page = page.map(|page| format!("page={page}"));
-    let fields: Vec<String> = query.into_iter().chain(page).collect();
+    let place = match (snippet.page, snippet.part) {
+        (Some(page), _) => Some(format!("page={page}")),
+        (None, 0) => None,
+        (None, part) => Some(format!("part={part}")),
+    };
+    let fields: Vec<String> = query.into_iter().chain(place).collect();
     match fields.is_empty() {
         true => file.to_owned(),
-        false => format!("{file}?{}", fields.join("&")),
+        false => format!("{file}?{}#text", fields.join("&")),
     }
 }
 
@@ -70,11 +76,19 @@ mod tests {
 
     #[test]
     fn a_file_opens_where_it_was_found() {
-        assert_eq!(opened_at("/files/7", "", None), "/files/7");
+        let at = |page, part| Snippet {
+            html: String::new(),
+            page,
+            part,
+        };
+        assert_eq!(opened_at("/files/7", "", &at(None, 0)), "/files/7");
         assert_eq!(
-            opened_at("/files/7", "a \"b\"", Some(12)),
-            "/files/7?q=a%20%22b%22&page=12"
+            opened_at("/files/7", "a \"b\"", &at(Some(12), 3)),
+            "/files/7?q=a%20%22b%22&page=12#text"
         );
-        assert_eq!(opened_at("/files/7", "", Some(2)), "/files/7?page=2");
+        assert_eq!(
+            opened_at("/files/7", "a", &at(None, 3)),
+            "/files/7?q=a&part=3#text"
+        );
     }
 }

@@ -1,0 +1,111 @@
+//! What a content says, a part at a time, as a preview shows it: a page where a document has
+//! pages, a passage where it has none.
+
+use std::io::{Read, Seek, SeekFrom};
+
+use super::Library;
+use super::entry::FileId;
+use super::facts::Facts;
+use super::search::{self, Parsed, Snippet, Snippets};
+use crate::error::{Error, Result};
+use crate::extract::PAGE_BREAK;
+use crate::store::Digest;
+
+/// A part of an extracted text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub text: String,
+    pub place: Place,
+    /// Pages or passages that there are.
+    pub of: u32,
+}
+
+/// Where in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// From 1.
+    Page(u32),
+    /// From 0.
+    Passage(u32),
+}
+
+impl Library {
+    /// A part of the text of a content; the nearest one if there is none at that place. Nothing if
+    /// no text of it is kept.
+    pub fn part(&self, digest: &Digest, facts: &Facts, place: Place) -> Result<Option<Part>> {
+        let texts = self.texts()?;
+        let Some(passages) = texts.passages(digest)?.filter(|found| !found.is_empty()) else {
+            return Ok(None);
+        };
+        let load =
+            |number| -> Result<String> { Ok(texts.passage(digest, number)?.unwrap_or_default()) };
+        if !passages.has_pages() {
+            let number = match place {
+                Place::Passage(number) => number.min(facts.passages.saturating_sub(1)),
+                Place::Page(_) => 0,
+            };
+            return Ok(Some(Part {
+                text: load(number)?,
+                place: Place::Passage(number),
+                of: facts.passages,
+            }));
+        }
+        let last = passages.len() as u32 - 1;
+        let of = passages.page(last, &load(last)?).unwrap_or(1);
+        let page = match place {
+            Place::Page(page) => page.clamp(1, of),
+            Place::Passage(number) => passages.page(number.min(last), "").unwrap_or(1),
+        };
+        let (range, begins) = passages.of_page(page);
+        let mut text = String::new();
+        for number in range {
+            text.push_str(&load(number)?);
+        }
+        let mut pages = text.split(PAGE_BREAK);
+        let text = pages.nth((page - begins) as usize).unwrap_or_default();
+        Ok(Some(Part {
+            text: text.to_owned(),
+            place: Place::Page(page),
+            of,
+        }))
+    }
+
+    /// The places of one file at which a query matches, at most `count`, in their order. None if
+    /// the index does not have the file yet.
+    pub fn matches(
+        &self,
+        id: FileId,
+        digest: &Digest,
+        parsed: &Parsed,
+        count: usize,
+    ) -> Result<Vec<Snippet>> {
+        let texts = self.texts()?;
+        let Some(passages) = texts.passages(digest)? else {
+            return Ok(Vec::new());
+        };
+        let mut found = self.store.index.read(|searcher| {
+            let Some(address) = search::address_of(searcher, &self.fields, id)? else {
+                return Ok(Vec::new());
+            };
+            let load = |number| Ok(texts.passage(digest, number).unwrap_or_default());
+            Snippets::new(searcher, &self.fields, parsed).of(address, &passages, count, load)
+        })?;
+        // Without a match there is the beginning of the text, which is none.
+        found.retain(|snippet| snippet.html.contains("<mark>"));
+        found.sort_by_key(|snippet| (snippet.page, snippet.part));
+        Ok(found)
+    }
+
+    /// At most `most` bytes of a content, from its beginning or up to its end.
+    pub fn piece(&self, digest: &Digest, size: u64, most: u64, is_end: bool) -> Result<Vec<u8>> {
+        let mut file = self.open_named(digest, size)?;
+        let failed = |error| Error::damaged("A stored content cannot be read.").because(error);
+        if is_end {
+            let from = size.saturating_sub(most);
+            file.seek(SeekFrom::Start(from)).map_err(failed)?;
+        }
+        let mut bytes = Vec::with_capacity(most.min(size) as usize);
+        file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,68 @@
+//! Source code in colours: spans with classes, from the grammars that come with syntect.
+
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
+
+use syntect::html::{ClassStyle, ClassedHTMLGenerator};
+use syntect::parsing::{SyntaxReference, SyntaxSet};
+use syntect::util::LinesWithEndings;
+
+const STYLE: ClassStyle = ClassStyle::SpacedPrefixed { prefix: "s-" };
+/// A line as long as this is no source that somebody reads, and slow to match.
+const MOST_LINE_BYTES: usize = 1000;
+/// What takes longer is shown without colours.
+const PATIENCE: Duration = Duration::from_millis(150);
+
+static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
+
+/// Whether a file of this name is source code whose grammar is known.
+pub fn is_known(name: &str) -> bool {
+    syntax(name).is_some()
+}
+
+fn syntax(name: &str) -> Option<&'static SyntaxReference> {
+    let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending);
+    let found = SYNTAXES.find_syntax_by_extension(ending)?;
+    (found.name != "Plain Text").then_some(found)
+}
+
+/// The source in colours; nothing if it cannot be had at a fair price.
+pub fn html(name: &str, source: &str) -> Option<String> {
+    let began = Instant::now();
+    let mut made = ClassedHTMLGenerator::new_with_class_style(syntax(name)?, &SYNTAXES, STYLE);
+    for line in LinesWithEndings::from(source) {
+        if line.len() > MOST_LINE_BYTES || began.elapsed() > PATIENCE {
+            return None;
+        }
+        made.parse_html_for_line_which_includes_newline(line).ok()?;
+    }
+    Some(made.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_has_colours_and_no_markup_of_its_own() {
+        let made = html("a.rs", "// <script>\nfn main() { let x = \"<b>\"; }\n").unwrap();
+        assert!(made.contains("s-comment"), "{made}");
+        assert!(made.contains("s-string"), "{made}");
+        assert!(
+            !made.contains("<script>") && !made.contains("<b>"),
+            "{made}"
+        );
+        assert!(
+            made.split('<')
+                .skip(1)
+                .all(|rest| rest.starts_with("span class=\"") || rest.starts_with("/span>"))
+        );
+    }
+
+    #[test]
+    fn what_is_no_code_has_none() {
+        assert!(!is_known("notes.txt"));
+        assert!(!is_known("README"));
+        assert!(html("a.js", &"a".repeat(2000)).is_none());
+    }
+}

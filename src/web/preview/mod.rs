@@ -1,0 +1,130 @@
+//! What a file's page shows of its content: pictures, sound and film in the browser's own way,
+//! everything else as the text that was read in it, a part at a time, with what was searched for
+//! marked.
+//!
+//! # What hostile content can and cannot do
+//!
+//! Nothing of a content becomes markup of the page but what [`markdown`] and [`code`] make of it,
+//! and they make elements without identity, script, or anything that a browser fetches by itself.
+//! What a browser shows by itself (a picture, a document) has an address of its own, whose answer
+//! forbids scripts and other sources.
+
+mod code;
+mod markdown;
+mod part;
+mod table;
+mod tail;
+
+use crate::error::{Error, Result};
+use crate::library::search::{self, Parsed};
+use crate::library::{Entry, Facts, Library};
+use crate::store::now_ms;
+
+pub use part::{Shape, Text};
+
+use super::disposition::is_shown;
+
+/// Larger pictures are not loaded unasked.
+const MOST_PICTURE_BYTES: u64 = 16 << 20;
+/// Places of a query that are listed.
+const MOST_MATCHES: usize = 20;
+
+/// Where a file was opened.
+#[derive(Clone, Debug, Default)]
+pub struct Opening {
+    /// What was searched for.
+    pub query: String,
+    pub page: Option<u32>,
+    /// A passage by its number, or `end`.
+    pub part: Option<String>,
+}
+
+/// What is shown of a content.
+#[derive(Clone, Debug, Default)]
+pub struct Preview {
+    pub media: Option<Media>,
+    pub text: Option<Text>,
+}
+
+/// What a browser shows by itself, by its address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Media {
+    Picture(String),
+    Sound(String),
+    Film(String),
+    /// PDF.
+    Document(String),
+}
+
+impl Preview {
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a part that is none; failures to read.
+    pub fn of(
+        library: &Library,
+        entry: &Entry,
+        facts: Option<&Facts>,
+        opening: &Opening,
+    ) -> Result<Self> {
+        let parsed = search::parse(&opening.query, now_ms());
+        let matches = match (facts, parsed.root.is_some()) {
+            (Some(_), true) => library
+                .matches(entry.id, &entry.sha256, &parsed, MOST_MATCHES)
+                .unwrap_or_default(),
+            _ => Vec::new(),
+        };
+        let first = matches.first();
+        let page = opening.page.or_else(|| first.and_then(|first| first.page));
+        let place = match (&opening.part, page) {
+            (Some(part), _) if part == "end" => part::Wanted::End,
+            (Some(part), _) => part::Wanted::Passage(number(part)?),
+            (None, Some(page)) => part::Wanted::Page(page),
+            (None, None) => match first {
+                Some(first) => part::Wanted::Passage(first.part),
+                None => part::Wanted::Beginning,
+            },
+        };
+        let shown = part::Shown {
+            library,
+            entry,
+            facts,
+            parsed: &parsed,
+            query: &opening.query,
+        };
+        Ok(Self {
+            media: Media::of(entry, page),
+            text: shown.text(place, matches)?,
+        })
+    }
+}
+
+fn number(part: &str) -> Result<u32> {
+    part.parse().map_err(|_| {
+        Error::invalid(format!(
+            "There is no part {part:?}; parts are numbered from 0, and the last is \"end\"."
+        ))
+    })
+}
+
+impl Media {
+    fn of(entry: &Entry, page: Option<u32>) -> Option<Self> {
+        let (id, media) = (entry.id, entry.media_type.as_str());
+        let own = || format!("/shown/{id}");
+        match media.split_once('/')?.0 {
+            _ if media == "application/pdf" => {
+                let page = page.map_or(String::new(), |page| format!("#page={page}"));
+                Some(Self::Document(format!("{}{page}", own())))
+            }
+            "image" if entry.size > MOST_PICTURE_BYTES => None,
+            _ if media == "image/svg+xml" => Some(Self::Picture(own())),
+            "image" if is_shown(media) => Some(Self::Picture(format!("/download/{id}"))),
+            "audio" => Some(Self::Sound(format!("/download/{id}"))),
+            "video" => Some(Self::Film(format!("/download/{id}"))),
+            _ => None,
+        }
+    }
+}
+
+/// Whether a query has words to mark.
+fn has_words(parsed: &Parsed) -> bool {
+    parsed.root.is_some()
+}

@@ -1,0 +1,199 @@
+//! One part of what a content says, in the shape that suits it, and the ways to the others.
+
+use super::{code, has_words, markdown, table, tail};
+use crate::error::Result;
+use crate::library::search::{Parsed, Snippet, mark_text};
+use crate::library::{Entry, Facts, Library, Part, Place};
+use crate::web::pages::encode;
+
+/// Longer texts are shown in parts, and without colours.
+const MOST_FORMATTED: u64 = 64 << 10;
+
+/// Where to read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    Beginning,
+    End,
+    Page(u32),
+    Passage(u32),
+}
+
+/// What a page shows of a text.
+#[derive(Clone, Debug, Default)]
+pub struct Text {
+    /// Made here: nothing of the content is in it unescaped.
+    pub html: String,
+    pub shape: Shape,
+    /// Such as "Page 3 of 12"; empty if this is all.
+    pub place: String,
+    pub earlier: Option<String>,
+    pub later: Option<String>,
+    /// The end of the file itself, where more follows than was read.
+    pub end: Option<String>,
+    /// Where the query is in it.
+    pub matches: Vec<Match>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// Lines as they stand.
+    #[default]
+    Lines,
+    /// Paragraphs and headings.
+    Prose,
+    Table,
+}
+
+/// A place of the query.
+#[derive(Clone, Debug)]
+pub struct Match {
+    /// Escaped by the search itself.
+    pub html: String,
+    pub page: Option<u32>,
+    pub url: String,
+}
+
+/// A file that is shown.
+pub struct Shown<'a> {
+    pub library: &'a Library,
+    pub entry: &'a Entry,
+    pub facts: Option<&'a Facts>,
+    pub parsed: &'a Parsed,
+    pub query: &'a str,
+}
+
+impl Shown<'_> {
+    pub fn text(&self, wanted: Wanted, matches: Vec<Snippet>) -> Result<Option<Text>> {
+        let matches = matches.into_iter().map(|found| Match {
+            url: self.at(match found.page {
+                Some(page) => Place::Page(page),
+                None => Place::Passage(found.part),
+            }),
+            html: found.html,
+            page: found.page,
+        });
+        let text = match wanted {
+            Wanted::End => Some(self.end()?),
+            _ => self.part(wanted)?,
+        };
+        Ok(text.map(|text| Text {
+            matches: matches.collect(),
+            ..text
+        }))
+    }
+
+    fn part(&self, wanted: Wanted) -> Result<Option<Text>> {
+        if wanted == Wanted::Beginning
+            && !has_words(self.parsed)
+            && let Some(text) = self.formatted()?
+        {
+            return Ok(Some(text));
+        }
+        let Some(facts) = self.facts else {
+            return Ok(None);
+        };
+        let place = match wanted {
+            Wanted::Page(page) => Place::Page(page),
+            Wanted::Passage(number) => Place::Passage(number),
+            Wanted::Beginning | Wanted::End => Place::Passage(0),
+        };
+        let part = self.library.part(&self.entry.sha256, facts, place)?;
+        Ok(part.map(|part| self.shown(&part, facts)))
+    }
+
+    fn shown(&self, part: &Part, facts: &Facts) -> Text {
+        let (kind, at) = match part.place {
+            Place::Page(page) => ("Page", page),
+            Place::Passage(number) => ("Part", number + 1),
+        };
+        let beside = |at: u32| {
+            self.at(match part.place {
+                Place::Page(_) => Place::Page(at),
+                Place::Passage(_) => Place::Passage(at - 1),
+            })
+        };
+        let is_last = at >= part.of;
+        let (html, shape) = match self.entry.media_type.as_str() {
+            "text/csv" | "text/tab-separated-values" => {
+                (table::html(&part.text, self.parsed), Shape::Table)
+            }
+            _ => (mark_text(self.parsed, &part.text), Shape::Lines),
+        };
+        Text {
+            html,
+            shape,
+            place: match part.of {
+                0 | 1 => String::new(),
+                of => format!("{kind} {at} of {of}"),
+            },
+            earlier: (at > 1).then(|| beside(at - 1)),
+            later: (!is_last).then(|| beside(at + 1)),
+            end: (facts.truncated && self.is_text()).then(|| self.url("part=end")),
+            ..Text::default()
+        }
+    }
+
+    /// The whole of a short text, as it was meant to be seen.
+    fn formatted(&self) -> Result<Option<Text>> {
+        if self.entry.size > MOST_FORMATTED || !self.is_text() {
+            return Ok(None);
+        }
+        let source = || -> Result<String> {
+            let Entry { sha256, size, .. } = self.entry;
+            let bytes = self.library.piece(sha256, *size, MOST_FORMATTED, false)?;
+            Ok(tail::decoded(&bytes, self.encoding()))
+        };
+        let name = self.entry.path.name();
+        let (html, shape) = match self.entry.media_type.as_str() {
+            "text/markdown" | "text/x-markdown" => (markdown::html(&source()?), Shape::Prose),
+            "text/csv" | "text/tab-separated-values" => return Ok(None),
+            _ if !code::is_known(name) => return Ok(None),
+            _ => match code::html(name, &source()?) {
+                Some(html) => (html, Shape::Lines),
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(Text {
+            html,
+            shape,
+            ..Text::default()
+        }))
+    }
+
+    /// The end of the file itself, which may be far beyond what was read.
+    fn end(&self) -> Result<Text> {
+        let Entry { sha256, size, .. } = self.entry;
+        let bytes = self.library.piece(sha256, *size, tail::MOST_BYTES, true)?;
+        let lines = tail::lines(&bytes, *size > tail::MOST_BYTES, self.encoding());
+        Ok(Text {
+            html: mark_text(self.parsed, &lines),
+            place: "The end".to_owned(),
+            earlier: Some(self.url("part=0")),
+            ..Text::default()
+        })
+    }
+
+    fn is_text(&self) -> bool {
+        self.facts.is_some_and(|facts| facts.encoding.is_some())
+            || self.facts.is_none() && self.entry.media_type.starts_with("text/")
+    }
+
+    fn encoding(&self) -> Option<&str> {
+        self.facts.and_then(|facts| facts.encoding.as_deref())
+    }
+
+    fn at(&self, place: Place) -> String {
+        self.url(&match place {
+            Place::Page(page) => format!("page={page}"),
+            Place::Passage(number) => format!("part={number}"),
+        })
+    }
+
+    fn url(&self, place: &str) -> String {
+        let query = match self.query {
+            "" => String::new(),
+            query => format!("q={}&", encode(query)),
+        };
+        format!("/files/{}?{query}{place}#text", self.entry.id)
+    }
+}
