@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
 use wharfside::logging::{self, Role};
-use wharfside::{check, reindex, serve, smoke, store, terminal};
+use wharfside::{check, extract, reindex, serve, smoke, store, terminal};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
 /// the words inside them.
@@ -84,6 +84,9 @@ enum Command {
     /// Prove over HTTP that an installation keeps what it acknowledged
     #[command(subcommand)]
     Smoke(Smoke),
+    /// Read documents on behalf of a server, which starts this itself
+    #[command(hide = true)]
+    Extract,
     /// Build the search index anew from the stored files; the running app answers meanwhile
     Reindex,
 }
@@ -214,7 +217,8 @@ struct LsArgs {
 
 #[derive(Args)]
 struct FindArgs {
-    /// What to look for; several words may also be given without quotes
+    /// What to look for; several words may also be given without quotes, unless one begins with a
+    /// dash (or after "--", with the options before it)
     #[arg(required = true)]
     query: Vec<String>,
     #[command(flatten)]
@@ -292,6 +296,8 @@ fn run(command: Command) -> Result<bool> {
             ..
         } => check::preflight(&configure(Role::Command)?, json),
         Command::Check { deep, json, .. } => check::run(&configure(Role::Command)?, deep, json),
+        // Nothing is configured: a child knows nothing but what its server tells it.
+        Command::Extract => extract::child::serve().map(|()| true),
         Command::Reindex => {
             let changes = reindex::run(&configure(Role::Command)?)?;
             print(&format!(

@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from pathlib import Path
 
-from place import DEBS, HOME, REPOSITORY, TARGET, TOOLS
+from place import DEBS, HOME, REPOSITORY, SOURCES, TARGET, TOOLS
 
 CARGO_PEERS = {"miniserve": "0.35.0", "dufs": "0.47.0", "rustus": "0.5.10"}
 COPYPARTY = "1.20.26"
@@ -109,6 +110,37 @@ def unpacked(package, folder):
     run("dpkg-deb", "-x", next(DEBS.glob(f"{package}_*.deb")), half)
     half.rename(folder)
     return folder
+
+
+def source_archives(package):
+    """The upstream archives of a Debian source package, downloaded and not unpacked.
+
+    Lists of source packages are no part of most installations: they are fetched into a folder of ours.
+    """
+    folder = SOURCES / package
+    if not list(folder.glob("*.dsc")):
+        folder.mkdir(parents=True, exist_ok=True)
+        run("apt-get", *source_lists(), "source", "--download-only", package, cwd=folder)
+    return sorted(path for path in folder.iterdir() if ".orig" in path.name and not path.name.endswith(".asc"))
+
+
+@cache
+def source_lists():
+    """Options that make apt-get know the sources of the packages that it knows."""
+    folder = SOURCES / "apt"
+    for part in ("lists/partial", "cache/archives/partial"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    # The mirror that ordinary packages come from, as apt-get itself tells it.
+    said = subprocess.run(["apt-get", "download", "--print-uris", "cmake-doc"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    mirror = said.split("'")[1].split("/pool/")[0]
+    suite = next(line.split("=")[1] for line in Path("/etc/os-release").read_text().splitlines() if line.startswith("VERSION_CODENAME="))
+    (folder / "sources.list").write_text(f"deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] {mirror} {suite} main\n")
+    places = {"Dir::Etc::SourceList": "sources.list", "Dir::State::Lists": "lists", "Dir::Cache": "cache"}
+    options = ["-o", "Dir::Etc::SourceParts=/dev/null"]
+    for name, part in places.items():
+        options += ["-o", f"{name}={folder / part}"]
+    run("apt-get", *options, "update")
+    return options
 
 
 def versions(binary):

@@ -8,7 +8,9 @@ HOME = REPOSITORY / ".bench"
 TOOLS = HOME / "tools"
 TARGET = HOME / "target"
 DEBS = HOME / "debs"
+SOURCES = HOME / "sources"
 CORPUS = HOME / "corpus"
+DOCUMENTS = HOME / "documents"
 REPORT = REPOSITORY / "docs" / "benchmarks.md"
 
 

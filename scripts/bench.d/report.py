@@ -32,9 +32,19 @@ class Cost:
 
 
 @dataclass
+class Table:
+    """What a row measured that needs columns of its own."""
+
+    what: str
+    headings: list
+    rows: list = field(default_factory=list)
+
+
+@dataclass
 class Measured:
     lines: list = field(default_factory=list)
     costs: list = field(default_factory=list)
+    tables: list = field(default_factory=list)
 
 
 def median(rounds, figure):
@@ -89,14 +99,17 @@ def cost(work, contender, rounds):
     return Cost(work, contender, middle["seconds"], middle["server_user"], middle["server_system"], middle["client"])
 
 
-def render(began, facts, versions, lines, costs):
+def render(began, facts, versions, lines, costs, tables=()):
     parts = [f"Measured {began}: {versions[0]}, with {', '.join(versions[1:]) or 'no peers'}.", ""]
     parts += [f"- {fact}" for fact in facts]
     headings = ["work", "Wharfside", "against", "ratio (range)", "to reach", "verdict"]
     parts += ["", *table(headings, [[l.work, l.ours, l.against, l.ratio, l.target, l.verdict] for l in lines])]
-    parts += ["", "Where the time went, in seconds (every core can spend one in each):", ""]
-    headings = ["work", "server", "passed", "server, user", "server, kernel", "client", "cores idle or waiting"]
-    parts += table(headings, [cost_cells(one) for one in costs])
+    for one in tables:
+        parts += ["", one.what, "", *table(one.headings, one.rows)]
+    if costs:
+        parts += ["", "Where the time went, in seconds (every core can spend one in each):", ""]
+        headings = ["work", "server", "passed", "server, user", "server, kernel", "client", "cores idle or waiting"]
+        parts += table(headings, [cost_cells(one) for one in costs])
     return "\n".join(parts) + "\n"
 
 

@@ -1,6 +1,5 @@
 //! From a file to a string: bounded reading, then decoding.
 
-use std::fs::File;
 use std::io::{self, Read};
 
 use encoding_rs::{CoderResult, Encoding, ISO_2022_JP, UTF_8};
@@ -24,7 +23,7 @@ pub struct Decoded {
 }
 
 /// Reads on after `head` until there is enough for `limit` bytes of UTF-8. `size` is a hint.
-pub fn rest(file: &mut File, size: u64, head: Vec<u8>, limit: usize) -> io::Result<Bytes> {
+pub fn rest(file: impl Read, size: u64, head: Vec<u8>, limit: usize) -> io::Result<Bytes> {
     let evident = charset::evident(&head);
     // Markup in UTF-32 is not worth more memory than plain text in UTF-32.
     let unit = evident.map_or(1, |(charset, _)| charset.unit());

@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::{MAX_TEXT_BYTES, charset, html, xml};
+use super::{MAX_TEXT_BYTES, charset, html, magic, xml};
 
 /// The formats that this release reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,31 @@ pub enum Format {
     Xml,
     /// XML whose attributes are geometry.
     Svg,
+    Pdf,
+    Rtf,
+    Mail,
+    /// Office Open XML.
+    Office,
+    /// Compound files: the older Office, and what is encrypted of any.
+    Compound,
+    OpenDocument,
+    Epub,
+    Picture,
+    /// Sound and video.
+    Recording,
+    Zip,
+    Tar,
+    Gzip,
+    Zstd,
 }
 
 impl Format {
     /// The reader for content of this type that begins with `head`, or the sentence that tells
     /// people why there is none.
     pub fn of(media_type: &str, head: &[u8]) -> Result<Self, &'static str> {
+        if let Some(format) = binary(media_type, head) {
+            return Ok(format);
+        }
         if let Some(reason) = unread(media_type) {
             return Err(reason);
         }
@@ -47,8 +66,8 @@ impl Format {
     /// where a good part of a document is markup.
     pub fn input_limit(self) -> usize {
         match self {
-            Self::Plain | Self::Markdown | Self::Table => MAX_TEXT_BYTES,
             Self::Json | Self::Html | Self::Xml | Self::Svg => 2 * MAX_TEXT_BYTES,
+            _ => MAX_TEXT_BYTES,
         }
     }
 
@@ -57,61 +76,68 @@ impl Format {
         match self {
             Self::Html => html::declared_encoding(head),
             Self::Xml | Self::Svg => xml::declared_encoding(head),
-            Self::Plain | Self::Markdown | Self::Table | Self::Json => None,
+            _ => None,
         }
     }
+}
+
+/// The reader for a type whose content is not text.
+fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
+    let (family, subtype) = media_type.split_once('/')?;
+    Some(match (family, subtype) {
+        // Whatever a name makes of them: what is encrypted of any Office is a compound file.
+        _ if head.starts_with(magic::COMPOUND) => Format::Compound,
+        ("application", "pdf") => Format::Pdf,
+        ("application" | "text", "rtf") => Format::Rtf,
+        ("message", "rfc822") => Format::Mail,
+        ("application", "epub+zip") => Format::Epub,
+        ("application", subtype) if is_open_document(subtype) => Format::OpenDocument,
+        ("application", subtype) if is_office(subtype) => Format::Office,
+        ("image", "svg+xml" | "x-xpixmap" | "x-xbitmap") => return None,
+        ("image", _) => Format::Picture,
+        ("audio", "midi" | "x-mpegurl" | "mpegurl") => return None,
+        ("audio" | "video", _) => Format::Recording,
+        ("application", "x-tar") => Format::Tar,
+        ("application", "gzip") => Format::Gzip,
+        ("application", "zstd") => Format::Zstd,
+        _ if head.starts_with(magic::ZIP) => Format::Zip,
+        _ => return None,
+    })
 }
 
 /// Why a type whose content is never text is not read.
 fn unread(media_type: &str) -> Option<&'static str> {
     let (family, subtype) = media_type.split_once('/')?;
     Some(match (family, subtype) {
-        ("image", "svg+xml" | "x-xpixmap" | "x-xbitmap") => return None,
-        ("image", _) => "This release reads no text in images yet; the file is found by its name.",
-        ("audio", _) => "A sound recording holds no text to read; the file is found by its name.",
-        ("video", _) => "This release reads no videos; the file is found by its name.",
+        ("audio", "midi") => "Notes hold no text to read; the file is found by its name.",
         ("font", _) => "A font holds no text to read; the file is found by its name.",
-        ("application", "pdf") => {
-            "This release reads no PDF documents yet; the file is found by its name."
-        }
-        ("application", "postscript" | "rtf" | "epub+zip") => {
-            "This release reads no documents of this kind yet; the file is found by its name."
-        }
-        ("application", subtype) if is_office(subtype) => {
-            "This release reads no office documents yet; the file is found by its name."
+        ("application", "postscript") => {
+            "This release reads no PostScript; the file is found by its name."
         }
         ("application", subtype) if is_archive(subtype) => {
-            "This release does not look inside archives; the file is found by its name."
+            "This release does not look inside archives of this kind; the file is found by its name."
         }
         _ => return None,
     })
 }
 
+fn is_open_document(subtype: &str) -> bool {
+    // The flat variants are XML text.
+    subtype.starts_with("vnd.oasis.opendocument") && !subtype.ends_with("xml")
+}
+
 fn is_office(subtype: &str) -> bool {
-    // The flat variants of OpenDocument are XML text, and are read.
-    if subtype.ends_with("xml") {
-        return false;
-    }
-    subtype == "msword"
-        || subtype == "x-ole-storage"
-        || subtype.starts_with("vnd.ms-")
-        || subtype.starts_with("vnd.openxmlformats-officedocument")
-        || subtype.starts_with("vnd.oasis.opendocument")
+    let is_named = subtype == "msword"
+        || subtype.starts_with("vnd.ms-word")
+        || subtype.starts_with("vnd.ms-excel")
+        || subtype.starts_with("vnd.ms-powerpoint")
+        || subtype.starts_with("vnd.openxmlformats-officedocument");
+    is_named && !subtype.ends_with("+xml")
 }
 
 fn is_archive(subtype: &str) -> bool {
     matches!(
         subtype,
-        "zip"
-            | "gzip"
-            | "zstd"
-            | "x-tar"
-            | "x-bzip2"
-            | "x-xz"
-            | "x-7z-compressed"
-            | "vnd.rar"
-            | "java-archive"
-            | "vnd.android.package-archive"
-            | "vnd.debian.binary-package"
+        "zip" | "x-bzip2" | "x-xz" | "x-7z-compressed" | "vnd.rar" | "vnd.debian.binary-package"
     )
 }

@@ -1,5 +1,11 @@
 //! What binary content says about itself in its first bytes.
 
+/// What compound files (MS-CFB) begin with.
+pub const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
+
+/// What ZIP archives begin with that are not empty.
+pub const ZIP: &[u8] = b"PK\x03\x04";
+
 /// Signatures as offset, bytes and media type. They come from the formats' own specifications;
 /// each is long or odd enough that no text begins with it.
 const SIGNATURES: &[(usize, &[u8], &str)] = &[
@@ -15,7 +21,11 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
     (0, b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
     (8, b"WEBPVP8", "image/webp"),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
     (8, b"WAVEfmt", "audio/wav"),
+    (8, b"AIFF", "audio/aiff"),
+    (8, b"AIFC", "audio/aiff"),
+    (0, b"wvpk", "audio/x-wavpack"),
     (8, b"AVI LIST", "video/x-msvideo"),
     (0, b"fLaC\0", "audio/flac"),
     (0, b"ID3\x02", "audio/mpeg"),
@@ -56,9 +66,9 @@ pub fn sniff(head: &[u8]) -> Option<&'static str> {
 
 /// Formats that share a container tell themselves apart inside it.
 fn container(head: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"PK\x03\x04") {
+    if head.starts_with(ZIP) {
         Some(zip(head))
-    } else if head.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") {
+    } else if head.starts_with(COMPOUND) {
         Some("application/x-ole-storage")
     } else if head.get(4..8) == Some(b"ftyp") {
         head.get(8..12).map(iso_media)
@@ -72,6 +82,8 @@ fn container(head: &[u8]) -> Option<&'static str> {
             true => "video/ogg",
             false => "audio/ogg",
         })
+    } else if head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4]) {
+        Some("image/bmp")
     } else {
         None
     }
@@ -95,20 +107,6 @@ fn zip(head: &[u8]) -> &'static str {
             "application/vnd.oasis.opendocument.presentation",
         ),
     ];
-    const ENTRIES: &[(&[u8], &str)] = &[
-        (
-            b"word/",
-            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        ),
-        (
-            b"xl/",
-            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        ),
-        (
-            b"ppt/",
-            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
-        ),
-    ];
     let declared = head
         .get(30..)
         .and_then(|entry| entry.strip_prefix(b"mimetype"));
@@ -120,10 +118,38 @@ fn zip(head: &[u8]) -> &'static str {
     }
     let office = contains(head, b"[Content_Types].xml", head.len())
         || contains(head, b"_rels/.rels", head.len());
-    ENTRIES
+    OFFICE
         .iter()
-        .find(|(folder, _)| office && contains(head, folder, head.len()))
+        .find(|(folder, _)| office && contains(head, folder.as_bytes(), head.len()))
         .map_or("application/zip", |(_, media_type)| media_type)
+}
+
+/// The folder that only one kind of Office Open XML has, and its media type.
+const OFFICE: &[(&str, &str)] = &[
+    (
+        "word/",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ),
+    (
+        "xl/",
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    ),
+    (
+        "ppt/",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ),
+];
+
+/// What the names of all entries of a ZIP archive say that its beginning did not.
+pub fn of_entries<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'static str> {
+    let mut office = false;
+    let mut found = None;
+    names.find_map(|name| {
+        office |= name == "[Content_Types].xml";
+        let folder = OFFICE.iter().find(|(folder, _)| name.starts_with(folder));
+        found = found.or(folder.map(|(_, media_type)| *media_type));
+        found.filter(|_| office)
+    })
 }
 
 /// ISO/IEC 14496-12: the major brand names the format.

@@ -28,6 +28,7 @@ pub fn media_type(name: &str, head: &[u8]) -> String {
         None if charset::is_text(head) => named
             .filter(|named| may_be_text(named))
             .or_else(|| markup(head))
+            .or_else(|| message(head))
             .unwrap_or("text/plain"),
         None => named
             .filter(|named| !must_be_text(named))
@@ -56,7 +57,9 @@ fn refines(named: &str, sniffed: &str) -> bool {
                 || named.starts_with("application/vnd.")
         }
         "application/x-ole-storage" => {
-            named == "application/msword" || named.starts_with("application/vnd.ms-")
+            named == "application/msword"
+                || named.starts_with("application/vnd.ms-")
+                || named.starts_with("application/vnd.visio")
         }
         "video/mp4" => named == "audio/mp4" || named == "audio/m4a",
         _ => false,
@@ -114,6 +117,36 @@ fn markup(head: &[u8]) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// Recognises a message by the headers that it begins with, for files whose name says nothing.
+fn message(head: &[u8]) -> Option<&'static str> {
+    const FIRST: [&str; 9] = [
+        "Return-Path:",
+        "Received:",
+        "Delivered-To:",
+        "MIME-Version:",
+        "Message-ID:",
+        "Date:",
+        "From:",
+        "Subject:",
+        "X-",
+    ];
+    let begins = |line: &[u8], with: &str| {
+        line.get(..with.len())
+            .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+    };
+    let lines = || {
+        head.split(|byte| *byte == b'\n')
+            .take_while(|line| line.len() > 1)
+    };
+    let first = lines().next()?;
+    let has = |name: &str| lines().any(|line| begins(line, name));
+    let is_message = FIRST.iter().any(|name| begins(first, name))
+        && has("From:")
+        && (has("Subject:") || has("To:"))
+        && (has("Date:") || has("Message-ID:"));
+    is_message.then_some("message/rfc822")
 }
 
 #[cfg(test)]
@@ -179,5 +212,11 @@ mod tests {
         assert_eq!(media_type("empty", b""), "text/plain");
         assert_eq!(media_type("empty.json", b""), "application/json");
         assert_eq!(media_type("utf16", b"h\0e\0l\0l\0o\0"), "text/plain");
+        let message = b"Received: by x\r\n\tfor y\r\nFrom: a@b\r\nTo: c@d\r\nDate: today\r\n\r\nHi";
+        assert_eq!(media_type("1", message), "message/rfc822");
+        assert_eq!(
+            media_type("1", b"From: here\nTo: there\n\nDate: none"),
+            "text/plain"
+        );
     }
 }

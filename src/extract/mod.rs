@@ -11,36 +11,58 @@
 //! 8-bit encodings (times four of UTF-32) and as much decoded, so memory stays within six times
 //! [`MAX_TEXT_BYTES`]. No content is an error: only the disk is.
 
+mod archive;
+mod attachment;
+mod cells;
 mod charset;
+pub mod child;
 mod decode;
 mod entity;
+mod epub;
 mod flow;
 mod format;
 mod html;
+mod image;
 mod json;
 mod magic;
+mod mail;
 mod markdown;
 mod markup;
 mod media;
+mod office;
+mod ole;
+mod opendocument;
+mod package;
+mod pdf;
 mod plain;
+mod recording;
+mod rtf;
+mod sink;
+mod source;
 mod table;
 mod xml;
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 pub use media::media_type;
+pub use sink::{Details, Found, PAGE_BREAK};
 
 use crate::error::{Error, Result};
 use flow::Flow;
 use format::Format;
+use sink::{Sink, Unreadable};
+use source::Source;
 
 /// Stored with what was extracted; raised when a release reads more, or reads it better.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// The most text, in bytes of UTF-8, that is kept of one file.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
+
+/// Larger documents of formats that have to be in memory as a whole are not read.
+const MAX_DOCUMENT_BYTES: u64 = 256 << 20;
 
 /// How much of a file's beginning decides its media type; an upload looks at as much.
 pub const MEDIA_TYPE_BYTES: usize = 4 << 10;
@@ -49,20 +71,24 @@ pub const MEDIA_TYPE_BYTES: usize = 4 << 10;
 const HEAD_BYTES: usize = 64 << 10;
 
 /// What a file says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Extraction {
     /// `type/subtype` without parameters.
     pub media_type: String,
     /// The character encoding that the text was decoded from, by its WHATWG name (or `UTF-32LE`,
     /// `UTF-32BE`); `None` where nothing was decoded.
     pub encoding: Option<String>,
-    /// At most [`MAX_TEXT_BYTES`] of text: lines end in `\n`, and besides `\t` it holds no control
-    /// characters. Not normalised.
+    /// At most [`MAX_TEXT_BYTES`] of text: lines end in `\n`, pages of what has pages are separated
+    /// by [`PAGE_BREAK`], and besides those and `\t` it holds no control characters. Not normalised.
     pub text: String,
     /// The file says more than `text` holds.
     pub truncated: bool,
     /// Why there is no text, as a sentence for people.
     pub name_only: Option<String>,
+    /// Why `text` ends before the file does, as a sentence for people, if not by its length.
+    pub note: Option<String>,
+    /// What the file says about itself besides its text.
+    pub details: Details,
 }
 
 /// Reads `file` from its start, whatever its position, and extracts its text. `size` is its length
@@ -72,55 +98,171 @@ pub struct Extraction {
 ///
 /// Only when reading fails; content of any kind gives an [`Extraction`].
 pub fn extract(file: &mut File, size: u64, name: &str) -> Result<Extraction> {
-    let mut bytes = Vec::with_capacity(size.min(HEAD_BYTES as u64) as usize);
-    file.rewind()
-        .and_then(|()| file.take(HEAD_BYTES as u64).read_to_end(&mut bytes))
-        .map_err(|error| Error::io("reading", Path::new(name), error))?;
+    let mut text = String::new();
+    let mut found = stream(file, size, name, &mut |found| {
+        if let Found::Text(piece) = found {
+            text.push_str(piece);
+        }
+    })?;
+    found.text = text;
+    Ok(found)
+}
 
-    let media_type = media_type(name, &bytes[..bytes.len().min(MEDIA_TYPE_BYTES)]);
-    let format = match Format::of(&media_type, &bytes) {
+/// As [`extract`], passing on each piece as it is found, so that all of them are kept when a later
+/// one takes too long; the answer's `text` stays empty.
+///
+/// # Errors
+///
+/// As [`extract`].
+pub fn stream(
+    file: &mut File,
+    size: u64,
+    name: &str,
+    pass_on: &mut dyn FnMut(Found<'_>),
+) -> Result<Extraction> {
+    let failed = |error| Error::io("reading", Path::new(name), error);
+    let mut source = Source::new(file);
+    let head = head(&mut source, size).map_err(failed)?;
+    let mut media_type = media_type(name, &head[..head.len().min(MEDIA_TYPE_BYTES)]);
+    // What the beginning did not say, the directories of these do.
+    let inside = match media_type.as_str() {
+        "application/zip" => package::media_type(BufReader::new(&mut source)),
+        _ if head.starts_with(magic::COMPOUND) => ole::media_type(BufReader::new(&mut source)),
+        _ => None,
+    };
+    if let Some(inside) = inside {
+        media_type = inside.to_owned();
+    }
+    pass_on(Found::MediaType(&media_type));
+    let format = match Format::of(&media_type, &head) {
         Ok(format) => format,
-        Err(reason) => return Ok(Extraction::name_only(media_type, reason)),
+        Err(reason) => return Ok(Extraction::name_only(media_type, reason.to_owned())),
     };
 
+    let mut any = false;
+    let mut note = |found: Found<'_>| {
+        any |= matches!(found, Found::Text(_));
+        pass_on(found);
+    };
+    let mut sink = Sink::new(MAX_TEXT_BYTES, &mut note);
+    let outcome = read_from(BufReader::new(&mut source), size, format, &mut sink);
+    let (details, truncated) = sink.finish();
+    if let Some(error) = source.into_error() {
+        return Err(failed(error));
+    }
+    let mut extraction = Extraction {
+        media_type,
+        truncated,
+        details,
+        ..Extraction::default()
+    };
+    match outcome {
+        Ok(encoding) => extraction.encoding = encoding.map(str::to_owned),
+        // What was read before the damage is worth more than a sentence about it.
+        Err(_) if any => extraction.truncated = true,
+        Err(unreadable) => extraction.name_only = Some(unreadable.sentence()),
+    }
+    Ok(extraction)
+}
+
+fn head<R: Read + Seek>(source: &mut R, size: u64) -> io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(size.min(HEAD_BYTES as u64) as usize);
+    source.rewind()?;
+    source.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// Reads a file of a known format from its start. Answers the encoding it was decoded from, if it is
+/// text.
+fn read_from<R: Read + Seek>(
+    mut reader: R,
+    size: u64,
+    format: Format,
+    out: &mut Sink<'_>,
+) -> Result<Option<&'static str>, Unreadable> {
+    let unreadable = |_| Unreadable::Broken("it cannot be read to its end".into());
+    reader.rewind().map_err(unreadable)?;
+    match format {
+        Format::Pdf => pdf::read(whole(reader, size)?, out)?,
+        Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
+        Format::Mail => mail::read(&whole(reader, size)?, out)?,
+        Format::Office => office::read(reader, out)?,
+        Format::Compound => ole::read(reader, out)?,
+        Format::OpenDocument => opendocument::read(reader, out)?,
+        Format::Epub => epub::read(reader, out)?,
+        Format::Picture => image::read(BufReader::new(reader), out)?,
+        Format::Recording => recording::read(reader, out)?,
+        Format::Zip => archive::zip(reader, out)?,
+        Format::Tar => archive::tar(reader, out)?,
+        Format::Gzip => archive::gzip(reader, out)?,
+        Format::Zstd => archive::zstd(reader, out)?,
+        text => {
+            return Ok(Some(
+                read_text(reader, size, text, out).map_err(unreadable)?,
+            ));
+        }
+    }
+    Ok(None)
+}
+
+/// A document that can only be read when all of it is there.
+fn whole<R: Read>(reader: R, size: u64) -> Result<Vec<u8>, Unreadable> {
+    let mut bytes = Vec::with_capacity(size.min(MAX_DOCUMENT_BYTES) as usize);
+    let read = reader.take(MAX_DOCUMENT_BYTES + 1).read_to_end(&mut bytes);
+    match read {
+        Err(_) => Err(Unreadable::Broken("it cannot be read to its end".into())),
+        Ok(length) if length as u64 > MAX_DOCUMENT_BYTES => Err(Unreadable::Broken(format!(
+            "it is larger than the {} MiB that this release reads of such a document",
+            MAX_DOCUMENT_BYTES >> 20
+        ))),
+        Ok(_) => Ok(bytes),
+    }
+}
+
+fn read_text<R: Read>(
+    mut reader: R,
+    size: u64,
+    format: Format,
+    out: &mut Sink<'_>,
+) -> io::Result<&'static str> {
+    let mut head = Vec::with_capacity(size.min(HEAD_BYTES as u64) as usize);
+    reader
+        .by_ref()
+        .take(HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
     let limit = format.input_limit();
-    let read = decode::rest(file, size, bytes, limit)
-        .map_err(|error| Error::io("reading", Path::new(name), error))?;
+    let read = decode::rest(reader, size, head, limit)?;
     let declared = format.declared_encoding(&read.bytes);
     let decoded = read.decode(declared, limit);
-    let (text, cut) = format.text(decoded.text);
-    Ok(Extraction {
-        media_type,
-        encoding: Some(decoded.encoding.to_owned()),
-        text,
-        truncated: decoded.truncated || cut,
-        name_only: None,
-    })
+    out.text(&format.text(decoded.text));
+    if decoded.truncated {
+        out.cut();
+    }
+    Ok(decoded.encoding)
 }
 
 impl Extraction {
-    fn name_only(media_type: String, reason: &str) -> Self {
+    fn name_only(media_type: String, reason: String) -> Self {
         Self {
             media_type,
-            name_only: Some(reason.to_owned()),
+            name_only: Some(reason),
             ..Self::default()
         }
     }
 }
 
 impl Format {
-    /// The text of a decoded document, and whether it had to be cut.
-    fn text(&self, decoded: String) -> (String, bool) {
-        let text = match self {
-            Self::Plain => plain::clean(decoded),
+    /// The text of a decoded document.
+    fn text(self, decoded: String) -> String {
+        match self {
             Self::Markdown => markdown::text(plain::clean(decoded)),
             Self::Table => table::text(&plain::clean(decoded)),
             Self::Json => plain::clean(json::text(decoded)),
             Self::Html => flowing(&decoded, html::text),
             Self::Xml => flowing(&decoded, xml::text),
             Self::Svg => flowing(&decoded, xml::drawing_text),
-        };
-        cut(text)
+            _ => plain::clean(decoded),
+        }
     }
 }
 
@@ -128,18 +270,6 @@ fn flowing(document: &str, text: fn(&str, &mut Flow)) -> String {
     let mut flow = Flow::new(MAX_TEXT_BYTES);
     text(document, &mut flow);
     flow.into_text()
-}
-
-fn cut(mut text: String) -> (String, bool) {
-    if text.len() <= MAX_TEXT_BYTES {
-        return (text, false);
-    }
-    let mut end = MAX_TEXT_BYTES;
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.truncate(end);
-    (text, true)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ fn is_suspect(byte: u8) -> bool {
 }
 
 /// Looks at whole blocks first, without a branch in them, so that the compiler can use vectors.
-fn first_suspect(bytes: &[u8]) -> Option<usize> {
+pub fn first_suspect(bytes: &[u8]) -> Option<usize> {
     const BLOCK: usize = 64;
     let clean_blocks = bytes
         .chunks_exact(BLOCK)

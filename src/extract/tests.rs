@@ -10,6 +10,10 @@ use proptest::prelude::*;
 
 use super::{Extraction, MAX_TEXT_BYTES, extract};
 
+mod documents;
+mod hostile;
+mod made;
+
 const ENGLISH: &str = "The harbour master keeps the ledger.\nShips come and go; the goods stay.\n";
 const FRENCH: &str =
     "Où est passé le garçon de café ? Déjà l'été s'achève à la forêt, près du château.\n";

@@ -206,8 +206,12 @@ impl Library {
 /// The folders and files of a selection that is not empty, the folders each once.
 fn named(c: &Connection, selection: &Selection) -> Result<(Vec<FolderPath>, Vec<FileId>)> {
     let (mut folders, mut ids) = (selection.folders.clone(), selection.files.clone());
-    if let Some(Within { folder, flat }) = &selection.within {
+    if let Some(within) = &selection.within {
+        let Within { folder, flat, .. } = within;
         for entry in catalog::below(c, folder)? {
+            if !within.takes(entry.id, &entry.path) {
+                continue;
+            }
             match folder.child_towards(&entry.path).filter(|_| !flat) {
                 Some(child) if folders.last() == Some(&child) => {}
                 Some(child) => folders.push(child),

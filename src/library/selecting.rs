@@ -26,10 +26,24 @@ pub struct Within {
     pub folder: FolderPath,
     /// Each file below it for itself, instead of what lies directly in it.
     pub flat: bool,
+    /// What lies in it and is not selected.
+    pub but_files: Vec<FileId>,
+    pub but_folders: Vec<FolderPath>,
+}
+
+impl Within {
+    pub(super) fn takes(&self, id: FileId, path: &FilePath) -> bool {
+        let is_below =
+            |folder: &FolderPath| path.folder().ancestors().any(|above| above == *folder);
+        !self.but_files.contains(&id) && !self.but_folders.iter().any(is_below)
+    }
 }
 
 /// A file of a selection, with its content at the moment of selecting.
 pub struct Selected<'a> {
+    pub id: FileId,
+    /// From the root of the library.
+    pub whole: &'a str,
     /// From the folder that everything selected lies in.
     pub path: &'a str,
     pub sha256: Digest,
@@ -69,7 +83,12 @@ impl Library {
             };
             let skipped = base.as_str().len() + usize::from(!base.is_root());
             for folder in &folders {
-                each_below(c, folder, skipped, &mut take)?;
+                let within = selection.within.as_ref();
+                let within = within.filter(|within| within.folder == *folder);
+                each_below(c, folder, skipped, |file| match within {
+                    Some(within) if !within.takes(file.id, &FilePath::parse(file.whole)?) => Ok(()),
+                    _ => take(file),
+                })?;
             }
             for (id, path) in ids.iter().zip(&files) {
                 if !is_below(path, &folders) {
@@ -123,14 +142,14 @@ fn each_below(
     c: &Connection,
     folder: &FolderPath,
     skipped: usize,
-    take: &mut impl FnMut(Selected<'_>) -> Result<()>,
+    mut take: impl FnMut(Selected<'_>) -> Result<()>,
 ) -> Result<()> {
     let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} ORDER BY path");
     let mut statement = c.prepare_cached(&sql)?;
     let mut rows = statement.query(bounds(folder))?;
     let mut found = 0;
     while let Some(row) = rows.next()? {
-        hand_over(row, skipped, take)?;
+        hand_over(row, skipped, &mut take)?;
         found += 1;
     }
     match found {
@@ -147,6 +166,8 @@ fn hand_over(
 ) -> Result<()> {
     let path: String = row.get(1)?;
     take(Selected {
+        id: row.get(0)?,
+        whole: &path,
         path: &path[skipped..],
         sha256: catalog::digest_of(row, 2)?,
         size: row.get(3)?,

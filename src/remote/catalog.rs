@@ -40,6 +40,14 @@ pub struct Found {
     more: Map<String, Value>,
 }
 
+impl Found {
+    /// With a word set to true, for programs that read it as JSON.
+    pub fn marked(mut self, word: &str) -> Self {
+        self.more.insert(word.to_owned(), Value::Bool(true));
+        self
+    }
+}
+
 /// A folder in a folder, with what lies in it at any depth.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 pub struct Folder {

@@ -15,6 +15,8 @@ pub enum Outcome<T> {
     Done(T),
     /// Nothing had to be done, for a reason in a few words; with what the server has of it.
     Left(&'static str, Option<Found>),
+    /// It was to be left alone, for a reason in a few words; with what stands in its place.
+    Skipped(&'static str, Option<Found>),
     Failed(Trouble),
 }
 
@@ -27,6 +29,7 @@ pub struct Account<'a> {
     done: usize,
     bytes: u64,
     left: usize,
+    skipped: usize,
     failed: usize,
     interrupted: usize,
 }
@@ -40,6 +43,7 @@ impl<'a> Account<'a> {
             done: 0,
             bytes: 0,
             left: 0,
+            skipped: 0,
             failed: 0,
             interrupted: 0,
         }
@@ -62,6 +66,18 @@ impl<'a> Account<'a> {
     /// If stdout cannot be written.
     pub fn left(&mut self, why: &str, name: &str, there: Option<&Found>) -> Result<()> {
         self.left += 1;
+        self.untouched(why, name, there)
+    }
+
+    /// # Errors
+    /// If stdout cannot be written.
+    pub fn skipped(&mut self, why: &str, name: &str, other: Option<Found>) -> Result<()> {
+        self.skipped += 1;
+        let other = other.map(|other| other.marked("skipped"));
+        self.untouched(why, name, other.as_ref())
+    }
+
+    fn untouched(&self, why: &str, name: &str, there: Option<&Found>) -> Result<()> {
         let line = format!("{why}: {name}");
         match (self.json, there) {
             (true, Some(there)) => self.record(there),
@@ -94,8 +110,12 @@ impl<'a> Account<'a> {
                 .say("Interrupted. What arrived is kept: run the same command again to go on.");
         }
         let missing = self.failed + self.interrupted + unbegun;
+        let skipped = match self.skipped {
+            0 => String::new(),
+            skipped => format!("{skipped} skipped, "),
+        };
         self.progress.say(&format!(
-            "{} {verb} ({}), {} there already, {missing} not {verb}.",
+            "{} {verb} ({}), {} there already, {skipped}{missing} not {verb}.",
             self.done,
             HumanBytes(self.bytes),
             self.left,

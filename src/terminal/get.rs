@@ -35,11 +35,11 @@ pub struct Get {
 /// If the address or a path is none, the target is no folder, or nobody answers at the start.
 pub fn get(how: &Get) -> Result<bool> {
     let server = Server::at(&how.server, usize::from(how.jobs))?;
-    let paths = how.paths.iter().map(|path| FolderPath::parse(path));
+    let paths = how.paths.iter().map(|path| FolderPath::typed(path));
     let paths = paths.collect::<Result<Vec<_>>>()?;
     let stop = interrupt::flag()?;
     let progress = Progress::of(0);
-    let questions = Questions::new(&server, &progress, &stop);
+    let questions = Questions::new(&server, &progress, &stop).begun_at_any_time();
     let mut wanted = Wanted::default();
     wanted.find(&questions, &progress, &paths)?;
     let place = Place::open(&how.to)?;
@@ -62,6 +62,7 @@ pub fn get(how: &Get) -> Result<bool> {
         match outcome {
             Outcome::Done(got) => account.done(&format!("got {file}"), &got, got.size),
             Outcome::Left(why, there) => account.left(why, &file, there.as_ref()),
+            Outcome::Skipped(why, other) => account.skipped(why, &file, other),
             Outcome::Failed(trouble) => {
                 account.failed(&file, &trouble);
                 Ok(())

@@ -29,7 +29,7 @@ pub struct Ls {
 /// If the address or the folder is none, or nobody answers.
 pub fn ls(how: &Ls) -> Result<bool> {
     let server = Server::at(&how.server, 1)?;
-    let folder = FolderPath::parse(&how.folder)?;
+    let folder = FolderPath::typed(&how.folder)?;
     let stop = interrupt::flag()?;
     let progress = Progress::of(0);
     let questions = Questions::new(&server, &progress, &stop);

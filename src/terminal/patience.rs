@@ -12,12 +12,15 @@ use crate::remote::{Found, LOOKED_UP, Server, Trouble};
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// How long a server may be away.
 const PATIENCE: Duration = Duration::from_secs(30 * 60);
+/// How long one may be of which nothing is known yet.
+const FIRST_PATIENCE: Duration = Duration::from_secs(20);
 /// What passes with so many attempts is nothing to tell of.
 const UNTOLD: u32 = 2;
 
 /// Waits between attempts, longer each time, until something goes well.
 pub struct Patience {
     since: Instant,
+    most: Duration,
     tries: u32,
 }
 
@@ -25,13 +28,14 @@ impl Patience {
     pub fn new() -> Self {
         Self {
             since: Instant::now(),
+            most: PATIENCE,
             tries: 0,
         }
     }
 
     /// Whether there is another attempt.
     pub fn wait(&mut self, trouble: &Trouble, progress: &Progress, stop: &AtomicBool) -> bool {
-        if self.since.elapsed() > PATIENCE {
+        if self.since.elapsed() > self.most {
             return false;
         }
         progress.waiting(&trouble.sentence, self.tries >= UNTOLD);
@@ -48,11 +52,13 @@ impl Patience {
 }
 
 /// Questions of one run, each repeated until it is answered. If nobody at all answers the first
-/// one, the address is most likely another one's, and it is not waited for.
+/// one, the address is most likely another one's, and it is waited for shortly or not at all.
 pub struct Questions<'a> {
     server: &'a Server,
     progress: &'a Progress,
     stop: &'a AtomicBool,
+    /// How long the first answer may take to come.
+    first: Duration,
     has_answered: AtomicBool,
 }
 
@@ -62,7 +68,16 @@ impl<'a> Questions<'a> {
             server,
             progress,
             stop,
+            first: Duration::ZERO,
             has_answered: AtomicBool::new(false),
+        }
+    }
+
+    /// For a run that may well begin in a platform's gap between two releases.
+    pub fn begun_at_any_time(self) -> Self {
+        Self {
+            first: FIRST_PATIENCE,
+            ..self
         }
     }
 
@@ -78,7 +93,8 @@ impl<'a> Questions<'a> {
                 Err(trouble) => trouble,
             };
             let is_there = trouble.status.is_some() || self.has_answered.load(Ordering::Relaxed);
-            if !trouble.passes() || !is_there {
+            patience.most = if is_there { PATIENCE } else { self.first };
+            if !trouble.passes() || patience.most.is_zero() {
                 return Err(trouble);
             }
             if !patience.wait(&trouble, self.progress, self.stop) {

@@ -32,10 +32,10 @@ pub struct Put {
 /// Sends all of it; false if something was not stored.
 ///
 /// # Errors
-/// If the address or the folder is none, or nobody answers at the start.
+/// If the address or the folder is none, or nobody answers for long at the start.
 pub fn put(how: &Put) -> Result<bool> {
     let server = Server::at(&how.server, usize::from(how.jobs))?;
-    let to = FolderPath::parse(&how.to)?;
+    let to = FolderPath::typed(&how.to)?;
     let stop = interrupt::flag()?;
     let walk = Walk::of(&how.paths, &to);
     let progress = Progress::of(walk.items.iter().map(|item| item.size).sum());
@@ -43,7 +43,7 @@ pub fn put(how: &Put) -> Result<bool> {
     for sentence in &walk.left_out {
         account.left_out(sentence);
     }
-    let questions = Questions::new(&server, &progress, &stop);
+    let questions = Questions::new(&server, &progress, &stop).begun_at_any_time();
     let paths: Vec<&str> = walk.items.iter().map(|item| item.path.as_str()).collect();
     let present = questions.look_up(&paths)?;
     let sending = Sending {
@@ -77,6 +77,7 @@ pub fn put(how: &Put) -> Result<bool> {
                     .map_or(item.path.as_str(), |there| &there.path);
                 account.left(why, path, there.as_ref())
             }
+            Outcome::Skipped(why, other) => account.skipped(why, item.path.as_str(), other),
             Outcome::Failed(trouble) => {
                 account.failed(&item.file.display().to_string(), &trouble);
                 Ok(())
@@ -111,7 +112,7 @@ impl Sending<'_> {
         }
         match self.sender.send(item) {
             Ok(receipt) => Outcome::Done(receipt),
-            Err(trouble) if trouble.status == Some(412) => Outcome::Left(TAKEN, None),
+            Err(trouble) if trouble.status == Some(412) => Outcome::Skipped(TAKEN, None),
             Err(trouble) => Outcome::Failed(trouble),
         }
     }
@@ -132,7 +133,8 @@ impl Sending<'_> {
                 return Ok(copy.map(there));
             }
         }
-        Ok((if_present == "skip").then_some(Outcome::Left(TAKEN, None)))
+        let other = || Outcome::Skipped(TAKEN, Some(present.clone()));
+        Ok((if_present == "skip").then(other))
     }
 
     /// The copy looked for, if an earlier run kept it beside the name, as `name (2)`. The first

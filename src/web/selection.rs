@@ -1,8 +1,9 @@
 //! A selection as forms and addresses name it: `id=` for each file, `folder=` for each folder; or
-//! `everything=yes` for all that lies `here`, of which a page may show only the beginning.
+//! `everything=yes` for all that lies `here`, of which a page may show only the beginning, but for
+//! the files and folders that `but=` and `butfolder=` name.
 
 use crate::error::{Error, Result};
-use crate::library::{FolderPath, Selection, Within};
+use crate::library::{FileId, FolderPath, Selection, Within};
 
 pub type Fields = Vec<(String, String)>;
 
@@ -14,13 +15,14 @@ pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
     let mut selection = Selection::default();
     let mut others = Fields::new();
     let mut is_everything = false;
+    let (mut but_files, mut but_folders) = (Vec::new(), Vec::new());
     for (name, value) in fields {
         match name.as_str() {
             "everything" => is_everything = value == "yes",
             "folder" => selection.folders.push(FolderPath::parse(&value)?),
-            "id" => selection.files.push(value.parse().map_err(|_| {
-                Error::invalid(format!("{value:?} is no id; an id is a whole number."))
-            })?),
+            "id" => selection.files.push(id(&value)?),
+            "but" => but_files.push(id(&value)?),
+            "butfolder" => but_folders.push(FolderPath::parse(&value)?),
             _ => others.push((name, value)),
         }
     }
@@ -35,9 +37,18 @@ pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
         selection.within = Some(Within {
             folder: FolderPath::parse(here)?,
             flat: value("flat") == Some("true"),
+            but_files,
+            but_folders,
         });
+        // What is ticked as well is among it.
+        (selection.files, selection.folders) = Default::default();
     }
     Ok((selection, others))
+}
+
+fn id(value: &str) -> Result<FileId> {
+    let number = value.parse();
+    number.map_err(|_| Error::invalid(format!("{value:?} is no id; an id is a whole number.")))
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ import { followLinks, onShow } from "./visit.js";
 
 // Many changes in a row are shown together.
 const TOGETHER_MS = 400;
+// What could not be asked for is asked for again.
+const AGAIN_MS = 2000;
 let refreshing = 0;
 let isStale = false;
 
@@ -35,10 +37,11 @@ onChanges((changes, isIndexed) => {
 
 async function lookAgain() {
   isStale = false;
-  await (live() ? refreshParts() : refresh());
+  const isSeen = await (live() ? refreshParts() : refresh());
   tell();
   prepare();
-  refreshing = isStale ? setTimeout(lookAgain, TOGETHER_MS) : 0;
+  if (!isSeen) refreshing = setTimeout(lookAgain, AGAIN_MS);
+  else refreshing = isStale ? setTimeout(lookAgain, TOGETHER_MS) : 0;
 }
 
 function prepare() {

@@ -21,6 +21,7 @@ export function layBlocks(main) {
   const pages = main.querySelector("nav.pages");
   // A page from the middle, asked for by its address, stays as it is.
   if (!list || /[?&](cursor|offset)=/.test(location.search)) return;
+  list.firstElementChild.filled = true;
   if (pages) pages.hidden = true;
   observer = new IntersectionObserver((seen) => {
     for (const { target, isIntersecting } of seen) {
@@ -46,13 +47,16 @@ function addBlocks() {
   for (const block of blocks) observer.observe(block);
 }
 
-async function fill(block, again = false) {
-  if ((block.filled && !again) || block.filling) return;
-  block.filling = true;
+/** Settles once a block is filled, or cannot be. */
+export function fill(block, again = false) {
+  if (block.filled && !again) return block.filling;
+  block.filling ||= load(block).finally(() => { block.filling = null; });
+  return block.filling;
+}
+
+async function load(block) {
   try {
-    const { start } = list.dataset;
-    const page = await read(`${start}${start.includes("?") ? "&" : "?"}offset=${block.dataset.offset}`);
-    const fresh = page?.querySelector(".block");
+    const fresh = await fetched(block);
     if (!fresh || !block.isConnected) return;
     const ticked = ticks(block);
     block.replaceChildren(...fresh.childNodes);
@@ -63,9 +67,29 @@ async function fill(block, again = false) {
     empty(full.filter((other) => !other.near).slice(0, Math.max(0, full.length - MOST_FULL)));
   } catch {
     // It is filled when somebody comes near again.
-  } finally {
-    block.filling = false;
   }
+}
+
+async function fetched({ dataset: { offset } }) {
+  const { start } = list.dataset;
+  const page = await read(`${start}${start.includes("?") ? "&" : "?"}offset=${offset}`);
+  return page?.querySelector(".block");
+}
+
+/** Ticks all rows of a block, in sight or not.
+    @throws if they cannot be had */
+export async function tickAll(block) {
+  const fresh = block.filled || !block.dataset.offset ? null : await fetched(block);
+  if (!fresh || block.filled) {
+    for (const box of block.querySelectorAll(".tick input")) box.checked = true;
+  } else {
+    hide(block, Array.from(fresh.querySelectorAll(".tick input"), ({ name, value }) => [name, value]));
+  }
+}
+
+// What is ticked out of sight.
+function hide(block, ticked) {
+  block.replaceChildren(...ticked.map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })));
 }
 
 function empty(blocks) {
@@ -73,7 +97,7 @@ function empty(blocks) {
     if (block.contains(document.activeElement)) continue;
     block.style.height = `${block.offsetHeight}px`;
     // What was ticked in it stays ticked.
-    block.replaceChildren(...ticks(block).map(([name, value]) => Object.assign(document.createElement("input"), { type: "hidden", name, value })));
+    hide(block, ticks(block));
     block.filled = false;
     full.splice(full.indexOf(block), 1);
   }
@@ -91,26 +115,30 @@ function retick(element, ticked) {
     if (box) box.checked = true;
   }
   if (!document.querySelector("[data-everything]")?.checked) return;
-  for (const box of element.querySelectorAll(".tick input")) box.checked = true;
+  for (const box of element.querySelectorAll(".tick input")) {
+    box.checked = !document.querySelector(`[data-but][value="${CSS.escape(box.value)}"]`);
+  }
 }
 
-/** Shows what the list holds now, without moving anything else. */
+/** Shows what the list holds now, without moving anything else; false if the server could not be
+    asked. */
 export async function refresh() {
   const listing = document.getElementById("listing");
-  if (!listing) return;
+  if (!listing) return true;
   const page = await read(location.href).catch(() => null);
-  const fresh = page?.getElementById("listing");
-  if (!fresh || !listing.isConnected) return;
+  if (!page) return false;
+  const fresh = page.getElementById("listing");
+  if (!fresh || !listing.isConnected) return true;
   const old = listing.querySelector(".block");
   const first = fresh.querySelector(".block");
   const length = (place) => place.querySelector(".blocks")?.dataset.rows;
   if (!old || !first || length(listing) !== length(fresh) && !(length(listing) && length(fresh))) {
     listing.replaceWith(document.adoptNode(fresh));
     layBlocks(document.getElementById("main"));
-    return;
+    return true;
   }
-  // Somebody is asked whether he is sure.
-  if (old.querySelector("details[open]")) return;
+  // Somebody is asked whether he is sure; it is looked again later.
+  if (old.querySelector("details[open]")) return false;
   const ticked = ticks(old);
   const focused = document.activeElement?.closest("[data-row]")?.dataset.row;
   old.replaceChildren(...first.childNodes);
@@ -125,6 +153,7 @@ export async function refresh() {
   }
   if (focused) rowCalled(focused)?.querySelector(".name a").focus({ preventScroll: true });
   for (const block of [...full]) fill(block, true);
+  return true;
 }
 
 export function rowCalled(name) {

@@ -1,18 +1,24 @@
 // Choosing rows: by tick, by click, with Shift for all between, with the keyboard; and dragging
 // what is chosen onto a folder.
 
-import { ticks } from "./blocks.js";
+import { fill, tickAll, ticks } from "./blocks.js";
 
 const ROW = "[data-row]";
 const LINK = ".name a";
+// Parts of a long list that are asked for at once.
+const ASKED_AT_ONCE = 4;
+// Where a range begins: a block of the list, and the name of a row in it, which may be out of sight.
 let anchor;
+// Keys are followed one after the other, because a row may have to be asked for first.
+let moving = Promise.resolve();
 
 export function chooseRows() {
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-everything]")) {
       chooseAll(target.checked);
     } else if (target.matches(".tick input")) {
-      anchor = target.closest(ROW);
+      anchor = anchorAt(target.closest(ROW));
+      tick(target, target.checked);
       tell();
     }
   });
@@ -25,13 +31,11 @@ export function chooseRows() {
     const box = tickOf(row);
     if (!box || event.target.closest("a, button, summary, details, form .bar")) return;
     const onTick = event.target.closest(".tick");
-    if (event.shiftKey && anchor?.isConnected) {
+    if (event.shiftKey && anchor?.block.isConnected) {
       event.preventDefault();
       chooseBetween(anchor, row);
     } else if (!onTick) {
-      box.checked = !box.checked;
-      anchor = row;
-      tell();
+      toggle(row);
     }
   });
   document.addEventListener("toggle", ({ target }) => {
@@ -72,20 +76,38 @@ export function tell() {
   const form = document.getElementById("selection");
   if (!form) return;
   const chosen = chosenRows().length;
-  // Everything is no more than it was before: what is not loaded is chosen by this box alone.
   const all = everything();
-  if (all?.checked && (chosen === 0 || document.querySelector(".tick input:not(:checked)"))) all.checked = false;
-  form.toggleAttribute("data-some", chosen > 0);
+  form.toggleAttribute("data-some", chosen > 0 || Boolean(all?.checked));
   const one = form.querySelector("[data-one]");
   if (one) one.hidden = chosen !== 1 || all.checked;
   const place = document.querySelector("[data-chosen]");
   if (!place) return;
-  if (all?.checked) place.textContent = "All chosen";
+  const but = exceptions().length;
+  if (all?.checked) place.textContent = but ? `All chosen but ${but}` : "All chosen";
   else place.textContent = chosen === 1 ? "1 chosen" : `${chosen} chosen`;
 }
 
 function everything() {
   return document.querySelector("[data-everything]");
+}
+
+function exceptions() {
+  return document.querySelectorAll("#selection [data-but]");
+}
+
+// Where everything is chosen, in sight or not, what is unticked is named instead of what is ticked.
+function tick(box, checked) {
+  box.checked = checked;
+  if (!everything()?.checked) return;
+  for (const other of exceptions()) if (other.value === box.value) other.remove();
+  if (checked) return;
+  const but = Object.assign(document.createElement("input"), { type: "hidden", name: box.name === "folder" ? "butfolder" : "but", value: box.value });
+  but.dataset.but = "";
+  document.getElementById("selection").append(but);
+}
+
+function anchorAt(row) {
+  return { block: row.closest(".block") ?? row.parentElement, name: row.dataset.row };
 }
 
 function chosenRows() {
@@ -94,6 +116,7 @@ function chosenRows() {
 
 export function chooseAll(choose) {
   for (const box of document.querySelectorAll(".tick input")) box.checked = choose;
+  for (const but of exceptions()) but.remove();
   if (everything()) everything().checked = choose;
   if (!choose) for (const kept of document.querySelectorAll(".block > input[type=hidden]")) kept.remove();
   tell();
@@ -106,14 +129,33 @@ export function chooseNone() {
   return some;
 }
 
-function chooseBetween(from, to) {
-  const rows = [...document.querySelectorAll(ROW)];
-  const ends = [rows.indexOf(from), rows.indexOf(to)].sort((a, b) => a - b);
-  for (const row of rows.slice(ends[0], ends[1] + 1)) {
-    const box = tickOf(row);
-    if (box) box.checked = true;
+// Of a long list most is out of sight, so it is asked for what lies between.
+async function chooseBetween({ block, name }, row) {
+  const [target, last] = [row.dataset.row, anchorAt(row).block];
+  const blocks = [...document.querySelectorAll(".block")];
+  const [from, to] = [block, last].map((end) => blocks.indexOf(end)).sort((a, b) => a - b);
+  const bar = document.querySelector("#selection .bar");
+  bar.inert = true;
+  try {
+    await Promise.all([fill(block), fill(last)]);
+    const rows = [...new Set([blocks[from] ?? block, blocks[to] ?? last])].flatMap(rowsOf);
+    const ends = [name, target].map((end) => rows.findIndex((one) => one.dataset.row === end)).sort((a, b) => a - b);
+    for (const one of rows.slice(Math.max(0, ends[0]), ends[1] + 1)) if (tickOf(one)) tick(tickOf(one), true);
+    for (let at = from + 1; at < to; at += ASKED_AT_ONCE) {
+      await Promise.all(blocks.slice(at, Math.min(at + ASKED_AT_ONCE, to)).map(tickAll));
+      tell();
+    }
+  } catch {
+    // Half of a range is no range.
+    chooseAll(false);
+  } finally {
+    bar.inert = false;
   }
   tell();
+}
+
+function rowsOf(block) {
+  return [...block.querySelectorAll(ROW)];
 }
 
 function tickOf(row) {
@@ -127,23 +169,42 @@ export function focusedRow() {
 
 /** Moves the focus among the rows; `extend` chooses what it passes. */
 export function move(key, extend) {
-  const rows = [...document.querySelectorAll(ROW)];
-  if (!rows.length) return false;
-  const at = rows.indexOf(focusedRow());
-  const next = rows[at < 0 ? 0 : step(rows, at, key)];
-  if (!next) return false;
-  if (extend && at >= 0) {
-    if (!anchor?.isConnected || !chosenRows().length) anchor = rows[at];
-    chooseAll(false);
-    chooseBetween(anchor, next);
-  }
-  next.querySelector(LINK).focus();
+  if (!document.querySelector(ROW)) return false;
+  moving = moving.then(() => go(key, extend)).catch(() => {});
   return true;
 }
 
+async function go(key, extend) {
+  const row = focusedRow();
+  const next = row ? await beside(row, key) : document.querySelector(ROW);
+  if (!next) return;
+  next.querySelector(LINK).focus();
+  if (!extend || !row) return;
+  if (!anchor?.block.isConnected || !chosenRows().length) anchor = anchorAt(row);
+  chooseAll(false);
+  await chooseBetween(anchor, next);
+}
+
+// The row that a key leads to, which may have to be asked for.
+async function beside(row, key) {
+  if (key === "Home") return document.querySelector(ROW);
+  const block = row.closest(".block");
+  if (key === "End") {
+    const last = block ? block.parentElement.lastElementChild : row.parentElement;
+    await fill(last);
+    return rowsOf(last).at(-1);
+  }
+  const way = key === "ArrowUp" || key === "ArrowLeft" ? -1 : 1;
+  let rows = rowsOf(block ?? row.parentElement);
+  const next = rows[step(rows, rows.indexOf(row), key)];
+  const other = way < 0 ? block?.previousElementSibling : block?.nextElementSibling;
+  if (next || !other?.matches(".block")) return next;
+  await fill(other);
+  rows = (way < 0 ? [other, block] : [block, other]).flatMap(rowsOf);
+  return rows[step(rows, rows.indexOf(row), key)];
+}
+
 function step(rows, at, key) {
-  if (key === "Home") return 0;
-  if (key === "End") return rows.length - 1;
   if (key === "ArrowLeft" || key === "ArrowRight") return at + (key === "ArrowLeft" ? -1 : 1);
   const way = key === "ArrowUp" ? -1 : 1;
   const { left, top } = rows[at].getBoundingClientRect();
@@ -158,8 +219,8 @@ function step(rows, at, key) {
 export function toggle(row) {
   const box = tickOf(row);
   if (!box) return;
-  box.checked = !box.checked;
-  anchor = row;
+  tick(box, !box.checked);
+  anchor = anchorAt(row);
   tell();
 }
 

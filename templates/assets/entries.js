@@ -1,5 +1,5 @@
 // What a drop or a file picker holds, as a flat sequence of { file, path }; a file that the
-// browser cannot read has no `file`. Some browsers give a `handle`, too, of the file or of the
+// browser cannot read has no `file`, and what is to be said of a folder is its `trouble`. Some browsers give a `handle`, too, of the file or of the
 // dropped folder that it is in, by which a later page can read it again.
 
 export async function* droppedFiles(transfer) {
@@ -14,7 +14,7 @@ export async function* droppedFiles(transfer) {
   for (const { handle, entry, file } of dropped) {
     const root = await handle;
     // What comes from another program has no entry in the file system.
-    if (entry) yield* walk(entry, root);
+    if (entry) yield* walk(entry, root, true);
     else if (file) yield { file, handle: root, path: file.name };
   }
 }
@@ -23,17 +23,22 @@ export function* pickedFiles(input) {
   for (const file of input.files) yield { file, path: file.webkitRelativePath || (input.hasAttribute("capture") ? photoName(file) : file.name) };
 }
 
-async function* walk(entry, handle) {
+async function* walk(entry, handle, isDropped) {
   if (entry.isFile) {
     const file = await new Promise((done) => entry.file(done, () => done(null)));
     yield { file, handle, path: entry.fullPath.replace(/^\//, "") };
     return;
   }
+  const path = `${entry.fullPath.replace(/^\//, "")}/`;
   const reader = entry.createReader();
+  let isEmpty = true;
   // A reader hands out a folder in batches, and ends with an empty one.
   for (;;) {
-    const batch = await new Promise((done) => reader.readEntries(done, () => done([])));
-    if (batch.length === 0) return;
+    const batch = await new Promise((done) => reader.readEntries(done, () => done(null)));
+    if (!batch) yield { path, trouble: "This folder could not be read to its end; some of its files may be missing." };
+    else if (!batch.length && isEmpty && isDropped) yield { path, trouble: "This folder is empty; a folder begins with the first file in it." };
+    if (!batch?.length) return;
+    isEmpty = false;
     for (const child of batch) yield* walk(child, handle);
   }
 }

@@ -2,10 +2,13 @@
 
 import { keepOpen, read } from "./visit.js";
 
-/** Exchanges each part that has become another one. */
+/** Exchanges each part that has become another one; false if the server could not be asked. */
 export async function refreshParts() {
-  const page = await read(location.href).catch(() => null);
-  if (!page) return;
+  const asked = location.href;
+  const page = await read(asked).catch(() => null);
+  if (!page) return false;
+  // Somebody has gone on to another page meanwhile.
+  if (location.href !== asked) return true;
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(old.id);
     if (!fresh || isAtWork(old)) continue;
@@ -15,6 +18,7 @@ export async function refreshParts() {
     pressable(fresh)[focused]?.focus({ preventScroll: true });
   }
   document.title = page.title;
+  return true;
 }
 
 function pressable(part) {

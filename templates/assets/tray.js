@@ -6,7 +6,7 @@ import { copyButton } from "./copy.js";
 // that wait are not in the list yet, older ones make room, and the heading counts all of them.
 const ROWS = 100;
 
-const counts = { known: 0, stored: 0, searchable: 0, failed: 0, wanted: 0, bytes: 0, sent: 0 };
+const counts = { known: 0, stored: 0, searchable: 0, failed: 0, wanted: 0, still: 0, bytes: 0, sent: 0, stillBytes: 0 };
 // Bytes that were sent by when, over the last seconds: the speed.
 const pace = [];
 const PACE_MS = 5000;
@@ -54,6 +54,8 @@ export function addRow(path, size, wishes) {
   let go;
   let isFailed = false;
   let isWanted = false;
+  // Bytes that do not go on by themselves; none while it does.
+  let stillBytes = null;
   const acts = element("span", "acts");
   acts.append(pause, cancel);
   row.append(name, progress, state, acts);
@@ -80,8 +82,15 @@ export function addRow(path, size, wishes) {
     count(isWanted ? -1 : 1);
     counts.wanted += isWanted ? 1 : -1;
   }
+  function still(now) {
+    if (now === (stillBytes !== null)) return;
+    counts.still += now ? 1 : -1;
+    counts.stillBytes += now ? size - sent : -stillBytes;
+    stillBytes = now ? size - sent : null;
+  }
   function leave() {
     if (isGone) return;
+    still(false);
     want(false);
     count(-1);
     if (isFailed) counts.failed -= 1;
@@ -107,6 +116,7 @@ export function addRow(path, size, wishes) {
   return drawnLater({
     leave,
     queued() {
+      still(false);
       if (isFailed) counts.failed -= 1;
       isFailed = false;
       go?.replaceWith(pause);
@@ -126,6 +136,7 @@ export function addRow(path, size, wishes) {
     },
     needsLeave() {
       show();
+      still(true);
       state.textContent = "waiting for your permission to read it again";
       goOn("Go on");
     },
@@ -138,10 +149,12 @@ export function addRow(path, size, wishes) {
       state.textContent = `${reason} It goes on by itself.`;
     },
     paused() {
+      still(true);
       state.textContent = "paused";
       goOn("Resume");
     },
     stored(receipt) {
+      still(false);
       want(false);
       moved(size);
       counts.stored += 1;
@@ -160,12 +173,14 @@ export function addRow(path, size, wishes) {
       state.querySelector(".search").replaceWith(element("span", "mark good", "searchable"));
       announce();
     },
-    failed(reason) {
+    failed(reason, isFinal) {
+      still(false);
       counts.failed += 1;
       isFailed = true;
       show();
       state.replaceChildren(element("br"), element("span", "mark bad", "not stored"), reason, " ");
-      goOn("Try again");
+      if (isFinal) pause.remove();
+      else goOn("Try again");
       announce();
     },
   });
@@ -183,6 +198,7 @@ export function offerAgain(number, dismissAll) {
     }, "Dismiss all of these files"),
   );
   rows.prepend(box);
+  setFolded(false);
   announce();
 }
 
@@ -215,6 +231,7 @@ export function ask(items, decide, over) {
   if (items.length > 1) box.append(...choices((choice) => items.forEach((item, at) => settle(item, places[at], choice)), "all"));
   box.append(list);
   rows.prepend(box);
+  setFolded(false);
   announce();
 }
 
@@ -232,7 +249,7 @@ function build() {
     spoken = element("p", "unseen");
     spoken.setAttribute("role", "status");
     pauseAll = button("Pause all", () => {
-      setPaused(!isPaused);
+      setPaused(!areAllPaused());
       tellPaused(isPaused);
       announce();
     }, "Pause all");
@@ -266,8 +283,18 @@ function setFolded(isFolded) {
 
 function setPaused(now) {
   isPaused = now;
-  pauseAll.textContent = isPaused ? "Resume all" : "Pause all";
+  labelPause();
+}
+
+function labelPause() {
+  pauseAll.textContent = areAllPaused() ? "Resume all" : "Pause all";
   pauseAll.setAttribute("aria-label", pauseAll.textContent);
+}
+
+// Also one by one.
+function areAllPaused() {
+  const { known, stored, failed, still } = counts;
+  return isPaused || still > 0 && still === known - stored - failed;
 }
 
 function trim() {
@@ -295,6 +322,7 @@ function announce() {
     for (const change of changes.splice(0)) change();
     const { known, stored, failed, bytes, sent } = counts;
     const busy = stored + failed < known;
+    labelPause();
     heading.textContent = summary();
     overall.hidden = !busy;
     pauseAll.hidden = !busy;
@@ -310,11 +338,16 @@ function announce() {
 }
 
 function summary() {
+  const rest = progressOf();
+  return rows.querySelector(".question") ? `A decision is needed; ${rest}` : rest;
+}
+
+function progressOf() {
   const { known, stored, searchable, failed, wanted } = counts;
   const lost = (failed ? `, ${failed} not stored` : "") + (wanted ? `, ${wanted} to choose again` : "");
   if (known === 0 && wanted) return `${wanted} to choose again`;
-  if (known === 0) return rows.querySelector(".question") ? "A decision is needed" : "Nothing is on its way";
-  if (stored + failed < known) return `${stored} of ${known} stored${lost}${isPaused ? ", paused" : speed()}`;
+  if (known === 0) return "nothing is on its way";
+  if (stored + failed < known) return `${stored} of ${known} stored${lost}${areAllPaused() ? ", paused" : speed()}`;
   if (searchable < stored) return `${stored} stored, ${searchable} searchable${lost}`;
   return `${stored} stored and searchable${lost}`;
 }
@@ -325,7 +358,7 @@ function speed() {
   while (pace.length > 2 && now - pace[0].now > PACE_MS) pace.shift();
   const rate = (counts.sent - pace[0].sent) / (now - pace[0].now) * 1000;
   if (!(rate > 0)) return "";
-  return `, ${inBytes(rate)}/s, ${inTime((counts.bytes - counts.sent) / rate)} left`;
+  return `, ${inBytes(rate)}/s, ${inTime((counts.bytes - counts.sent - counts.stillBytes) / rate)} left`;
 }
 
 function inBytes(bytes) {

@@ -31,7 +31,11 @@ let paused = false;
 export async function upload(files, typed) {
   const folder = typed.trim().replace(/^\/+|\/+$/g, "");
   let batch = [];
-  for await (const { file, handle, path } of files) {
+  for await (const { file, handle, path, trouble } of files) {
+    if (trouble) {
+      complain(path, trouble);
+      continue;
+    }
     const { size = 0, lastModified = 0 } = file ?? {};
     batch.push({ key: newKey(), path, folder, ifPresent: "version", size, lastModified, url: null, paused: false, file, handle });
     if (batch.length === LOOKED_UP) {
@@ -40,6 +44,11 @@ export async function upload(files, typed) {
     }
   }
   if (batch.length) await admit(batch, folder);
+}
+
+// Of what nothing can be sent, only choosing it again may do better.
+function complain(path, trouble) {
+  addRow(path, 0, { pause() {}, resume() {}, cancel() {} }).failed(trouble, true);
 }
 
 /** Whether something would be lost if the page went. */

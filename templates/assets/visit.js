@@ -79,9 +79,12 @@ export async function glance(url, address, isNew) {
   }
 }
 
-/** The page at an address, or nothing if there is something else. */
+/** The page at an address, or nothing if there is something else.
+    @throws if there is no answer, or a proxy's instead of ours */
 export async function read(url) {
-  return parsed(await fetch(url, { headers: { accept: "text/html" } }));
+  const answer = await fetch(url, { headers: { accept: "text/html" } });
+  if (answer.status >= 500) throw new TypeError("no answer of the app");
+  return parsed(answer);
 }
 
 async function parsed(answer) {

@@ -208,6 +208,8 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
         within: Some(Within {
             folder: parsed(folder),
             flat,
+            but_files: Vec::new(),
+            but_folders: Vec::new(),
         }),
         ..Selection::default()
     };
@@ -232,8 +234,26 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
         ["b.txt", "flat/x.txt", "flat/y.txt", "flat/z.txt"]
     );
     assert!(to(&everything("", false), "flat").is_err());
+    // All but one file and one folder.
+    let mut most = everything("", false);
+    let within = most.within.as_mut().unwrap();
+    within.but_files = bench.selection(&["b.txt"], &[]).files;
+    within.but_folders = vec![parsed("flat")];
+    assert_eq!(to(&most, "other").unwrap_err().kind(), Kind::Invalid);
+    bench.put("c.txt", "c");
+    assert_eq!(to(&most, "other").unwrap().files, 1);
+    assert_eq!(
+        bench.all(),
+        [
+            "b.txt",
+            "flat/x.txt",
+            "flat/y.txt",
+            "flat/z.txt",
+            "other/c.txt"
+        ]
+    );
     let trashed = bench.library.trash_all(&everything("", true), ACTOR);
-    assert_eq!(trashed.unwrap().files, 4);
+    assert_eq!(trashed.unwrap().files, 5);
     let nothing = bench.library.trash_all(&everything("", true), ACTOR);
     assert_eq!(nothing.unwrap_err().kind(), Kind::NotFound);
 }

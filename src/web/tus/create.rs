@@ -28,6 +28,12 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> p
     let Asked { new, parts } = Asked::read(&headers)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
     if let Some((parts, concat)) = parts {
+        if !matches!(number(&headers, &CONTENT_LENGTH)?, None | Some(0)) {
+            return Err(Failure::new(
+                StatusCode::BAD_REQUEST,
+                "An upload that is joined from others takes no bytes of its own; send none.",
+            ));
+        }
         let most = app.config().max_upload;
         let joined = app.run(move |library| library.join_uploads(&parts, concat, new, most));
         return Ok(created(joined.await?, Came::Nothing));

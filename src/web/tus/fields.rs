@@ -17,9 +17,15 @@ const KEY: std::ops::RangeInclusive<usize> = 16..=64;
 
 /// A header that holds a whole number.
 pub fn number(headers: &HeaderMap, name: &HeaderName) -> Result<Option<u64>> {
-    let Some(value) = headers.get(name) else {
+    let mut values = headers.get_all(name).iter();
+    let Some(value) = values.next() else {
         return Ok(None);
     };
+    if values.next().is_some() {
+        return Err(Error::invalid(format!(
+            "{name} is there twice; send it once."
+        )));
+    }
     let text = value.to_str().unwrap_or_default().trim();
     let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = text.parse().ok().filter(|_| digits);

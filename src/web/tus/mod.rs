@@ -45,6 +45,10 @@ const UPLOAD_CHECKSUM: HeaderName = HeaderName::from_static("upload-checksum");
 const UPLOAD_EXPIRES: HeaderName = HeaderName::from_static("upload-expires");
 const METHOD_OVERRIDE: HeaderName = HeaderName::from_static("x-http-method-override");
 
+/// The methods that each of the two addresses takes.
+const ON_ALL: HeaderValue = HeaderValue::from_static("OPTIONS, POST");
+const ON_ONE: HeaderValue = HeaderValue::from_static("OPTIONS, HEAD, GET, PATCH, DELETE");
+
 pub fn router() -> Router<App> {
     Router::new()
         .route("/uploads", any(all))
@@ -56,8 +60,8 @@ pub fn router() -> Router<App> {
 async fn all(app: State<App>, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
     match method {
         Method::POST => create::create(app, headers, body).await,
-        Method::OPTIONS => Ok(options(&app)),
-        _ => Ok(wrong_method("OPTIONS, POST")),
+        Method::OPTIONS => Ok(options(&app, ON_ALL)),
+        _ => Ok(wrong_method(ON_ALL)),
     }
 }
 
@@ -74,14 +78,13 @@ async fn one(
         Method::GET => look::get(app, id).await,
         Method::PATCH => append::patch(app, id, headers, body).await,
         Method::DELETE => look::delete(app, id).await,
-        Method::OPTIONS => Ok(options(&app)),
-        _ => Ok(wrong_method("OPTIONS, HEAD, GET, PATCH, DELETE")),
+        Method::OPTIONS => Ok(options(&app, ON_ONE)),
+        _ => Ok(wrong_method(ON_ONE)),
     }
 }
 
-fn wrong_method(takes: &'static str) -> Response {
-    let failure = super::wrong_method();
-    ([(ALLOW, HeaderValue::from_static(takes))], failure).into_response()
+fn wrong_method(takes: HeaderValue) -> Response {
+    ([(ALLOW, takes)], super::wrong_method()).into_response()
 }
 
 /// Refuses requests of another version of the protocol, and names ours in every answer.
@@ -108,17 +111,14 @@ async fn speak(mut request: Request, next: Next) -> Response {
 }
 
 /// What this server understands.
-fn options(app: &App) -> Response {
+fn options(app: &App, takes: HeaderValue) -> Response {
     let algorithms = HeaderValue::from_static(checksum::ALGORITHMS);
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(TUS_VERSION, VERSION);
     headers.insert(TUS_EXTENSION, EXTENSIONS);
     headers.insert(TUS_CHECKSUM_ALGORITHM, algorithms);
-    headers.insert(
-        ALLOW,
-        HeaderValue::from_static("OPTIONS, POST, HEAD, GET, PATCH, DELETE"),
-    );
+    headers.insert(ALLOW, takes);
     if let Some(most) = app.config().max_upload {
         headers.insert(TUS_MAX_SIZE, most.into());
     }

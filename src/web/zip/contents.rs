@@ -39,7 +39,9 @@ impl Contents {
             contents.push(&taken.name(file.path)?, &file);
             Ok(())
         })?;
-        let only = match (&selection.folders[..], &selection.files[..]) {
+        let within = selection.within.iter().map(|within| &within.folder);
+        let folders: Vec<_> = selection.folders.iter().chain(within).collect();
+        let only = match (&folders[..], &selection.files[..]) {
             ([folder], []) => folder.name().to_owned(),
             ([], [_]) => contents.names.clone(),
             _ => base.name().to_owned(),
@@ -114,25 +116,48 @@ impl Contents {
     }
 }
 
-/// The names given so far, as hashes: two that are taken for one only cost a number.
+/// The names given so far to files, and to the folders above them, as hashes: two that are taken
+/// for one only cost a number.
 #[derive(Default)]
 struct Taken {
     hasher: RandomState,
-    hashes: HashSet<u64>,
+    files: HashSet<u64>,
+    folders: HashSet<u64>,
 }
 
 impl Taken {
     /// The name under which a file is unpacked nowhere but below the chosen place, and alone: two
-    /// of one path are a file in the trash and the one that has come in its place.
+    /// of one path are a file in the trash and the one that has come in its place. No file can be
+    /// unpacked beside a folder of its name, which a library may have.
     fn name(&mut self, path: &str) -> Result<String> {
-        let plain = harmless(path);
+        let plain = self.beside_files(harmless(path))?;
         let mut name = plain.clone();
         let mut number = 2;
-        while !self.hashes.insert(self.hasher.hash_one(&name)) {
+        while self.is_folder(&name) || !self.files.insert(self.hasher.hash_one(&name)) {
             name = FilePath::parse(&plain)?.numbered(number)?.into();
             number += 1;
         }
+        for (at, _) in name.match_indices('/') {
+            self.folders.insert(self.hasher.hash_one(&name[..at]));
+        }
         Ok(name)
+    }
+
+    fn is_folder(&self, name: &str) -> bool {
+        self.folders.contains(&self.hasher.hash_one(name))
+    }
+
+    /// The same inside another folder, if there is a file where its own would be.
+    fn beside_files(&self, name: String) -> Result<String> {
+        let is_file = |at: &usize| self.files.contains(&self.hasher.hash_one(&name[..*at]));
+        let mut slashes = name.match_indices('/').map(|(at, _)| at);
+        match slashes.find(is_file) {
+            Some(at) => {
+                let folder = FilePath::parse(&name[..at])?.numbered(2)?;
+                Ok(format!("{folder}{}", &name[at..]))
+            }
+            None => Ok(name),
+        }
     }
 }
 
@@ -171,5 +196,10 @@ mod tests {
         assert_eq!(name("a/b.txt"), "a/b (2).txt");
         assert_eq!(name("a\\b.txt"), "a_b.txt");
         assert_eq!(name("a/b.txt"), "a/b (3).txt");
+        // A folder called as a file before it, and a file called as a folder before it.
+        assert_eq!(name("c"), "c");
+        assert_eq!(name("c/d.txt"), "c (2)/d.txt");
+        assert_eq!(name("c/e.txt"), "c (2)/e.txt");
+        assert_eq!(name("a"), "a (2)");
     }
 }

@@ -18,6 +18,8 @@ fn contents(files: &[(String, u64, i64)]) -> Contents {
     let mut contents = Contents::default();
     for (path, size, modified_ms) in files {
         let file = Selected {
+            id: 0,
+            whole: path,
             path,
             sha256: DIGEST,
             size: *size,

@@ -1,0 +1,96 @@
+"""What other programs read in a document: pdftotext, and LibreOffice for all that is not PDF."""
+
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import fetch
+from place import HOME
+
+CACHE = HOME / "reference"
+PACKAGES = ["libreoffice-writer-nogui", "libreoffice-calc-nogui", "libreoffice-impress-nogui", "poppler-utils"]
+# Cells as they are shown, with a tab between them, in UTF-8, of all sheets.
+CSV = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,true,false,false,false,-1"
+TXT = "txt:Text (encoded):UTF8"
+AS_PDF = {"ppt", "pptx", "odp"}
+AS_TABLE = {"xls", "xlsx", "ods"}
+PATIENCE = 90
+BATCH = 15
+
+
+@cache
+def programs():
+    """Installs what is missing, and tells whose word is taken."""
+    if not shutil.which("soffice") or not shutil.which("pdftotext"):
+        fetch.run("apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES)
+    said = subprocess.run(["pdftotext", "-v"], check=True, stderr=subprocess.PIPE, text=True).stderr
+    fetch.used["pdftotext"] = said.split()[2]
+    said = subprocess.run(["soffice", "--version"], check=True, stdout=subprocess.PIPE, text=True).stdout
+    fetch.used["LibreOffice"] = said.split()[1]
+
+
+def texts(documents, progress):
+    """By digest the text of each document that the reference can open; `None` for the others."""
+    programs()
+    CACHE.mkdir(parents=True, exist_ok=True)
+    missing = [(digest, path) for digest, path in documents if not kept(digest).exists()]
+    pdfs = [document for document in missing if document[1].suffix.lower() == ".pdf"]
+    for number, (digest, path) in enumerate(pdfs):
+        progress(f"pdftotext {number + 1} of {len(pdfs)}")
+        keep(digest, of_pdf(path))
+    others = [document for document in missing if document[1].suffix.lower() != ".pdf"]
+    for start in range(0, len(others), BATCH):
+        progress(f"LibreOffice {start + 1} of {len(others)}")
+        batch = others[start : start + BATCH]
+        read = of_office(batch)
+        for digest, path in batch:
+            # One that takes a whole batch down is tried by itself.
+            text = read.get(digest)
+            keep(digest, text if text is not None else of_office([(digest, path)]).get(digest))
+    return {digest: recall(digest) for digest, _ in documents}
+
+
+def kept(digest):
+    return CACHE / f"{digest}.txt"
+
+
+def keep(digest, text):
+    """That a document cannot be opened is kept as a file of one zero byte."""
+    kept(digest).write_bytes(b"\0" if text is None else text.replace("\0", " ").encode(errors="replace"))
+
+
+def recall(digest):
+    content = kept(digest).read_bytes()
+    return None if content == b"\0" else content.decode()
+
+
+def of_pdf(path):
+    try:
+        done = subprocess.run(["pdftotext", "-enc", "UTF-8", path, "-"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return None
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else None
+
+
+def of_office(batch):
+    """Copies the documents under names that cannot collide, converts them together, and collects what came out."""
+    kind = batch[0][1].suffix.lower().lstrip(".")
+    target = "pdf" if kind in AS_PDF else CSV if kind in AS_TABLE else TXT
+    ending = target.split(":")[0]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        copies = {digest: shutil.copy(path, folder / f"{digest}.{kind}") for digest, path in batch}
+        home = f"-env:UserInstallation=file://{HOME / 'libreoffice'}"
+        command = ["soffice", home, "--headless", "--norestore", "--convert-to", target, "--outdir", folder / "out", *copies.values()]
+        try:
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE + 10 * len(batch))
+        except subprocess.TimeoutExpired:
+            pass
+        read = {}
+        for digest, _ in batch:
+            made = sorted((folder / "out").glob(f"{digest}*.{ending}"))
+            if made:
+                read[digest] = "\n".join(of_pdf(path) or "" if ending == "pdf" else path.read_text(errors="replace") for path in made)
+        return read

@@ -1,0 +1,174 @@
+//! Documents of Word 6 to 2003 (MS-DOC): the text lies in pieces, which a table puts in order.
+
+use std::io::{Read, Seek};
+
+use encoding_rs::{Encoding, WINDOWS_1252};
+
+use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
+use crate::extract::sink::{Sink, Unreadable};
+
+/// The first version whose text may be Unicode (Word 97).
+const WORD_97: u16 = 0xc1;
+
+const COMPLEX: u16 = 0x0004;
+const ENCRYPTED: u16 = 0x0100;
+const SECOND_TABLE: u16 = 0x0200;
+
+pub fn read<R: Read + Seek>(
+    document: &[u8],
+    storage: &mut Storage<R>,
+    out: &mut Sink<'_>,
+) -> Result<(), Unreadable> {
+    let incomplete = || Unreadable::Broken("it is damaged or not complete".into());
+    let version = u16_at(document, 2).ok_or_else(incomplete)?;
+    let flags = u16_at(document, 10).ok_or_else(incomplete)?;
+    if flags & ENCRYPTED != 0 {
+        return Err(Unreadable::Encrypted);
+    }
+    out.tell();
+    let mut writer = Writer::default();
+    if version >= WORD_97 {
+        let table = match flags & SECOND_TABLE != 0 {
+            true => "/1Table",
+            false => "/0Table",
+        };
+        let table = storage.stream(table).unwrap_or_default();
+        let pieces = slice(
+            &table,
+            size_at(document, 0x1a2).ok_or_else(incomplete)?,
+            size_at(document, 0x1a6).unwrap_or(0),
+        );
+        writer.pieces(document, pieces, true, WINDOWS_1252, out);
+    } else {
+        let encoding = encoding_of(u16_at(document, 6).unwrap_or(0));
+        if flags & COMPLEX != 0 {
+            let at = size_at(document, 0x160).ok_or_else(incomplete)?;
+            let pieces = slice(document, at, size_at(document, 0x164).unwrap_or(0));
+            writer.pieces(document, pieces, false, encoding, out);
+        } else {
+            let start = size_at(document, 0x18).ok_or_else(incomplete)?;
+            let end = size_at(document, 0x1c).ok_or_else(incomplete)?;
+            let text = slice(document, start, end.saturating_sub(start));
+            writer.write(&encoding.decode_without_bom_handling(text).0, out);
+        }
+    }
+    Ok(())
+}
+
+/// The code page of the language that an older document is in.
+fn encoding_of(language: u16) -> &'static Encoding {
+    let page = match language & 0x3ff {
+        0x01 => 1256,
+        0x04 if language == 0x0404 => 950,
+        0x04 => 936,
+        0x02 | 0x19 | 0x22 | 0x23 => 1251,
+        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x24 => 1250,
+        0x08 => 1253,
+        0x0d => 1255,
+        0x11 => 932,
+        0x12 => 949,
+        0x1e => 874,
+        0x1f => 1254,
+        _ => 1252,
+    };
+    summary::code_page(page).unwrap_or(WINDOWS_1252)
+}
+
+/// A field that is open: what it is made from is not shown, what came out of it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Field {
+    Instruction,
+    Result,
+}
+
+#[derive(Default)]
+struct Writer {
+    fields: Vec<Field>,
+}
+
+impl Writer {
+    /// Reads the pieces that a table (MS-DOC 2.9.38, `Clx`) lists. `unicode` says that it tells
+    /// Unicode from compressed text.
+    fn pieces(
+        &mut self,
+        document: &[u8],
+        mut table: &[u8],
+        unicode: bool,
+        encoding: &'static Encoding,
+        out: &mut Sink<'_>,
+    ) {
+        // Formatting comes before the pieces.
+        while let [1, rest @ ..] = table {
+            let length = u16_at(rest, 0).map_or(rest.len(), usize::from);
+            table = slice(rest, 2 + length, usize::MAX);
+        }
+        let Some([2, length @ ..]) = table.get(..5) else {
+            return;
+        };
+        let length = u32_at(length, 0).unwrap_or(0) as usize;
+        let list = slice(table, 5, length);
+        let count = list.len().saturating_sub(4) / 12;
+        for number in 0..count {
+            let (Some(start), Some(end)) =
+                (size_at(list, 4 * number), size_at(list, 4 * number + 4))
+            else {
+                return;
+            };
+            let Some(place) = u32_at(list, 4 * (count + 1) + 8 * number + 2) else {
+                return;
+            };
+            let characters = end.saturating_sub(start);
+            let text = match (unicode, place & 0x4000_0000 != 0) {
+                (true, false) => wide(slice(
+                    document,
+                    place as usize,
+                    characters.saturating_mul(2),
+                )),
+                (true, true) => {
+                    let at = (place & 0x3fff_ffff) as usize / 2;
+                    let bytes = slice(document, at, characters);
+                    encoding.decode_without_bom_handling(bytes).0.into_owned()
+                }
+                (false, _) => {
+                    let bytes = slice(document, place as usize, characters);
+                    encoding.decode_without_bom_handling(bytes).0.into_owned()
+                }
+            };
+            self.write(&text, out);
+            if out.is_full() {
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, text: &str, out: &mut Sink<'_>) {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| c < ' ') {
+            self.shown(&rest[..at], out);
+            let mut chars = rest[at..].chars();
+            match chars.next() {
+                Some('\u{13}') => self.fields.push(Field::Instruction),
+                Some('\u{14}') => {
+                    if let Some(field) = self.fields.last_mut() {
+                        *field = Field::Result;
+                    }
+                }
+                Some('\u{15}') => {
+                    self.fields.pop();
+                }
+                Some('\u{1e}') => self.shown("-", out),
+                Some('\t' | '\u{7}') => out.cell(),
+                Some('\r' | '\n' | '\u{b}' | '\u{c}' | '\u{e}') => out.line(),
+                _ => {}
+            }
+            rest = chars.as_str();
+        }
+        self.shown(rest, out);
+    }
+
+    fn shown(&self, text: &str, out: &mut Sink<'_>) {
+        if !self.fields.contains(&Field::Instruction) {
+            out.text(text);
+        }
+    }
+}

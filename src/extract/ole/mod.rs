@@ -1,0 +1,143 @@
+//! Compound files (MS-CFB): the documents of Office 97 to 2003, messages of Outlook, and what is
+//! encrypted of any Office.
+
+mod doc;
+mod msg;
+mod ppt;
+mod summary;
+mod xls;
+
+use std::io::{Read, Seek};
+
+use cfb::CompoundFile;
+
+use super::sink::{Sink, Unreadable};
+pub use summary::code_page;
+
+/// The most that is read of one stream, and of all streams of a file.
+const MOST_OF_STREAM: u64 = 128 << 20;
+const MOST_OF_ALL: u64 = 256 << 20;
+
+/// A file system in a file.
+pub struct Storage<R> {
+    file: CompoundFile<R>,
+    room: u64,
+}
+
+impl<R: Read + Seek> Storage<R> {
+    pub fn open(reader: R) -> Result<Self, Unreadable> {
+        let file = CompoundFile::open(reader)
+            .map_err(|_| Unreadable::Broken("it is damaged or not complete".into()))?;
+        Ok(Self {
+            file,
+            room: MOST_OF_ALL,
+        })
+    }
+
+    pub fn has(&self, path: &str) -> bool {
+        self.file.exists(path)
+    }
+
+    /// A stream's bytes as far as they can be read; nothing if there is no such stream.
+    pub fn stream(&mut self, path: &str) -> Option<Vec<u8>> {
+        if !self.file.is_stream(path) {
+            return None;
+        }
+        let stream = self.file.open_stream(path).ok()?;
+        let most = self.room.min(MOST_OF_STREAM);
+        let mut bytes = Vec::with_capacity(stream.len().min(1 << 20) as usize);
+        // What came before damage is kept.
+        let _ = stream.take(most).read_to_end(&mut bytes);
+        self.room -= (bytes.len() as u64).min(self.room);
+        Some(bytes)
+    }
+
+    /// The names in a folder, in the order of the directory.
+    fn names(&self, folder: &str) -> Vec<String> {
+        let entries = self.file.read_storage(folder).into_iter().flatten();
+        entries.map(|entry| entry.name().to_owned()).collect()
+    }
+}
+
+/// Streams that only one kind of document has, and its media type.
+const KINDS: [(&str, &str); 6] = [
+    ("/WordDocument", "application/msword"),
+    ("/Workbook", "application/vnd.ms-excel"),
+    ("/Book", "application/vnd.ms-excel"),
+    ("/PowerPoint Document", "application/vnd.ms-powerpoint"),
+    ("/__properties_version1.0", "application/vnd.ms-outlook"),
+    ("/VisioDocument", "application/vnd.visio"),
+];
+
+/// What kind of document a compound file holds.
+pub fn media_type<R: Read + Seek>(reader: R) -> Option<&'static str> {
+    let storage = Storage::open(reader).ok()?;
+    KINDS
+        .iter()
+        .find(|(stream, _)| storage.has(stream))
+        .map(|(_, media_type)| *media_type)
+}
+
+pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
+    let mut storage = Storage::open(reader)?;
+    if storage.has("/EncryptedPackage") {
+        return Err(Unreadable::Encrypted);
+    }
+    if let Some(said) = storage.stream("/\u{5}SummaryInformation") {
+        summary::describe(&said, &mut out.details);
+    }
+    if let Some(document) = storage.stream("/WordDocument") {
+        doc::read(&document, &mut storage, out)
+    } else if let Some(book) = storage
+        .stream("/Workbook")
+        .or_else(|| storage.stream("/Book"))
+    {
+        xls::read(&book, out)
+    } else if let Some(slides) = storage.stream("/PowerPoint Document") {
+        ppt::read(&slides, &mut storage, out)
+    } else if storage.has("/__properties_version1.0") {
+        msg::read(&mut storage, out)
+    } else {
+        Err(Unreadable::Broken(
+            "it is no document that this release knows".into(),
+        ))
+    }
+}
+
+/// Little-endian numbers at an offset; nothing beyond the end.
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    let end = at.checked_add(2)?;
+    Some(u16::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    let end = at.checked_add(4)?;
+    Some(u32::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    let end = at.checked_add(8)?;
+    Some(u64::from_le_bytes(bytes.get(at..end)?.try_into().ok()?))
+}
+
+/// A number that is an offset or a length.
+fn size_at(bytes: &[u8], at: usize) -> Option<usize> {
+    u32_at(bytes, at).and_then(|size| usize::try_from(size).ok())
+}
+
+/// `length` bytes from an offset, or what is there of them.
+fn slice(bytes: &[u8], at: usize, length: usize) -> &[u8] {
+    let at = at.min(bytes.len());
+    let end = at.saturating_add(length).min(bytes.len());
+    &bytes[at..end]
+}
+
+/// UTF-16 as it stands in these files.
+fn wide(bytes: &[u8]) -> String {
+    let units = bytes
+        .chunks_exact(2)
+        .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+    char::decode_utf16(units)
+        .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
+}

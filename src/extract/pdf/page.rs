@@ -1,0 +1,287 @@
+//! From letters at places to words and lines.
+//!
+//! Letters come in the order they are drawn in, which is nearly always the order of reading. What
+//! separates two of them is told from the gap between the end of one and the start of the next,
+//! measured along the direction that the text itself runs in, in parts of its size.
+
+use hayro_interpret::kurbo::{Point, Vec2};
+
+use super::letters;
+
+/// A gap of more than this is one between words. Letters of a word are hardly ever spaced further
+/// apart, and the narrowest spaces of justified text are wider.
+const WORD_GAP: f64 = 0.11;
+/// So far back an overprinted or kerned letter goes, and no further.
+const BACKWARD: f64 = 0.5;
+/// A letter that is so much higher or lower stands on another line; exponents do not.
+const LINE_GAP: f64 = 0.5;
+/// Two directions with a larger sine between them are not those of one line.
+const TURN: f64 = 0.05;
+
+/// Where a letter stands.
+#[derive(Clone, Copy)]
+pub struct Letter {
+    pub start: Point,
+    /// Where the next letter of its word would start.
+    pub end: Point,
+    /// The direction of its line, of any length.
+    pub along: Vec2,
+    /// The size of its font.
+    pub em: f64,
+}
+
+/// What separates a letter from the one before.
+#[derive(Clone, Copy, PartialEq)]
+enum Gap {
+    None,
+    Word,
+    Line,
+    /// It is drawn over the letter before.
+    Over,
+}
+
+/// The text of a page as far as it was drawn.
+#[derive(Default)]
+pub struct Page {
+    text: String,
+    line: Vec<char>,
+    /// How far along the line each of its characters starts.
+    places: Vec<f64>,
+    last: Option<Letter>,
+    /// A space was drawn.
+    space: bool,
+    /// The line before ended in a hyphen, which is left out if the word goes on.
+    hyphen: bool,
+}
+
+impl Page {
+    pub fn add(&mut self, text: &str, letter: Letter) {
+        let finite = letter.start.is_finite() && letter.end.is_finite() && letter.along.is_finite();
+        if !finite || letter.em <= 0.0 {
+            return;
+        }
+        let Some(first) = text.chars().next() else {
+            // What stands for nothing still takes its place.
+            self.last = self.last.map(|last| match self.gap(&letter, ' ', &last) {
+                Gap::None => letter,
+                _ => last,
+            });
+            return;
+        };
+        if let Some(last) = self.last {
+            match self.gap(&letter, first, &last) {
+                Gap::Line => self.end_line(),
+                Gap::Word => self.space = true,
+                Gap::Over if self.overprint(first) => return,
+                Gap::Over | Gap::None => {}
+            }
+        }
+        self.last = Some(letter);
+        let place = project(letter.start.to_vec2(), letter.along);
+        for character in text.chars() {
+            self.push(character, place);
+        }
+    }
+
+    pub fn into_text(mut self) -> String {
+        self.end_line();
+        if self.hyphen {
+            self.text.push('-');
+        }
+        self.text
+    }
+
+    fn gap(&self, letter: &Letter, first: char, last: &Letter) -> Gap {
+        let length = last.along.hypot();
+        let em = last.em.max(letter.em);
+        let turned = last.along.cross(letter.along).abs() > TURN * length * letter.along.hypot();
+        let across = last.along.cross(letter.start - last.start) / length.max(f64::MIN_POSITIVE);
+        if turned || last.along.dot(letter.along) < 0.0 || across.abs() > LINE_GAP * em {
+            return Gap::Line;
+        }
+        let leftward = letters::runs_leftward(first)
+            && self
+                .line
+                .last()
+                .is_none_or(|last| !last.is_alphanumeric() || letters::runs_leftward(*last));
+        let forward = project(letter.start - last.end, last.along);
+        let backward = project(last.start - letter.end, last.along);
+        let gap = match leftward && backward.abs() < forward.abs() {
+            true => backward,
+            false => forward,
+        };
+        let em = last.em.min(letter.em);
+        if gap > WORD_GAP * em {
+            Gap::Word
+        } else if gap >= -WORD_GAP * em {
+            Gap::None
+        } else if project(letter.start - last.start, last.along).abs() < 2.0 * BACKWARD * em {
+            Gap::Over
+        } else {
+            Gap::Line
+        }
+    }
+
+    /// Deals with a letter over the one before: one of them may be the other's accent, and the same
+    /// again is a way to make it bold. Answers whether the letter is dealt with.
+    fn overprint(&mut self, character: char) -> bool {
+        let Some(last) = self.line.last_mut().filter(|_| !self.space) else {
+            return false;
+        };
+        let is_accent = |c: char| !c.is_ascii() && letters::combining(c).is_some();
+        let joined = letters::accented(*last, character).or(letters::accented(character, *last));
+        if let Some(joined) = joined {
+            *last = joined;
+        } else if is_accent(*last) && character.is_alphanumeric() {
+            // Hats and bars of formulas, which make no other letter.
+            *last = character;
+        } else if *last != character && !(is_accent(character) && last.is_alphanumeric()) {
+            return false;
+        }
+        true
+    }
+
+    fn push(&mut self, character: char, place: f64) {
+        if character.is_whitespace() {
+            self.space = true;
+            return;
+        }
+        if std::mem::take(&mut self.space) && !self.line.is_empty() {
+            self.line.push(' ');
+            self.places.push(place);
+        }
+        self.line.push(character);
+        self.places.push(place);
+    }
+
+    fn end_line(&mut self) {
+        self.space = false;
+        self.read_leftward();
+        let mut line = self.line.as_slice();
+        let Some(first) = line.first() else {
+            return;
+        };
+        if std::mem::take(&mut self.hyphen) {
+            if !first.is_lowercase() {
+                self.text.push_str("-\n");
+            }
+        } else if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        if let [before @ .., letter, '-' | '\u{2010}' | '\u{ad}'] = line
+            && letter.is_alphabetic()
+        {
+            self.hyphen = true;
+            line = &line[..=before.len()];
+        }
+        self.text.extend(line);
+        self.line.clear();
+        self.places.clear();
+    }
+
+    /// Puts the letters of leftward scripts that were drawn from left to right into the order of
+    /// reading.
+    fn read_leftward(&mut self) {
+        if !self.line.iter().any(|c| letters::runs_leftward(*c)) {
+            return;
+        }
+        let of_run = |c: &char| letters::runs_leftward(*c) || !c.is_alphanumeric();
+        let mut start = 0;
+        while start < self.line.len() {
+            let length = self.line[start..].iter().take_while(|c| of_run(c)).count();
+            let end = start + length;
+            let first = self.places.get(start);
+            let rises = length > 1 && self.places.get(end - 1) > first;
+            if rises {
+                self.line[start..end].reverse();
+            }
+            start = end + 1;
+        }
+    }
+}
+
+/// How far `vector` goes along a direction.
+fn project(vector: Vec2, along: Vec2) -> f64 {
+    vector.dot(along) / along.hypot().max(f64::MIN_POSITIVE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Letter, Page};
+    use hayro_interpret::kurbo::{Affine, Point, Vec2};
+
+    /// Sets words in letters half as wide as they are high, at a place and an angle.
+    fn set(page: &mut Page, text: &str, x: f64, y: f64, turn: Affine) {
+        for (number, character) in text.chars().enumerate() {
+            let start = Point::new(x + 5.0 * number as f64, y);
+            let end = start + Vec2::new(5.0, 0.0);
+            page.add(
+                &character.to_string(),
+                Letter {
+                    start: turn * start,
+                    end: turn * end,
+                    along: turn * end - turn * start,
+                    em: 10.0,
+                },
+            );
+        }
+    }
+
+    fn page(lines: &[(&str, f64, f64)], turn: Affine) -> String {
+        let mut page = Page::default();
+        for (text, x, y) in lines {
+            set(&mut page, text, *x, *y, turn);
+        }
+        page.into_text()
+    }
+
+    #[test]
+    fn gaps_are_measured_along_the_text() {
+        let lines = [
+            ("one", 0.0, 50.0),
+            ("two", 18.0, 50.0),
+            ("x2", 33.5, 54.0),
+            ("next", 0.0, 38.0),
+        ];
+        for degrees in [0.0, 30.0, 90.0, 180.0, 270.0] {
+            let turn = Affine::rotate(f64::to_radians(degrees));
+            assert_eq!(page(&lines, turn), "one twox2\nnext", "at {degrees}°");
+        }
+    }
+
+    #[test]
+    fn hyphens_at_line_ends_join_words() {
+        let lines = [
+            ("har-", 0.0, 50.0),
+            ("bour", 0.0, 38.0),
+            ("North-", 0.0, 26.0),
+            ("West-", 0.0, 14.0),
+        ];
+        assert_eq!(page(&lines, Affine::IDENTITY), "harbour\nNorth-\nWest-");
+    }
+
+    #[test]
+    fn accents_and_bold_letters_are_one_letter() {
+        let mut found = Page::default();
+        set(&mut found, "caf´", 0.0, 0.0, Affine::IDENTITY);
+        set(&mut found, "e", 15.0, 0.0, Affine::IDENTITY);
+        set(&mut found, "e", 15.4, 0.0, Affine::IDENTITY);
+        assert_eq!(found.into_text(), "café");
+    }
+
+    #[test]
+    fn leftward_scripts_are_read_leftward() {
+        let drawn: String = "שלום עולם".chars().rev().collect();
+        assert_eq!(page(&[(&drawn, 0.0, 0.0)], Affine::IDENTITY), "שלום עולם");
+    }
+
+    #[test]
+    fn odd_places_are_no_text() {
+        let odd = Affine::scale(f64::NAN);
+        assert_eq!(page(&[("lost", 0.0, 0.0)], odd), "");
+        assert_eq!(
+            page(&[("a", 1e300, 1e300), ("b", -1e300, 0.0)], Affine::IDENTITY),
+            "a\nb"
+        );
+    }
+}

@@ -1,0 +1,246 @@
+//! What is found in each kind of document.
+
+use super::super::{Details, Extraction};
+use super::{extracted, made};
+
+#[track_caller]
+fn reads(name: &str, content: &[u8], media_type: &str, text: &str) -> Details {
+    let Extraction {
+        media_type: found_type,
+        text: found,
+        truncated,
+        name_only,
+        details,
+        ..
+    } = extracted(name, content);
+    assert_eq!((name_only, truncated), (None, false));
+    assert_eq!(found_type, media_type);
+    assert_eq!(found, text);
+    details
+}
+
+fn said(title: &str, author: &str, date: &str, pages: Option<u32>) -> Details {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    Details {
+        title: some(title),
+        author: some(author),
+        date: some(date),
+        pages,
+        ..Details::default()
+    }
+}
+
+#[test]
+fn pdf_page_by_page() {
+    let file = made::pdf(&["first page", "", "third"], "");
+    let text = "Tide tables\nAda Quay\nfirst page\u{c}\u{c}third";
+    let details = reads("a", &file, "application/pdf", text);
+    assert_eq!(
+        details,
+        said("Tide tables", "Ada Quay", "2026-05-17T09:30:00", Some(3))
+    );
+}
+
+#[test]
+fn office_open_xml() {
+    let kind = |kind: &str| format!("application/vnd.openxmlformats-officedocument.{kind}");
+    let about = |pages| said("Tide & time", "Ada Quay", "2026-05-17T09:30:00", pages);
+    let head = "Tide & time\nAda Quay\n";
+
+    let text = format!("{head}Harbour dues\t2026\na\nb\nonce\na note");
+    let details = reads(
+        "a",
+        &made::docx(),
+        &kind("wordprocessingml.document"),
+        &text,
+    );
+    assert_eq!(details, about(None));
+
+    let text =
+        format!("{head}Tons\ncod\t50%\t18 June 2020\ninline\t2\tTRUE\u{c}Empty\u{c}Last\nherring");
+    let details = reads("a", &made::xlsx(), &kind("spreadsheetml.sheet"), &text);
+    assert_eq!(details, about(Some(3)));
+
+    let text = format!("{head}first\nspoken\u{c}second");
+    let details = reads(
+        "a",
+        &made::pptx(),
+        &kind("presentationml.presentation"),
+        &text,
+    );
+    assert_eq!(details, about(Some(2)));
+}
+
+#[test]
+fn opendocument() {
+    let kind = |kind: &str| format!("application/vnd.oasis.opendocument.{kind}");
+    let about = |pages| said("Tides", "Ada", "2026-05-17T09:30:00", Some(pages));
+    let text = "Tides\nAda\nTide tables\nhigh  water\tbold\nlow";
+    assert_eq!(reads("a", &made::odt(), &kind("text"), text), about(3));
+    let text = "Tides\nAda\nOne\na\n1.5\u{c}Two\nb";
+    assert_eq!(
+        reads("a", &made::ods(), &kind("spreadsheet"), text),
+        about(2)
+    );
+    let text = "Tides\nAda\none\u{c}\u{c}three";
+    assert_eq!(
+        reads("a", &made::odp(), &kind("presentation"), text),
+        about(3)
+    );
+}
+
+#[test]
+fn epub_chapter_by_chapter() {
+    let text = "The Wharf\nAda, Bo\nChapter one\u{c}Chapter two";
+    let details = reads("a", &made::epub(), "application/epub+zip", text);
+    assert_eq!(details, said("The Wharf", "Ada, Bo", "2026", Some(2)));
+}
+
+#[test]
+fn rtf_in_several_encodings() {
+    let text = "Tide tables\nAda\ncafé €5\nПо\tend😀";
+    let details = reads("a", made::RTF.as_bytes(), "application/rtf", text);
+    assert_eq!(
+        details,
+        said("Tide tables", "Ada", "2026-05-17T09:30:00", None)
+    );
+}
+
+#[test]
+fn older_office() {
+    let text = "Tidés\nAda\nCafé link\nżuraw\tcell";
+    let details = reads("a", &made::doc(), "application/msword", text);
+    assert_eq!(details, said("Tidés", "Ada", "2019-04-17T08:00:00", None));
+    let text = "Tons\nherring\t2020-06-18\n1.5\tók";
+    let details = reads("a", &made::xls(false), "application/vnd.ms-excel", text);
+    assert_eq!(details.pages, Some(1));
+    let text = "Title\nline\nbox\u{c}last";
+    let details = reads("a", &made::ppt(), "application/vnd.ms-powerpoint", text);
+    assert_eq!(details.pages, Some(2));
+}
+
+#[test]
+fn mail_with_what_is_attached() {
+    let text = "Häfen\nAda Quay\nAda Quay ada@example.org\nBo bo@example.org\nHigh water\nnotes.html\na pier\ninner\nc@example.org\nforwarded words";
+    let details = reads("a", made::MAIL.as_bytes(), "message/rfc822", text);
+    assert_eq!(
+        details,
+        said("Häfen", "Ada Quay", "2026-05-17T09:30:00", None)
+    );
+    let text = "Häfen\nAda\nada@example.org\nHigh water\nlow water\na.csv\nx\ty\n1\t2\n";
+    let details = reads(
+        "a",
+        &made::msg(),
+        "application/vnd.ms-outlook",
+        text.trim_end_matches('\n'),
+    );
+    assert_eq!(details, said("Häfen", "Ada", "2019-04-17T08:00:00", None));
+}
+
+#[test]
+fn pictures_tell_when_and_where() {
+    let details = reads("a", &made::jpeg(), "image/jpeg", "Canon EOS5");
+    let expected = Details {
+        date: Some("2026-05-17T09:30:00".into()),
+        width: Some(3),
+        height: Some(4),
+        camera: Some("Canon EOS5".into()),
+        latitude: Some(-33.5),
+        longitude: Some(18.25),
+        ..Details::default()
+    };
+    assert_eq!(details, expected);
+}
+
+#[test]
+fn recordings_tell_who_plays_what() {
+    let details = reads("a", &made::mp3(), "audio/mpeg", "Tides\nThe Piers\nWharf");
+    assert_eq!(
+        (details.album.as_deref(), details.date.as_deref()),
+        (Some("Wharf"), Some("2026"))
+    );
+    assert!(
+        details
+            .milliseconds
+            .is_some_and(|length| (400..700).contains(&length)),
+        "{details:?}"
+    );
+    let details = reads("a", &made::mp4(), "video/mp4", "Tides\nThe Piers");
+    assert_eq!(
+        (details.width, details.height, details.milliseconds),
+        (Some(480), Some(640), Some(1500))
+    );
+    assert_eq!(details.date.as_deref(), Some("2027-08-01T21:20:00"));
+    let details = reads("a", &made::mkv(), "video/x-matroska", "Tides\nThe Piers");
+    assert_eq!(
+        (details.width, details.height, details.milliseconds),
+        (Some(640), Some(480), Some(1500))
+    );
+}
+
+#[test]
+fn archives_list_what_is_in_them() {
+    let entries = made::zip(&[("pier/a.txt", "abc"), ("b.bin", "")]);
+    reads("a", &entries, "application/zip", "pier/a.txt\nb.bin");
+    let names = "pier/a.txt\npier/b.pdf";
+    reads("a", &made::tar(), "application/x-tar", names);
+    reads("a", &made::gzip(&made::tar()), "application/gzip", names);
+    reads(
+        "a",
+        &zstd::encode_all(&made::tar()[..], 1).unwrap(),
+        "application/zstd",
+        names,
+    );
+    reads(
+        "a.log.gz",
+        &made::gzip("a café\n".as_bytes()),
+        "application/gzip",
+        "a café",
+    );
+    reads("a.gz", &made::gzip(&[0, 1, 2, 255]), "application/gzip", "");
+}
+
+#[test]
+fn what_is_protected_says_so() {
+    let manifest = "<manifest:file-entry><manifest:encryption-data/></manifest:file-entry>";
+    let mut doc = vec![0; 0x400];
+    doc[10] = 0;
+    doc[11] = 1;
+    let documents = [
+        ("a.pdf", made::encrypted_pdf()),
+        ("a.odt", made::opendocument("text", "", manifest)),
+        (
+            "a.docx",
+            made::compound(&[("/EncryptedPackage", b"x"), ("/EncryptionInfo", b"y")]),
+        ),
+        ("a.xls", made::xls(true)),
+        ("a.doc", made::compound(&[("/WordDocument", &doc)])),
+    ];
+    for (name, content) in documents {
+        let found = extracted(name, &content);
+        let sentence = "Contents not readable: a password protects it.";
+        assert_eq!(found.name_only.as_deref(), Some(sentence), "{name}");
+        assert_eq!(found.text, "", "{name}");
+    }
+}
+
+#[test]
+fn what_is_broken_says_so() {
+    for (name, content) in [
+        ("a.pdf", b"%PDF-1.7\nnothing".to_vec()),
+        ("a.docx", b"PK\x03\x04 and no more".to_vec()),
+        (
+            "a.doc",
+            b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 and no more".to_vec(),
+        ),
+        ("a.jpg", b"\xff\xd8\xff\xe1".to_vec()),
+        ("a.docx", made::zip(&[("a.txt", "plain")])),
+    ] {
+        let found = extracted(name, &content);
+        let sentence = found.name_only.unwrap_or_default();
+        assert!(
+            sentence.starts_with("Contents not readable: it"),
+            "{name}: {sentence}"
+        );
+    }
+}
