@@ -47,7 +47,7 @@ pub fn respell(
         gather(root, &mut texts);
     }
     let words = texts.iter().flat_map(|text| words_of(text, query));
-    let words: Vec<_> = words.take(MOST_WORDS + 1).collect();
+    let mut words: Vec<_> = words.take(MOST_WORDS + 1).collect();
     if words.len() > MOST_WORDS {
         return Ok(None);
     }
@@ -55,9 +55,8 @@ pub fn respell(
     let mut respelt = query.to_owned();
     let mut changed = false;
     // From the end, so that places before it stay where they are.
-    let mut words = words;
-    words.sort_unstable_by_key(|word| word.range.start);
-    for word in words.iter().rev() {
+    words.sort_unstable_by_key(|word| std::cmp::Reverse(word.range.start));
+    for word in &words {
         if let Some(better) = dictionary.better(word)? {
             respelt.replace_range(word.range.clone(), &better);
             changed = true;
@@ -188,9 +187,10 @@ impl Dictionary<'_> {
     /// Ordinary words that differ in at most so many characters, and in how many files each is.
     fn near(&self, word: &Wanted, distance: u8) -> tantivy::Result<HashMap<String, u64>> {
         let mut near: HashMap<String, u64> = HashMap::new();
+        let term = Term::from_field_text(self.fields.body, &word.folded);
+        // It knows the word alone, and serves every field.
+        let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
         for field in self.fields_of(word.scope) {
-            let term = Term::from_field_text(field, &word.folded);
-            let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
             for segment in self.searcher.segment_readers() {
                 let inverted = segment.inverted_index(field)?;
                 let mut builder = inverted.terms().search(&automaton);
