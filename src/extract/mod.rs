@@ -159,7 +159,10 @@ pub fn stream(
     match outcome {
         Ok(encoding) => extraction.encoding = encoding.map(str::to_owned),
         // What was read before the damage is worth more than a sentence about it.
-        Err(_) if any => extraction.truncated = true,
+        Err(unreadable) if any => {
+            extraction.truncated = true;
+            extraction.note = Some(unreadable.note());
+        }
         Err(unreadable) => extraction.name_only = Some(unreadable.sentence()),
     }
     Ok(extraction)

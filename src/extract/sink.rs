@@ -68,6 +68,16 @@ impl Unreadable {
             Self::Broken(why) => format!("Contents not readable: {why}."),
         }
     }
+
+    /// The same where some of it was read.
+    pub fn note(&self) -> String {
+        match self {
+            Self::Encrypted => {
+                "Contents readable in part only: a password protects the rest.".into()
+            }
+            Self::Broken(why) => format!("Contents readable in part only: {why}."),
+        }
+    }
 }
 
 /// One piece of what is found in a file.

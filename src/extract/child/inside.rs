@@ -88,6 +88,7 @@ fn read(socket: BorrowedFd<'_>, file: OwnedFd, size: u64, name: &str) -> Told {
             encoding: read.encoding,
             truncated: read.truncated,
             name_only: read.name_only,
+            note: read.note,
         },
         Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
         Err(_) => {

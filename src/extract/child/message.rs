@@ -63,6 +63,7 @@ pub enum Told {
         encoding: Option<String>,
         truncated: bool,
         name_only: Option<String>,
+        note: Option<String>,
     },
     /// The disk did not give the document's bytes.
     Unread(String),

@@ -10,7 +10,7 @@ use super::process::{Loss, Outcome, Process, SoFar};
 use super::slots::{Slot, Slots};
 use super::{Confinement, Options, Standing};
 use crate::error::{Error, Kind, Result};
-use crate::extract::Extraction;
+use crate::extract::{Extraction, Unreadable};
 
 /// A cheap handle; clones share the children.
 #[derive(Clone)]
@@ -99,8 +99,8 @@ impl Pool {
             Outcome::Unread(sentence) => Err(Error::internal(sentence)),
             Outcome::Lost(loss, so_far) => {
                 tracing::warn!(name = document.name, %loss, "a document could not be read");
-                let why = self.why(&loss);
-                Ok(Reading::Done(document.as_far_as(so_far, &why)))
+                let found = document.as_far_as(so_far, self.why(&loss));
+                Ok(Reading::Done(found))
             }
             Outcome::GivenUp(so_far) => match turn {
                 Turn::Now(_) if !stop() => Ok(Reading::Unfinished(document.yet(so_far))),
@@ -222,25 +222,15 @@ impl Pool {
 
 impl Document<'_> {
     /// What there is of a document that will not be read any further.
-    fn as_far_as(&self, so_far: SoFar, why: &str) -> Extraction {
-        let name_only =
-            format!("The contents could not be read: {why}; the file is found by its name.");
-        self.part(
-            so_far,
-            name_only,
-            format!("The contents could be read in part only: {why}."),
-        )
+    fn as_far_as(&self, so_far: SoFar, why: String) -> Extraction {
+        let unreadable = Unreadable::Broken(why);
+        self.part(so_far, unreadable.sentence(), unreadable.note())
     }
 
     /// What there is of a document that is still to be read.
     fn yet(&self, so_far: SoFar) -> Extraction {
-        let name_only =
-            "The contents are still being read; until then, the file is found by its name.";
-        self.part(
-            so_far,
-            name_only.to_owned(),
-            "The contents are still being read.".to_owned(),
-        )
+        let sentence = "Contents are still being read.";
+        self.part(so_far, sentence.to_owned(), sentence.to_owned())
     }
 
     fn part(&self, so_far: SoFar, name_only: String, note: String) -> Extraction {

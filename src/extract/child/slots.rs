@@ -126,6 +126,7 @@ impl Drop for Slot {
                 .idle
                 .extend(process.map(|process| (process, Instant::now())));
         }
-        self.slots.freed.notify_one();
+        // Not to one: it might be one that has to leave it to others.
+        self.slots.freed.notify_all();
     }
 }
