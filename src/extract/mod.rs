@@ -6,10 +6,12 @@
 //!
 //! # What hostile content can and cannot do
 //!
-//! Every scanner here walks its input once, keeps no stack, and never looks back: time is linear in
+//! Scanners of our own walk their input once, keep no stack, and never look back: time is linear in
 //! what was read, and nesting costs nothing. At most [`MAX_TEXT_BYTES`] times two is read of text in
-//! 8-bit encodings (times four of UTF-32) and as much decoded, so memory stays within six times
-//! [`MAX_TEXT_BYTES`]. No content is an error: only the disk is.
+//! 8-bit encodings (times four of UTF-32) and as much decoded. Of a document's parts no more is
+//! inflated than bounds beside each reader allow, and of its text no more is kept than
+//! [`MAX_TEXT_BYTES`]. Libraries promise less: one may panic, loop, or ask for memory without end,
+//! which is why documents are read in a process of their own. No content is an error: only the disk is.
 
 mod archive;
 mod attachment;

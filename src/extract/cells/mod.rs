@@ -195,7 +195,7 @@ impl Digits {
 
 /// Half a unit goes away from zero, as people round, also where binary fractions fall short of it.
 fn rounded(value: f64, decimals: usize) -> String {
-    let nudged = value + value.abs() * 4.0 * f64::EPSILON;
+    let nudged = value * (1.0 + 4.0 * f64::EPSILON);
     format!("{nudged:.decimals$}")
 }
 
@@ -220,9 +220,13 @@ fn general(number: f64) -> String {
     if size != 0.0 && !(1e-9..1e15).contains(&size) {
         return format!("{number:E}");
     }
-    let text = rounded(number, 10);
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    text.to_owned()
+    // Fifteen digits are exact, ten decimals are shown.
+    let whole = size.log10().max(0.0) as usize + 1;
+    let text = rounded(number, 15usize.saturating_sub(whole).min(10));
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 #[cfg(test)]

@@ -110,7 +110,7 @@ mod tests {
     fn times_of_windows() {
         assert_eq!(
             file_time(132_000_000_000_000_000).as_deref(),
-            Some("2019-04-17T08:00:00")
+            Some("2019-04-17T18:40:00")
         );
         assert_eq!(file_time(0), None);
         assert_eq!(file_time(u64::MAX), None);
