@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
-use crate::library::{Library, Totals};
+use crate::library::{Library, Reading, Totals};
 use crate::store::boots::{ProofState, StoreProof};
 use crate::store::{Finding, Mount, Severity};
 
@@ -28,6 +28,8 @@ pub struct Report {
     /// Absent where no release has started yet.
     pub totals: Option<Totals>,
     pub stores: Vec<StoreProof>,
+    /// How documents are read; absent as `totals` is.
+    pub reading: Option<Reading>,
     /// Present after a deep check.
     pub deep: Option<deep::Compared>,
     pub findings: Vec<Finding>,
@@ -73,6 +75,7 @@ pub fn check(config: &Config, deep: bool) -> Result<Report> {
         filesystem: mount.filesystem.clone(),
         totals: None,
         stores: Vec::new(),
+        reading: None,
         deep: None,
         findings: mount.findings(),
     };
@@ -116,6 +119,14 @@ fn look(library: &Library, deep: bool, report: &mut Report) -> Result<()> {
         }
     }
     report.totals = Some(library.totals()?);
+    match library.readers().warm() {
+        Ok(confinement) => {
+            let lacking = confinement.lacking();
+            report.findings.extend(lacking.as_deref().map(warning));
+        }
+        Err(error) => report.findings.push(wrong(error.sentence())),
+    }
+    report.reading = Some(library.reading());
     if deep {
         let (compared, findings) = deep::compare(library)?;
         report.deep = Some(compared);
@@ -153,6 +164,15 @@ fn in_words(report: &Report) -> String {
     }
     for proof in &report.stores {
         lines.push(format!("{:<9} {}", proof.store, proof.sentence));
+    }
+    if let Some(reading) = &report.reading {
+        lines.push(format!("reading   {}", reading.children.sentence()));
+        if let Some(again) = &reading.again {
+            lines.push(format!(
+                "again     {} of {} contents that an earlier release could not read",
+                again.done, again.total
+            ));
+        }
     }
     if let Some(deep) = &report.deep {
         lines.push(format!(

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::extract::child;
 use crate::library::{Generation, Limits, Reserve, Settings};
 
 const PREFIX: &str = "WHARFSIDE_";
@@ -99,6 +100,21 @@ pub const VARIABLES: &[Variable] = &[
         help: "memory for cached facts and texts",
     },
     Variable {
+        name: "EXTRACT_WORKERS",
+        default: "2, or 1 on one core",
+        help: "documents that are read at once, each in a process of its own",
+    },
+    Variable {
+        name: "EXTRACT_SECONDS",
+        default: "20",
+        help: "how long reading one document may take; what was read until then is kept",
+    },
+    Variable {
+        name: "EXTRACT_MEMORY",
+        default: "512MiB",
+        help: "memory that reading one document may take, at least 64MiB",
+    },
+    Variable {
         name: "GIT_REV",
         default: "the build's revision",
         help: "name of this release; Dokku sets it",
@@ -149,6 +165,8 @@ pub struct Config {
     pub index_memory: usize,
     /// Bytes.
     pub facts_cache: usize,
+    /// How documents are read.
+    pub extraction: child::Options,
     pub release: String,
     pub log: String,
     pub log_format: LogFormat,
@@ -171,6 +189,7 @@ impl Config {
             facts_cache: self.facts_cache,
             grace: self.grace,
             uploads: self.uploads,
+            extraction: self.extraction.clone(),
             generation: self.generation,
         }
     }
@@ -253,6 +272,17 @@ impl Config {
         if stall.is_zero() {
             return Err(bad("STALL_SECONDS", "0", "at least 1"));
         }
+        let patience = seconds("EXTRACT_SECONDS", 20)?;
+        if patience.is_zero() {
+            return Err(bad("EXTRACT_SECONDS", "0", "at least 1"));
+        }
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let workers = parse::<usize>(&get, "EXTRACT_WORKERS", "a whole number")?;
+        let workers = workers.unwrap_or(cores.min(2));
+        if !(1..=64).contains(&workers) {
+            let value = workers.to_string();
+            return Err(bad("EXTRACT_WORKERS", &value, "from 1 to 64"));
+        }
         Ok(Self {
             storage_dir: get("STORAGE_DIR").unwrap_or("./storage").into(),
             host,
@@ -269,6 +299,12 @@ impl Config {
             uploads,
             index_memory: memory("INDEX_MEMORY", 32 << 20, 16 << 20)?,
             facts_cache: memory("FACTS_CACHE", 16 << 20, 1 << 20)?,
+            extraction: child::Options {
+                command: &["extract"],
+                workers,
+                patience,
+                memory: memory("EXTRACT_MEMORY", 512 << 20, 64 << 20)? as u64,
+            },
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
             log: get("LOG").unwrap_or("info").to_owned(),
             log_format,
@@ -463,6 +499,9 @@ mod tests {
             ("MAX_UPLOAD_BYTES", "lots"),
             ("STALL_SECONDS", "0"),
             ("INDEX_MEMORY", "1KB"),
+            ("EXTRACT_WORKERS", "0"),
+            ("EXTRACT_SECONDS", "0"),
+            ("EXTRACT_MEMORY", "1MiB"),
             ("LOG_FORMAT", "xml"),
             ("WHARFSIDE_PROT", "1"),
         ] {

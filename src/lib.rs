@@ -19,7 +19,7 @@
 //! | [`web`] | pages, JSON API, uploads, downloads, health; the only place that knows HTTP |
 //! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
 //! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
-//! | [`extract`] | bytes and a name become text and facts |
+//! | [`extract`] | bytes and a name become text and facts, in children that can do nothing else |
 //! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
 //! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
 //!
@@ -38,8 +38,8 @@
 //! [`Receipt`](library::Receipt) sent. Nobody is told before the commit.
 //!
 //! **Index.** [`Steps::step`](worker::Steps::step) takes the next changes from the outbox
-//! ([`changed_after`](library::Library::changed_after)), reads their contents through
-//! [`extract::extract`], commits the facts, then [`Lease::commit`](store::Lease::commit) commits
+//! ([`changed_after`](library::Library::changed_after)), has their contents read
+//! by a child ([`Pool::read`](extract::child::Pool::read)), commits the facts, then [`Lease::commit`](store::Lease::commit) commits
 //! documents and the highest sequence together. Killed anywhere, the next holder of the lease
 //! repeats the batch, which changes nothing that was done.
 //!

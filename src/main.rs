@@ -11,7 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
 use wharfside::logging::{self, Role};
-use wharfside::{check, reindex, serve, smoke, store, terminal};
+use wharfside::{check, extract, reindex, serve, smoke, store, terminal};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
 /// the words inside them.
@@ -40,7 +40,9 @@ enum Command {
     #[command(
         after_help = "Run it again after an interruption, and it goes on where it stood:\n  \
         wharfside put photos report.pdf --to 2026 --server https://files.example.org\n\n\
-        Links that are named are followed, those inside folders are not.\n\
+        Links that are named are followed. Those inside folders are not: each is named and left out,\n\
+        and so is what has a name that no file may have here; the rest is sent, and the exit status\n\
+        is 1. Folders are kept by the files in them, so empty ones are not.\n\
         Exit status: 0 all is stored, 1 something is not, 2 usage or environment."
     )]
     Put(SendArgs),
@@ -82,6 +84,9 @@ enum Command {
     /// Prove over HTTP that an installation keeps what it acknowledged
     #[command(subcommand)]
     Smoke(Smoke),
+    /// Read documents on behalf of a server, which starts this itself
+    #[command(hide = true)]
+    Extract,
     /// Build the search index anew from the stored files; the running app answers meanwhile
     Reindex,
 }
@@ -165,7 +170,8 @@ struct SendArgs {
     /// beside it, or nothing
     #[arg(long, default_value = "version")]
     if_present: IfPresent,
-    /// Print the receipt of each stored file as one line of JSON
+    /// Print the receipt of each stored file as one line of JSON, and what the server says of a
+    /// file that is there already
     #[arg(long)]
     json: bool,
 }
@@ -289,6 +295,8 @@ fn run(command: Command) -> Result<bool> {
             ..
         } => check::preflight(&configure(Role::Command)?, json),
         Command::Check { deep, json, .. } => check::run(&configure(Role::Command)?, deep, json),
+        // Nothing is configured: a child knows nothing but what its server tells it.
+        Command::Extract => extract::child::serve().map(|()| true),
         Command::Reindex => {
             let changes = reindex::run(&configure(Role::Command)?)?;
             print(&format!(

@@ -8,6 +8,7 @@
 //! There is no state to lose: what is left to do is what the outbox holds beyond the sequence
 //! in the index, and what facts are missing below it.
 
+mod again;
 mod batch;
 mod steps;
 
@@ -16,6 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use again::Again;
 pub use steps::{Step, Steps};
 
 use crate::error::{Error, Kind, Result};
@@ -94,6 +96,7 @@ struct Indexer {
 /// The lease, with the number under which the ledger knows this term of it.
 struct Held {
     steps: Steps,
+    again: Again,
     term: Option<u64>,
 }
 
@@ -109,6 +112,10 @@ impl Indexer {
     }
 
     fn run(mut self) {
+        // What children are kept from is told before the first document comes.
+        if let Err(error) = self.library.readers().warm() {
+            tracing::warn!(%error, "documents cannot be read now");
+        }
         let changes = self.library.store().changes();
         while !self.stop.load(Ordering::Relaxed) {
             // Taken before looking, so that no change between looking and waiting is missed.
@@ -159,6 +166,10 @@ impl Indexer {
             return Ok(Step::Empty);
         };
         let step = held.steps.step(&self.library, &self.stop)?;
+        // Told to stop, a step leaves behind what must not be committed.
+        if step == Step::Empty && !self.stop.load(Ordering::Relaxed) {
+            held.again.turn(&self.library, &mut held.steps)?;
+        }
         self.tell(step);
         Ok(step)
     }
@@ -186,15 +197,17 @@ impl Indexer {
         };
         Ok(Some(Held {
             steps: Steps::new(lease),
+            again: Again::new(),
             term,
         }))
     }
 
     /// The lease first, if it was not given up before: no commit of the catalog is waited for before the next holder can begin.
     fn let_go(&mut self) {
-        let Some(Held { steps, term }) = self.held.take() else {
+        let Some(Held { steps, term, again }) = self.held.take() else {
             return;
         };
+        drop(again);
         let released_ms = steps.release();
         let store = self.library.store();
         store.announce();
@@ -229,3 +242,6 @@ impl Indexer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from place import REPORT
 
-BEGIN, END = "<!-- measured: written by scripts/bench -->", "<!-- end of what was measured -->"
+END = "<!-- end of what was measured -->"
 
 
 @dataclass
@@ -127,9 +127,15 @@ def table(headings, rows):
     return ["| " + " | ".join(cells) + " |" for cells in padded]
 
 
-def write(text):
-    """Replaces what an earlier run measured; the prose around it stays."""
+def write(text, command):
+    """Replaces what an earlier run of the same command measured; the prose around it stays.
+
+    Only a command that the page names has its place there: the whole run, and rows that are told apart from it.
+    """
+    begin = f"<!-- measured: written by {command} -->"
     page = REPORT.read_text()
-    before, rest = page.split(BEGIN, 1)
+    if begin not in page:
+        return
+    before, rest = page.split(begin, 1)
     after = rest.split(END, 1)[1]
-    REPORT.write_text(f"{before}{BEGIN}\n\n{text}\n{END}{after}")
+    REPORT.write_text(f"{before}{begin}\n\n{text}\n{END}{after}")

@@ -153,7 +153,9 @@ def command(plan, name, directory, root, port):
 
 def rustus(port, root, state, force_fsync):
     folders = ["--data-dir", root, "--info-dir", state, "--force-fsync", force_fsync, "--log-level", "ERROR"]
-    return [fetch.cargo_peer("rustus"), "--host", "127.0.0.1", "--port", port, *folders], {}
+    # It holds a whole body in memory, and takes none above 256 KiB unless told to.
+    bodies = ["--max-body-size", 16 << 20]
+    return [fetch.cargo_peer("rustus"), "--host", "127.0.0.1", "--port", port, *folders, *bodies], {}
 
 
 def start(plan, name, directory, **settings):

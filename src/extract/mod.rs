@@ -17,6 +17,7 @@ mod archive;
 mod attachment;
 mod cells;
 mod charset;
+pub mod child;
 mod decode;
 mod entity;
 mod epub;
@@ -86,6 +87,8 @@ pub struct Extraction {
     pub truncated: bool,
     /// Why there is no text, as a sentence for people.
     pub name_only: Option<String>,
+    /// Why `text` ends before the file does, as a sentence for people, if not by its length.
+    pub note: Option<String>,
     /// What the file says about itself besides its text.
     pub details: Details,
 }

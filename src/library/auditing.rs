@@ -38,6 +38,7 @@ impl Library {
 
     /// Closes a library that was [attached](Self::attach).
     pub fn detach(&self) {
+        self.readers.close();
         self.store.detach();
     }
 

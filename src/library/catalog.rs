@@ -78,9 +78,13 @@ fn one(c: &Connection, sql: &str, key: impl rusqlite::ToSql) -> Result<Option<En
 pub(super) const BELOW: &str = "file.trashed_ms IS NULL AND file.path >= ?1 AND file.path < ?2";
 
 /// '0' is the character after '/', so this range is every path that starts with "folder/".
-/// Invariant: not asked of the root, below which is everything.
+/// Below the root is everything.
 pub(super) fn bounds(folder: &FolderPath) -> (String, String) {
-    (format!("{folder}/"), format!("{folder}0"))
+    match folder.is_root() {
+        // No path is empty, and none begins with what is no character.
+        true => (String::new(), char::MAX.to_string()),
+        false => (format!("{folder}/"), format!("{folder}0")),
+    }
 }
 
 /// The live files below a folder.
@@ -91,9 +95,14 @@ pub(super) fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
     let sql = format!("SELECT {ENTRY} FROM {FROM} WHERE {BELOW} ORDER BY file.path");
     let found = entries(c, &sql, bounds(folder))?;
     match found.is_empty() {
+        true if folder.is_root() => Err(no_file()),
         true => Err(no_folder(folder)),
         false => Ok(found),
     }
+}
+
+pub(super) fn no_file() -> Error {
+    Error::not_found("There is no file in the library yet.")
 }
 
 pub(super) fn no_folder(folder: &FolderPath) -> Error {

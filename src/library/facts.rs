@@ -10,7 +10,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::Library;
 use super::search::{self, Passages};
 use crate::error::{Error, Result};
-use crate::extract::{self, Extraction};
+use crate::extract::{self, Details, Extraction};
 use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
 
@@ -23,13 +23,21 @@ const PROGRESS: Table<Json<u64>> = Table::new("progress");
 /// Every content up to this sequence has its facts.
 const THROUGH: &[u8] = b"facts_through";
 
+/// How far contents have been read again, under this one key.
+const AGAIN: Table<Json<Again>> = Table::new("again");
+const NOTED: &[u8] = b"noted";
+
+/// In place of the extractor's version, as long as a content is not read to its end: older than
+/// any.
+const UNFINISHED: u32 = 0;
+
 const COMPRESSION: i32 = 1;
 
 /// What is known about one content. A later release may add fields.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Facts {
-    /// Version of the extractor that read it.
+    /// Version of the extractor that read it; 0 while it is not read to its end.
     pub extractor: u32,
     /// Bytes of the content.
     pub size: u64,
@@ -44,6 +52,29 @@ pub struct Facts {
     pub truncated: bool,
     /// Why only the name is searchable, in words for a person; absent when the text is.
     pub name_only: Option<String>,
+    /// Why the text ends before the content does, in words for a person, if not by its length.
+    pub note: Option<String>,
+    /// What the content says about itself besides its text.
+    pub details: Details,
+}
+
+impl Facts {
+    /// Whether this release gets more out of the content: it was not read to its end, or an older
+    /// extractor got nothing, or not all, out of it.
+    pub(crate) fn is_to_be_read_again(&self) -> bool {
+        let lacks = self.name_only.is_some() || self.note.is_some();
+        self.extractor == UNFINISHED || (self.extractor < extract::VERSION && lacks)
+    }
+}
+
+/// How far contents that an earlier release could not read, or not well, have been read again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default)]
+pub struct Again {
+    /// Version of the extractor that reads them.
+    pub extractor: u32,
+    pub done: u64,
+    pub total: u64,
 }
 
 impl Library {
@@ -53,11 +84,38 @@ impl Library {
         Ok(found.map(|Json(facts)| facts))
     }
 
-    /// Facts that this release's extractor, or a later one, has written.
-    pub(crate) fn current_facts(&self, digest: &Digest) -> Result<Option<Facts>> {
-        Ok(self
-            .facts(digest)?
-            .filter(|facts| facts.extractor >= extract::VERSION))
+    /// Contents that are to be read again, among the next `stride` ones after a digest, and the last of
+    /// those if there may be more.
+    pub(crate) fn to_be_read_again(
+        &self,
+        after: Option<&Digest>,
+        stride: usize,
+    ) -> Result<(Vec<Digest>, Option<Digest>)> {
+        // The key after a digest is that digest with a zero byte.
+        let from = after.map(|digest| [digest.as_bytes().as_slice(), &[0]].concat());
+        let facts = self
+            .store
+            .kv
+            .scan(&FACTS, &from.unwrap_or_default(), stride)?;
+        let last = facts.last().filter(|_| facts.len() == stride);
+        let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
+        let found = facts
+            .iter()
+            .filter(|(_, Json(facts))| facts.is_to_be_read_again());
+        let found = found.map(|(key, _)| Digest::from_slice(key));
+        Ok((found.collect::<Result<_>>()?, last))
+    }
+
+    /// How reading again goes on, whichever process does it; nothing if there is nothing of it left.
+    pub fn reading_again(&self) -> Result<Option<Again>> {
+        let found = self.store.kv.get(&AGAIN, NOTED)?;
+        Ok(found
+            .map(|Json(again)| again)
+            .filter(|again| again.done < again.total))
+    }
+
+    pub(crate) fn note_again(&self, again: Again) -> Result<()> {
+        self.store.kv.put(&AGAIN, NOTED, &Json(again))
     }
 
     /// The texts of all contents, as they are now.
@@ -135,6 +193,14 @@ pub(super) fn begin_again(kv: &Kv) -> Result<()> {
     kv.put(&PROGRESS, THROUGH, &Json(0))
 }
 
+/// What was found in a content.
+#[derive(Clone, Debug)]
+pub(crate) struct Read {
+    pub extraction: Extraction,
+    /// Whether it was read to its end, be that a failure.
+    pub is_whole: bool,
+}
+
 /// Facts and texts on their way into the store, in one commit.
 pub(crate) struct FactsBatch {
     batch: Batch,
@@ -151,36 +217,58 @@ impl FactsBatch {
         })
     }
 
-    /// Adds a content's facts and its text, which may have been taken out of `read`.
+    /// Adds a content's facts and its text, which may have been taken out of `read`, unless a
+    /// later extractor's are there. `passages` is how many the text had that is there.
     pub(crate) fn put(
         &mut self,
         digest: &Digest,
         size: u64,
-        read: &Extraction,
+        read: &Read,
         text: &str,
+        passages: u32,
     ) -> Result<()> {
+        let Read {
+            extraction,
+            is_whole,
+        } = read;
+        let mut batch = Batch::default();
         let split = search::split(text);
         for (number, range) in split.ranges.into_iter().enumerate() {
             let compressed = self
                 .compressor
                 .compress(&text.as_bytes()[range])
                 .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
-            self.batch
-                .put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
+            batch.put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
         }
         let facts = Facts {
-            extractor: extract::VERSION,
+            extractor: if *is_whole {
+                extract::VERSION
+            } else {
+                UNFINISHED
+            },
             size,
-            media_type: read.media_type.clone(),
-            encoding: read.encoding.clone(),
+            media_type: extraction.media_type.clone(),
+            encoding: extraction.encoding.clone(),
             words: split.words,
             passages: split.passages.len() as u32,
-            truncated: read.truncated,
-            name_only: read.name_only.clone(),
+            truncated: extraction.truncated,
+            name_only: extraction.name_only.clone(),
+            note: extraction.note.clone(),
+            details: extraction.details.clone(),
+        };
+        for number in facts.passages..passages {
+            batch.remove(&TEXT, &passage_key(digest, number));
+        }
+        let extractor = facts.extractor;
+        batch.put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
+        batch.put(&FACTS, digest.as_bytes(), &Json(facts))?;
+        // A release that is older than the one beside it must not take back what that one found.
+        let is_no_later = move |known: Option<Json<Facts>>| {
+            known.is_none_or(|Json(known)| known.extractor <= extractor)
         };
         self.batch
-            .put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
-        self.batch.put(&FACTS, digest.as_bytes(), &Json(facts))
+            .when(&FACTS, digest.as_bytes(), is_no_later, batch);
+        Ok(())
     }
 
     /// Notes that all contents from `after` to `through` have their facts, if that continues

@@ -10,7 +10,7 @@ use super::arranging::{
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId};
 use super::path::FolderPath;
-use super::selecting::{Selection, is_below, outermost};
+use super::selecting::{Selection, Within, is_below, outermost};
 use super::{IfPresent, Library};
 use crate::error::{Error, Result};
 
@@ -36,18 +36,18 @@ impl Library {
         if_present: IfPresent,
         actor: &str,
     ) -> Result<Changes> {
-        let folders = named(selection)?;
-        if let Some(folder) = folders
-            .iter()
-            .find(|folder| to.ancestors().any(|above| above == **folder))
-        {
-            return Err(Error::invalid(format!(
-                "{:?} cannot be moved into itself; choose a folder outside it.",
-                folder.as_str()
-            )));
-        }
-        let (ids, to) = (selection.files.clone(), to.clone());
+        let (selection, to) = (selection.clone(), to.clone());
         self.change_many(actor, move |c, change| {
+            let (folders, ids) = named(c, &selection)?;
+            if let Some(folder) = folders
+                .iter()
+                .find(|folder| to.ancestors().any(|above| above == **folder))
+            {
+                return Err(Error::invalid(format!(
+                    "{:?} cannot be moved into itself; choose a folder outside it.",
+                    folder.as_str()
+                )));
+            }
             let mut moves = Vec::new();
             for folder in &folders {
                 let above = folder.as_str().len() - folder.name().len();
@@ -77,6 +77,35 @@ impl Library {
         })
     }
 
+    /// Gives the one file or folder of a selection another name, where it is.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not one, or for what is no name;
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the name is taken there.
+    pub fn rename_chosen(&self, selection: &Selection, name: &str, actor: &str) -> Result<u64> {
+        let Selection { files, folders, .. } = selection;
+        if name.contains('/') {
+            return Err(Error::invalid(format!(
+                "{name:?} has a slash in it, which no name may have; Move puts files elsewhere."
+            )));
+        }
+        match (&files[..], &folders[..], &selection.within) {
+            ([id], [], None) => {
+                let folder = self.entry(*id)?.path.folder();
+                self.rename(*id, &folder.join(name)?, actor)?;
+                Ok(1)
+            }
+            ([], [folder], None) => {
+                let above = folder.parent().unwrap_or_default();
+                let to = FolderPath::parse(above.join(name)?.as_str())?;
+                self.rename_folder(folder, &to, actor)
+            }
+            _ => Err(Error::invalid(
+                "Only one thing can be renamed at a time; choose one file or one folder.",
+            )),
+        }
+    }
+
     /// Adds tags to live files, and to every file in the folders.
     ///
     /// # Errors
@@ -88,9 +117,9 @@ impl Library {
                 "No tag is given; write one, or several with commas between them.",
             ));
         }
-        let (folders, ids) = (named(selection)?, selection.files.clone());
+        let selection = selection.clone();
         self.change_many(actor, move |c, change| {
-            let entries = everything(c, &ids, &folders)?;
+            let entries = everything(c, &selection)?;
             for entry in &entries {
                 let both: Vec<String> = entry.tags.iter().chain(&added).cloned().collect();
                 tag(c, entry, &checked_tags(&both)?, change)?;
@@ -101,9 +130,9 @@ impl Library {
 
     /// Moves live files, and every file in the folders, to the trash.
     pub fn trash_all(&self, selection: &Selection, actor: &str) -> Result<Changes> {
-        let (folders, ids) = (named(selection)?, selection.files.clone());
+        let selection = selection.clone();
         self.change_many(actor, move |c, change| {
-            let entries = everything(c, &ids, &folders)?;
+            let entries = everything(c, &selection)?;
             for entry in &entries {
                 put_aside(c, entry, change)?;
             }
@@ -174,18 +203,28 @@ impl Library {
     }
 }
 
-/// The folders of a selection that is not empty, each once.
-fn named(selection: &Selection) -> Result<Vec<FolderPath>> {
-    let folders = outermost(&selection.folders);
+/// The folders and files of a selection that is not empty, the folders each once.
+fn named(c: &Connection, selection: &Selection) -> Result<(Vec<FolderPath>, Vec<FileId>)> {
+    let (mut folders, mut ids) = (selection.folders.clone(), selection.files.clone());
+    if let Some(Within { folder, flat }) = &selection.within {
+        for entry in catalog::below(c, folder)? {
+            match folder.child_towards(&entry.path).filter(|_| !flat) {
+                Some(child) if folders.last() == Some(&child) => {}
+                Some(child) => folders.push(child),
+                None => ids.push(entry.id),
+            }
+        }
+    }
+    let folders = outermost(&folders);
     if folders.iter().any(FolderPath::is_root) {
         return Err(Error::invalid(
             "The whole library cannot be changed at once; choose files or folders in it.",
         ));
     }
-    if folders.is_empty() && selection.files.is_empty() {
+    if folders.is_empty() && ids.is_empty() {
         return Err(nothing_chosen());
     }
-    Ok(folders)
+    Ok((folders, ids))
 }
 
 fn chosen(ids: &[FileId]) -> Result<Vec<FileId>> {
@@ -213,9 +252,10 @@ fn selected(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Ve
     Ok(entries)
 }
 
-fn everything(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Vec<Entry>> {
-    let mut entries = selected(c, ids, folders)?;
-    for folder in folders {
+fn everything(c: &Connection, selection: &Selection) -> Result<Vec<Entry>> {
+    let (folders, ids) = named(c, selection)?;
+    let mut entries = selected(c, &ids, &folders)?;
+    for folder in &folders {
         entries.extend(catalog::below(c, folder)?);
     }
     Ok(entries)

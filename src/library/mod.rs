@@ -29,12 +29,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use auditing::{Live, Named};
 pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Sorting, Version,
 };
-pub use facts::Facts;
-pub(crate) use facts::FactsBatch;
+pub use facts::{Again, Facts};
+pub(crate) use facts::{FactsBatch, Read};
 pub use files::{Content, Upload};
 #[cfg(feature = "crash-points")]
 pub use generation::PRETENDED;
@@ -44,8 +45,8 @@ pub use many::Changes;
 pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
-pub use persistence::{Level, Persistence, StoreHealth, Totals, Verdict};
-pub use selecting::{Selected, Selection};
+pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict};
+pub use selecting::{Selected, Selection, Within};
 
 pub use uploads::{
     Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,
@@ -53,7 +54,7 @@ pub use uploads::{
 };
 
 use crate::error::Result;
-use crate::extract;
+use crate::extract::{self, child};
 use crate::store::index::Spec;
 use crate::store::{Options, Report, Store, now_ms};
 use search::Fields;
@@ -72,6 +73,8 @@ pub struct Settings {
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
     pub uploads: Limits,
+    /// How documents are read.
+    pub extraction: child::Options,
     /// The formats that this release knows.
     pub generation: Generation,
 }
@@ -97,6 +100,7 @@ pub struct Library {
     fields: Fields,
     root: Arc<Path>,
     limits: Limits,
+    readers: child::Pool,
     report: Arc<Report>,
 }
 
@@ -126,6 +130,7 @@ impl Library {
             fields,
             root: settings.root.as_path().into(),
             limits: settings.uploads,
+            readers: child::Pool::new(settings.extraction.clone()),
             report: Arc::new(report),
         }
     }
@@ -145,8 +150,14 @@ impl Library {
         &self.store
     }
 
+    /// The children that read documents.
+    pub fn readers(&self) -> &child::Pool {
+        &self.readers
+    }
+
     /// Notes the orderly end and closes the stores.
     pub fn close(&self) {
+        self.readers.close();
         self.store.close();
     }
 

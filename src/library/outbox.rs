@@ -1,11 +1,11 @@
 //! The outbox: what changed, in one order for all processes, for every index to follow.
 
 use super::Library;
-use super::catalog::{self, ENTRY};
+use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, FileId};
 use super::facts;
 use crate::error::Result;
-use crate::store::Store;
+use crate::store::{Digest, Store};
 
 /// A file that changed after the sequence that was asked for.
 #[derive(Clone, Debug)]
@@ -46,6 +46,18 @@ impl Library {
             }
             Ok(changes)
         })
+    }
+
+    /// Live files with this content.
+    pub(crate) fn files_with(&self, digest: &Digest) -> Result<Vec<Entry>> {
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE file.sha256 = ?1 AND file.trashed_ms IS NULL
+             AND file.id IN (SELECT file_id FROM version WHERE sha256 = ?1)"
+        );
+        let digest = *digest;
+        self.store
+            .sql
+            .read(|c| catalog::entries(c, &sql, [digest.as_bytes()]))
     }
 
     /// Highest sequence given so far, by any process.

@@ -68,6 +68,14 @@ impl FilePath {
 }
 
 impl FolderPath {
+    /// From a field that a person typed into: slashes and space around it mean nothing.
+    ///
+    /// # Errors
+    /// As [`FilePath::parse`], but empty input is the root.
+    pub fn typed(input: &str) -> Result<Self> {
+        Self::parse(input.trim().trim_matches('/'))
+    }
+
     /// Accepts one trailing slash, because that is how people write folders.
     ///
     /// # Errors
@@ -108,6 +116,14 @@ impl FolderPath {
     /// This folder and every folder above it, the root last.
     pub fn ancestors(&self) -> impl Iterator<Item = FolderPath> {
         std::iter::successors(Some(self.clone()), FolderPath::parent)
+    }
+
+    /// The folder directly in this one that a file below it lies in, unless the file itself lies
+    /// directly in this one.
+    pub fn child_towards(&self, below: &FilePath) -> Option<FolderPath> {
+        let folder = below.folder();
+        let mut ways = folder.ancestors();
+        ways.find(|way| way.parent().as_ref() == Some(self))
     }
 
     /// The path of `relative` inside this folder.

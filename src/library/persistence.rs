@@ -3,10 +3,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Library;
 use super::catalog;
 use super::uploads::Unfinished;
+use super::{Again, Library};
 use crate::error::Result;
+use crate::extract::child::Standing;
 use crate::store::boots::{Boot, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
 use crate::store::{Identity, Mount, Store, kv};
@@ -31,6 +32,7 @@ pub struct Persistence {
     pub lease: Vec<Term>,
     pub totals: Totals,
     pub uploads: Unfinished,
+    pub reading: Reading,
     /// What this start found, repaired and rebuilt; empty when there was nothing to do.
     pub repairs: Vec<String>,
 }
@@ -63,6 +65,16 @@ pub struct Totals {
     pub searchable_through: u64,
     /// Changes that the index has yet to apply.
     pub waiting: u64,
+}
+
+/// How documents are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Reading {
+    #[serde(flatten)]
+    pub children: Standing,
+    /// How far contents have been read again that an earlier release could not read; absent when
+    /// there are none.
+    pub again: Option<Again>,
 }
 
 /// One store as readiness names it.
@@ -112,8 +124,17 @@ impl Library {
             boots: timeline,
             totals: self.totals()?,
             uploads: self.unfinished_uploads()?,
+            reading: self.reading(),
             repairs,
         })
+    }
+
+    pub fn reading(&self) -> Reading {
+        Reading {
+            children: self.readers.standing(),
+            // Told as far as the facts can be read now.
+            again: self.reading_again().unwrap_or_default(),
+        }
     }
 
     pub fn totals(&self) -> Result<Totals> {

@@ -16,6 +16,16 @@ pub struct Selection {
     pub folders: Vec<FolderPath>,
     /// In the trash or not.
     pub files: Vec<FileId>,
+    /// And everything that lies in this place when the selection is used.
+    pub within: Option<Within>,
+}
+
+/// A folder whose contents are selected, and not the folder itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Within {
+    pub folder: FolderPath,
+    /// Each file below it for itself, instead of what lies directly in it.
+    pub flat: bool,
 }
 
 /// A file of a selection, with its content at the moment of selecting.
@@ -42,7 +52,9 @@ impl Library {
         selection: &Selection,
         mut take: impl FnMut(Selected<'_>) -> Result<()>,
     ) -> Result<FolderPath> {
-        let folders = outermost(&selection.folders);
+        let within = selection.within.iter().map(|within| &within.folder);
+        let folders: Vec<_> = selection.folders.iter().chain(within).cloned().collect();
+        let folders = outermost(&folders);
         let mut ids = selection.files.clone();
         ids.sort_unstable();
         ids.dedup();
@@ -113,27 +125,16 @@ fn each_below(
     skipped: usize,
     take: &mut impl FnMut(Selected<'_>) -> Result<()>,
 ) -> Result<()> {
-    let live = "trashed_ms IS NULL";
+    let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} ORDER BY path");
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query(bounds(folder))?;
     let mut found = 0;
-    let mut read = |sql: String, parameters: &[&dyn rusqlite::ToSql]| -> Result<()> {
-        let mut statement = c.prepare_cached(&sql)?;
-        let mut rows = statement.query(parameters)?;
-        while let Some(row) = rows.next()? {
-            hand_over(row, skipped, take)?;
-            found += 1;
-        }
-        Ok(())
-    };
-    if folder.is_root() {
-        let sql = format!("SELECT {COLUMNS} FROM file WHERE {live} ORDER BY path");
-        read(sql, &[])?;
-    } else {
-        let (from, to) = bounds(folder);
-        let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} ORDER BY path");
-        read(sql, &[&from, &to])?;
+    while let Some(row) = rows.next()? {
+        hand_over(row, skipped, take)?;
+        found += 1;
     }
     match found {
-        0 if folder.is_root() => Err(Error::not_found("There is no file in the library yet.")),
+        0 if folder.is_root() => Err(catalog::no_file()),
         0 => Err(catalog::no_folder(folder)),
         _ => Ok(()),
     }

@@ -92,6 +92,7 @@ fn settings(root: &Path, release: &str) -> Settings {
             expiry: Duration::from_secs(3600),
             reserve: Reserve::Bytes(0),
         },
+        extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     }
 }

@@ -8,13 +8,13 @@ use serde::Serialize;
 
 use super::progress::{Progress, escaped};
 use crate::error::{Error, Result};
-use crate::remote::Trouble;
+use crate::remote::{Found, Trouble};
 
 /// What came of a file.
 pub enum Outcome<T> {
     Done(T),
-    /// Nothing had to be done, for a reason in a few words.
-    Left(&'static str),
+    /// Nothing had to be done, for a reason in a few words; with what the server has of it.
+    Left(&'static str, Option<Found>),
     Failed(Trouble),
 }
 
@@ -50,25 +50,27 @@ impl<'a> Account<'a> {
     pub fn done(&mut self, line: &str, record: &impl Serialize, bytes: u64) -> Result<()> {
         self.done += 1;
         self.bytes += bytes;
-        if self.json {
-            let record = serde_json::to_string(record).map_err(|error| {
-                Error::internal("A result could not be written as JSON.").because(error)
-            })?;
-            return self.print(&record);
+        match self.json {
+            true => self.record(record),
+            false => self.line(line),
         }
-        self.line(line)
     }
 
+    /// Where records are printed, `there` is one: it says as much as the answer to an upload.
+    ///
     /// # Errors
     /// If stdout cannot be written.
-    pub fn left(&mut self, why: &str, name: &str) -> Result<()> {
+    pub fn left(&mut self, why: &str, name: &str, there: Option<&Found>) -> Result<()> {
         self.left += 1;
         let line = format!("{why}: {name}");
-        if self.json {
-            self.progress.say(&escaped(&line));
-            return Ok(());
+        match (self.json, there) {
+            (true, Some(there)) => self.record(there),
+            (true, None) => {
+                self.progress.say(&escaped(&line));
+                Ok(())
+            }
+            (false, _) => self.line(&line),
         }
-        self.line(&line)
     }
 
     pub fn failed(&mut self, name: &str, trouble: &Trouble) {
@@ -99,6 +101,13 @@ impl<'a> Account<'a> {
             self.left,
         ));
         missing == 0
+    }
+
+    fn record(&self, record: &impl Serialize) -> Result<()> {
+        let record = serde_json::to_string(record).map_err(|error| {
+            Error::internal("A result could not be written as JSON.").because(error)
+        })?;
+        self.print(&record)
     }
 
     /// On a terminal the bar tells enough.

@@ -57,7 +57,7 @@ impl Fetcher<'_> {
                 size: found.size,
                 sha256: found.sha256,
             }),
-            Ok(None) => Outcome::Left("there already"),
+            Ok(None) => Outcome::Left("there already", None),
             Err(trouble) => Outcome::Failed(trouble),
         }
     }

@@ -61,7 +61,7 @@ pub fn get(how: &Get) -> Result<bool> {
         let file = place.shown(&want.path).display().to_string();
         match outcome {
             Outcome::Done(got) => account.done(&format!("got {file}"), &got, got.size),
-            Outcome::Left(why) => account.left(why, &file),
+            Outcome::Left(why, there) => account.left(why, &file, there.as_ref()),
             Outcome::Failed(trouble) => {
                 account.failed(&file, &trouble);
                 Ok(())

@@ -71,7 +71,12 @@ pub fn put(how: &Put) -> Result<bool> {
                 let line = format!("stored {}", receipt.path);
                 account.done(&line, &receipt, receipt.size)
             }
-            Outcome::Left(why) => account.left(why, item.path.as_str()),
+            Outcome::Left(why, there) => {
+                let path = there
+                    .as_ref()
+                    .map_or(item.path.as_str(), |there| &there.path);
+                account.left(why, path, there.as_ref())
+            }
             Outcome::Failed(trouble) => {
                 account.failed(&item.file.display().to_string(), &trouble);
                 Ok(())
@@ -97,54 +102,54 @@ impl Sending<'_> {
         if let Some(present) = self.present.get(item.path.as_str()) {
             match self.left(item, present) {
                 Ok(None) => {}
-                Ok(Some(why)) => {
+                Ok(Some(left)) => {
                     self.sender.progress.is_there_already(item.size);
-                    return Outcome::Left(why);
+                    return left;
                 }
                 Err(trouble) => return Outcome::Failed(trouble),
             }
         }
         match self.sender.send(item) {
             Ok(receipt) => Outcome::Done(receipt),
-            Err(trouble) if trouble.status == Some(412) => Outcome::Left(TAKEN),
+            Err(trouble) if trouble.status == Some(412) => Outcome::Left(TAKEN, None),
             Err(trouble) => Outcome::Failed(trouble),
         }
     }
 
-    /// Why a file whose name is taken need not be sent, if so.
-    fn left(&self, item: &Item, present: &Found) -> Result<Option<&'static str>, Trouble> {
+    /// What comes of a file whose name is taken, if it need not be sent.
+    fn left(&self, item: &Item, present: &Found) -> Result<Option<Outcome<Receipt>>, Trouble> {
         let is_same =
             |found: &Found, digest: &Digest| found.size == item.size && found.sha256 == *digest;
+        let there = |found: Found| Outcome::Left(THERE, Some(found));
         let if_present = self.sender.if_present;
-        if present.size != item.size && if_present != "keep-both" {
-            return Ok(Some(TAKEN).filter(|_| if_present == "skip"));
+        if present.size == item.size || if_present == "keep-both" {
+            let digest = hash(&item.file).map_err(unreadable)?;
+            if is_same(present, &digest) {
+                return Ok(Some(there(present.clone())));
+            }
+            if if_present == "keep-both" {
+                let copy = self.copy(item, |found| is_same(found, &digest))?;
+                return Ok(copy.map(there));
+            }
         }
-        let digest = hash(&item.file).map_err(unreadable)?;
-        if is_same(present, &digest) {
-            return Ok(Some(THERE));
-        }
-        if if_present == "keep-both" {
-            let is_kept = self.copies(item, |found| is_same(found, &digest))?;
-            return Ok(Some(THERE).filter(|_| is_kept));
-        }
-        Ok(Some(TAKEN).filter(|_| if_present == "skip"))
+        Ok((if_present == "skip").then_some(Outcome::Left(TAKEN, None)))
     }
 
-    /// Whether a copy that an earlier run kept beside the name, as `name (2)`, is the one looked
-    /// for. The first free number ends them.
-    fn copies(&self, item: &Item, is_it: impl Fn(&Found) -> bool) -> Result<bool, Trouble> {
+    /// The copy looked for, if an earlier run kept it beside the name, as `name (2)`. The first
+    /// free number ends them.
+    fn copy(&self, item: &Item, is_it: impl Fn(&Found) -> bool) -> Result<Option<Found>, Trouble> {
         for first in (2..).step_by(COPIES as usize) {
             let names = (first..first + COPIES).map_while(|n| item.path.numbered(n).ok());
             let names: Vec<FilePath> = names.collect();
             let paths: Vec<&str> = names.iter().map(FilePath::as_str).collect();
-            let present = self.questions.look_up(&paths)?;
-            if present.iter().any(&is_it) {
-                return Ok(true);
+            let mut present = self.questions.look_up(&paths)?;
+            if let Some(at) = present.iter().position(&is_it) {
+                return Ok(Some(present.swap_remove(at)));
             }
             if present.len() < COPIES as usize {
                 break;
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

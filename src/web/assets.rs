@@ -47,8 +47,8 @@ const SOURCES: &[Source] = &[
     source!("visit"."js"),
     source!("blocks"."js"),
     source!("choose"."js"),
+    source!("parts"."js"),
     source!("peek"."js"),
-    source!("keys"."js"),
     source!("entries"."js"),
     source!("searchable"."js"),
     source!("tray"."js"),
@@ -59,6 +59,7 @@ const SOURCES: &[Source] = &[
     source!("transfer"."js"),
     source!("upload"."js"),
     source!("drop"."js"),
+    source!("keys"."js"),
     source!("app"."js"),
 ];
 

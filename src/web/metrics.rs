@@ -10,6 +10,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 
 use super::state::App;
+use crate::library::Reading;
 
 /// What kind of route a request is counted under.
 const CLASSES: [&str; 7] = [
@@ -232,6 +233,40 @@ fn stores_text(text: &mut String, app: &App, stores: &[crate::library::StoreHeal
             "Number of this start.",
             library.boot(),
         );
+        reading_text(text, &library.reading());
+    }
+}
+
+fn reading_text(text: &mut String, reading: &Reading) {
+    let Reading { children, again } = reading;
+    let left = again.map_or(0, |again| again.total - again.done);
+    for (name, kind, help, value) in [
+        (
+            "extract_children",
+            "gauge",
+            "Processes that read documents.",
+            children.children as u64,
+        ),
+        (
+            "extract_documents_total",
+            "counter",
+            "Documents read by this process's children.",
+            children.read,
+        ),
+        (
+            "extract_children_lost_total",
+            "counter",
+            "Children that a document has cost.",
+            children.lost,
+        ),
+        (
+            "extract_again_left",
+            "gauge",
+            "Contents that are still to be read again.",
+            left,
+        ),
+    ] {
+        sample(text, name, kind, help, value);
     }
 }
 

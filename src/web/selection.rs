@@ -1,7 +1,8 @@
-//! A selection as forms and addresses name it: `id=` for each file, `folder=` for each folder.
+//! A selection as forms and addresses name it: `id=` for each file, `folder=` for each folder; or
+//! `everything=yes` for all that lies `here`, of which a page may show only the beginning.
 
 use crate::error::{Error, Result};
-use crate::library::{FolderPath, Selection};
+use crate::library::{FolderPath, Selection, Within};
 
 pub type Fields = Vec<(String, String)>;
 
@@ -12,14 +13,29 @@ pub type Fields = Vec<(String, String)>;
 pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
     let mut selection = Selection::default();
     let mut others = Fields::new();
+    let mut is_everything = false;
     for (name, value) in fields {
         match name.as_str() {
+            "everything" => is_everything = value == "yes",
             "folder" => selection.folders.push(FolderPath::parse(&value)?),
             "id" => selection.files.push(value.parse().map_err(|_| {
                 Error::invalid(format!("{value:?} is no id; an id is a whole number."))
             })?),
             _ => others.push((name, value)),
         }
+    }
+    if is_everything {
+        let value = |wanted: &str| {
+            let found = others.iter().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.as_str())
+        };
+        let here = value("here").ok_or_else(|| {
+            Error::invalid("Everything of what? Name the folder by here=; the library is empty.")
+        })?;
+        selection.within = Some(Within {
+            folder: FolderPath::parse(here)?,
+            flat: value("flat") == Some("true"),
+        });
     }
     Ok((selection, others))
 }
@@ -36,6 +52,19 @@ mod tests {
         assert_eq!(selection.files, [7, 9]);
         assert_eq!(selection.folders, [FolderPath::parse("a/b").unwrap()]);
         assert_eq!(others, [("do".to_owned(), "trash".to_owned())]);
+    }
+
+    #[test]
+    fn everything_is_all_that_lies_here() {
+        let read = |fields: &[(&str, &str)]| {
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            selection(fields.iter().map(owned).collect()).map(|(selection, _)| selection.within)
+        };
+        let fields = [("everything", "yes"), ("flat", "true"), ("here", "a/b")];
+        let within = read(&fields).unwrap().unwrap();
+        assert_eq!((within.folder.as_str(), within.flat), ("a/b", true));
+        assert_eq!(read(&fields[1..]).unwrap(), None);
+        assert!(read(&fields[..1]).is_err());
     }
 
     #[test]

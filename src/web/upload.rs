@@ -102,7 +102,7 @@ impl<'a> Form<'a> {
     }
 
     async fn take_folder(&mut self, field: Field<'static>) -> Result<bool> {
-        self.folder = FolderPath::parse(&short_text(field).await?)?;
+        self.folder = FolderPath::typed(&short_text(field).await?)?;
         Ok(true)
     }
 

@@ -1,15 +1,25 @@
 //! A batch of changes: its files read, their texts and facts made.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use crate::error::{Error, Kind, Result};
-use crate::extract::{self, Extraction};
-use crate::library::{Changed, Entry, FactsBatch, Library};
-use crate::store::crash;
+use crate::extract::Extraction;
+use crate::extract::child::{Document, Reading, Turn};
+use crate::library::{Changed, Entry, FactsBatch, Library, Read};
 use crate::store::index::Change;
+use crate::store::{Digest, crash};
 
 /// Most files that are read together.
 pub(super) const BATCH_FILES: usize = 1_000;
+
+/// Texts in a batch at most, in bytes, apart from those that are being read when that is reached:
+/// a small document may hold a large text.
+const BATCH_TEXT: usize = 16 << 20;
+
+/// How long others wait for a document. One that takes longer is found by its name and by what was
+/// read until then, and read behind everything else ([`Again`](super::again::Again)).
+pub(super) const TURN: Duration = Duration::from_secs(1);
 
 /// A batch whose texts are read.
 pub(super) struct Prepared {
@@ -18,8 +28,10 @@ pub(super) struct Prepared {
     /// Whether there is more to do behind it.
     pub more: bool,
     pub changed: Vec<Changed>,
-    read: Vec<Option<Read>>,
+    read: Vec<Option<Indexed>>,
     pub facts: Option<FactsBatch>,
+    /// Contents that took too long to be read now.
+    pub deferred: Vec<Digest>,
 }
 
 /// Reads the next batch, of at most so many bytes unless it is one file; answers nothing when told to stop.
@@ -29,10 +41,12 @@ pub(super) fn prepare(
     most_bytes: u64,
     stop: &AtomicBool,
 ) -> Result<Option<Prepared>> {
-    let changed = library.changed_after(after, BATCH_FILES, most_bytes)?;
+    let mut changed = library.changed_after(after, BATCH_FILES, most_bytes)?;
+    let found = changed.len();
     let Some(read) = read_all(library, &changed, stop)? else {
         return Ok(None);
     };
+    changed.truncate(read.len());
     crash::point("index.extracted");
     let through = changed.last().map_or(after, |last| last.sequence);
     let facts = match changed.is_empty() {
@@ -43,8 +57,9 @@ pub(super) fn prepare(
     let bytes: u64 = entries.map(|entry| entry.size).sum();
     Ok(Some(Prepared {
         through,
-        more: changed.len() == BATCH_FILES || bytes >= most_bytes,
+        more: read.len() < found || changed.len() == BATCH_FILES || bytes >= most_bytes,
         changed,
+        deferred: deferred(&read),
         read,
         facts,
     }))
@@ -65,39 +80,33 @@ pub(super) fn documents(library: &Library, batch: Prepared) -> impl Iterator<Ite
 }
 
 /// A live file with its text, and what was newly found out about its content.
-struct Read {
+struct Indexed {
     entry: Entry,
     text: String,
-    found: Option<Extraction>,
+    found: Option<Read>,
 }
 
-/// Reads the batch on all cores; nothing for files that are gone. Answers nothing at all when
-/// told to stop.
+/// Reads the batch, several files at once; nothing for files that are gone. It ends early when the
+/// texts become too many, with those that come first. Answers nothing at all when told to stop.
 fn read_all(
     library: &Library,
     changed: &[Changed],
     stop: &AtomicBool,
-) -> Result<Option<Vec<Option<Read>>>> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = changed.len().div_ceil(threads).max(1);
-    let read_share = |share: &[Changed]| -> Result<Vec<Option<Read>>> {
-        let mut read = Vec::with_capacity(share.len());
-        for changed in share {
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            read.push(match &changed.entry {
-                Some(entry) if entry.trashed_ms.is_none() => Some(read_one(library, entry)?),
-                _ => None,
-            });
-        }
-        Ok(read)
+) -> Result<Option<Vec<Option<Indexed>>>> {
+    let (next, bytes, failed) = Default::default();
+    let reader = Reader {
+        library,
+        changed,
+        stop,
+        next,
+        bytes,
+        failed,
     };
-    let shares: Vec<Result<Vec<Option<Read>>>> = std::thread::scope(|scope| {
-        let running: Vec<_> = changed
-            .chunks(share)
-            .map(|share| scope.spawn(move || read_share(share)))
-            .collect();
+    // Texts that are known need a core each, others a child.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = cores.max(library.readers().workers()).min(changed.len());
+    let outcomes: Vec<Result<_>> = std::thread::scope(|scope| {
+        let running: Vec<_> = (0..threads).map(|_| scope.spawn(|| reader.run())).collect();
         let failed = |_| {
             Err(Error::internal(
                 "Reading a file for the index failed unexpectedly.",
@@ -108,58 +117,134 @@ fn read_all(
             .map(|thread| thread.join().unwrap_or_else(failed))
             .collect()
     });
-    let mut read = Vec::with_capacity(changed.len());
-    for share in shares {
-        read.extend(share?);
+    if stop.load(Ordering::Relaxed) {
+        return Ok(None);
     }
-    Ok((read.len() == changed.len()).then_some(read))
+    let mut read = Vec::with_capacity(changed.len());
+    for outcome in outcomes {
+        read.extend(outcome?);
+    }
+    read.sort_unstable_by_key(|(place, _)| *place);
+    Ok(Some(read.into_iter().map(|(_, read)| read).collect()))
 }
 
-fn read_one(library: &Library, entry: &Entry) -> Result<Read> {
-    let known = match library.current_facts(&entry.sha256) {
-        Ok(Some(facts)) => library.text(&entry.sha256, &facts).unwrap_or_default(),
-        // Without the facts store the content itself is read again.
-        _ => None,
-    };
-    if let Some(text) = known {
-        return Ok(Read {
-            entry: entry.clone(),
-            text,
-            found: None,
-        });
+/// What the threads that read a batch share.
+struct Reader<'a> {
+    library: &'a Library,
+    changed: &'a [Changed],
+    stop: &'a AtomicBool,
+    /// Whoever takes a place reads it, so those that are read have no gap.
+    next: AtomicUsize,
+    bytes: AtomicUsize,
+    failed: AtomicBool,
+}
+
+impl Reader<'_> {
+    fn run(&self) -> Result<Vec<(usize, Option<Indexed>)>> {
+        let mut read = Vec::new();
+        while !self.is_over() {
+            let place = self.next.fetch_add(1, Ordering::Relaxed);
+            let Some(changed) = self.changed.get(place) else {
+                break;
+            };
+            let indexed = match &changed.entry {
+                Some(entry) if entry.trashed_ms.is_none() => Some(self.read_one(entry)?),
+                _ => None,
+            };
+            let bytes = indexed.as_ref().map_or(0, |indexed| indexed.text.len());
+            self.bytes.fetch_add(bytes, Ordering::Relaxed);
+            read.push((place, indexed));
+        }
+        Ok(read)
     }
-    let mut found = extract_blob(library, entry)?;
-    Ok(Read {
-        entry: entry.clone(),
-        text: std::mem::take(&mut found.text),
-        found: Some(found),
-    })
+
+    fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            || self.failed.load(Ordering::Relaxed)
+            || self.bytes.load(Ordering::Relaxed) >= BATCH_TEXT
+    }
+
+    /// What any release found out serves until it is [read again](super::again::Again): a rebuilt
+    /// index must not wait for every document to be read.
+    fn read_one(&self, entry: &Entry) -> Result<Indexed> {
+        let known = match self.library.facts(&entry.sha256) {
+            Ok(Some(facts)) => self.library.text(&entry.sha256, &facts).unwrap_or_default(),
+            // Without the facts store the content itself is read again.
+            _ => None,
+        };
+        if let Some(text) = known {
+            return Ok(Indexed {
+                entry: entry.clone(),
+                text,
+                found: None,
+            });
+        }
+        let stop = || self.stop.load(Ordering::Relaxed);
+        let mut found = read_blob(self.library, entry, Turn::Now(TURN), &stop)
+            .inspect_err(|_| self.failed.store(true, Ordering::Relaxed))?;
+        Ok(Indexed {
+            entry: entry.clone(),
+            text: std::mem::take(&mut found.extraction.text),
+            found: Some(found),
+        })
+    }
 }
 
 /// A content that cannot be read must not hold up all others: it is found by its name, and the
 /// failure is told once, here, and by `check --deep`.
-pub(super) fn extract_blob(library: &Library, entry: &Entry) -> Result<Extraction> {
+///
+/// # Errors
+/// What says nothing about the content: it is to be tried again.
+pub(super) fn read_blob(
+    library: &Library,
+    entry: &Entry,
+    turn: Turn,
+    stop: &dyn Fn() -> bool,
+) -> Result<Read> {
     let opened = library.store().blobs.open_blob(&entry.sha256);
-    let outcome =
-        opened.and_then(|mut file| extract::extract(&mut file, entry.size, entry.path.name()));
-    outcome.or_else(|error| {
-        if error.kind() == Kind::Unavailable {
-            return Err(error);
+    let outcome = opened.and_then(|file| {
+        let document = Document {
+            file: &file,
+            size: entry.size,
+            name: entry.path.name(),
+            media_type: &entry.media_type,
+        };
+        library.readers().read(&document, turn, stop)
+    });
+    let (extraction, is_whole) = match outcome {
+        Ok(Reading::Done(found)) => (found, true),
+        Ok(Reading::Unfinished(found)) => (found, false),
+        Err(error) if matches!(error.kind(), Kind::Unavailable | Kind::Busy) => return Err(error),
+        Err(error) => {
+            tracing::error!(%error, file = entry.id, sha256 = %entry.sha256, "a stored content cannot be read");
+            let found = Extraction {
+                media_type: entry.media_type.clone(),
+                name_only: Some("The stored content cannot be read; ask the operator to run \"wharfside check --deep\".".into()),
+                ..Extraction::default()
+            };
+            (found, true)
         }
-        tracing::error!(%error, file = entry.id, sha256 = %entry.sha256, "a stored content cannot be read");
-        Ok(Extraction {
-            media_type: entry.media_type.clone(),
-            name_only: Some("The stored content cannot be read; ask the operator to run \"wharfside check --deep\".".into()),
-            ..Extraction::default()
-        })
+    };
+    Ok(Read {
+        extraction,
+        is_whole,
     })
 }
 
-fn facts_of(read: &[Option<Read>], after: u64, through: u64) -> Result<FactsBatch> {
+fn deferred(read: &[Option<Indexed>]) -> Vec<Digest> {
+    let unfinished = read.iter().flatten().filter(|indexed| {
+        let found = indexed.found.as_ref();
+        found.is_some_and(|found| !found.is_whole)
+    });
+    unfinished.map(|indexed| indexed.entry.sha256).collect()
+}
+
+fn facts_of(read: &[Option<Indexed>], after: u64, through: u64) -> Result<FactsBatch> {
     let mut facts = FactsBatch::new()?;
-    for read in read.iter().flatten() {
-        if let Some(found) = &read.found {
-            facts.put(&read.entry.sha256, read.entry.size, found, &read.text)?;
+    for indexed in read.iter().flatten() {
+        if let Some(found) = &indexed.found {
+            let Entry { sha256, size, .. } = &indexed.entry;
+            facts.put(sha256, *size, found, &indexed.text, 0)?;
         }
     }
     facts.note_progress(after, through);

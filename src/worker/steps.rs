@@ -3,8 +3,9 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::batch::{BATCH_FILES, Prepared, documents, extract_blob, prepare};
+use super::batch::{BATCH_FILES, Prepared, TURN, documents, prepare, read_blob};
 use crate::error::{Error, Kind, Result};
+use crate::extract::child::Turn;
 use crate::library::{FactsBatch, Library};
 use crate::store::index::{Change, Lease};
 use crate::store::kv::{Pending, State};
@@ -24,6 +25,9 @@ const BATCH_BYTES_IN_COMPANY: u64 = 1 << 20;
 /// one may be larger, so that something comes of every lease, however soon the next one is taken.
 const FIRST_BATCH_BYTES: u64 = 64 << 10;
 const GROWTH: u64 = 4;
+
+/// How long missing facts are filled in before it is looked for changes again.
+const REFILL: Duration = Duration::from_millis(500);
 
 /// What a step found to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +55,8 @@ pub struct Steps {
     facts: Option<Pending>,
     /// Contents that the next batch may have, in bytes.
     batch_bytes: u64,
+    /// Contents that were not waited for, until somebody asks for them.
+    deferred: Vec<Digest>,
 }
 
 impl Steps {
@@ -62,12 +68,30 @@ impl Steps {
             ahead: None,
             facts: None,
             batch_bytes: FIRST_BATCH_BYTES,
+            deferred: Vec::new(),
         }
     }
 
     /// Whether the lease still is worth something; see [`Lease::is_sound`].
     pub fn is_sound(&self) -> bool {
         self.lease.is_sound()
+    }
+
+    /// Contents that were not read to their end since this was asked.
+    pub(super) fn take_deferred(&mut self) -> Vec<Digest> {
+        std::mem::take(&mut self.deferred)
+    }
+
+    /// Puts documents anew that are in the index already. Invariant: called after a step that found
+    /// nothing to do, so nothing half added is committed with them.
+    pub(super) fn put_again(
+        &mut self,
+        library: &Library,
+        documents: impl IntoIterator<Item = Change>,
+    ) -> Result<()> {
+        self.lease.apply(documents, self.reached)?;
+        library.store().announce();
+        Ok(())
     }
 
     /// Whether the next batch is known already.
@@ -96,7 +120,7 @@ impl Steps {
         let store = library.store();
         let is_idle = batch.changed.is_empty() && self.uncommitted.is_none();
         if is_idle && store.boots.pending(&store.sql, &store.index)?.is_empty() {
-            return refill(library, self.reached, stop);
+            return self.refill(library, stop);
         }
         let (files, more) = (batch.changed.len(), batch.more);
         let is_first = self.batch_bytes == FIRST_BATCH_BYTES;
@@ -120,6 +144,7 @@ impl Steps {
     fn add(&mut self, library: &Library, mut batch: Prepared, stop: &AtomicBool) -> Result<()> {
         self.settle_facts()?;
         self.facts = begin_facts(library, batch.facts.take())?;
+        self.deferred.append(&mut batch.deferred);
         let (through, more, most_bytes) = (batch.through, batch.more, self.batch_bytes);
         let lease = &mut self.lease;
         let go_on = |_: &Change| !stop.load(Ordering::Relaxed);
@@ -161,6 +186,44 @@ impl Steps {
             None => Ok(()),
         }
     }
+
+    /// After the facts were rebuilt: reads again, a few at a time, what the index already holds.
+    fn refill(&mut self, library: &Library, stop: &AtomicBool) -> Result<Step> {
+        let kv = &library.store().kv;
+        let noted = match library.facts_through() {
+            Ok(noted) if noted < self.reached => noted,
+            _ => return Ok(Step::Empty),
+        };
+        let mut changed = library.changed_after(noted, BATCH_FILES, BATCH_BYTES)?;
+        changed.retain(|changed| changed.sequence <= self.reached);
+        let end = Instant::now() + REFILL;
+        let stop = || stop.load(Ordering::Relaxed);
+        let mut facts = FactsBatch::new()?;
+        let mut seen: Vec<Digest> = Vec::new();
+        let mut through = changed.is_empty().then_some(self.reached);
+        for changed in &changed {
+            if through.is_some() && Instant::now() >= end {
+                break;
+            }
+            if let Some(entry) = &changed.entry
+                && !seen.contains(&entry.sha256)
+                && library.facts(&entry.sha256)?.is_none()
+            {
+                let found = match read_blob(library, entry, Turn::Now(TURN), &stop) {
+                    Err(_) if stop() => return Ok(Step::Empty),
+                    other => other?,
+                };
+                facts.put(&entry.sha256, entry.size, &found, &found.extraction.text, 0)?;
+                self.deferred
+                    .extend((!found.is_whole).then_some(entry.sha256));
+                seen.push(entry.sha256);
+            }
+            through = Some(changed.sequence);
+        }
+        facts.note_progress(noted, through.unwrap_or(noted));
+        kv.write(facts.into())?;
+        Ok(Step::Refilled)
+    }
 }
 
 /// Without the facts store the index goes on; the gap in its progress is filled later.
@@ -170,33 +233,6 @@ fn begin_facts(library: &Library, facts: Option<FactsBatch>) -> Result<Option<Pe
         Some(facts) if kv.state() == State::Open => kv.queue(facts.into()).map(Some),
         _ => Ok(None),
     }
-}
-
-/// After the facts were rebuilt: reads again, a few at a time, what the index already holds.
-fn refill(library: &Library, applied: u64, stop: &AtomicBool) -> Result<Step> {
-    let kv = &library.store().kv;
-    let noted = match library.facts_through() {
-        Ok(noted) if noted < applied => noted,
-        _ => return Ok(Step::Empty),
-    };
-    let mut changed = library.changed_after(noted, BATCH_FILES, BATCH_BYTES)?;
-    changed.retain(|changed| changed.sequence <= applied);
-    let through = changed.last().map_or(applied, |last| last.sequence);
-    let mut facts = FactsBatch::new()?;
-    let mut seen: Vec<Digest> = Vec::new();
-    for entry in changed.iter().filter_map(|changed| changed.entry.as_ref()) {
-        if stop.load(Ordering::Relaxed) {
-            return Ok(Step::Empty);
-        }
-        if library.current_facts(&entry.sha256)?.is_none() && !seen.contains(&entry.sha256) {
-            let found = extract_blob(library, entry)?;
-            facts.put(&entry.sha256, entry.size, &found, &found.text)?;
-            seen.push(entry.sha256);
-        }
-    }
-    facts.note_progress(noted, through);
-    kv.write(facts.into())?;
-    Ok(Step::Refilled)
 }
 
 fn tolerate_absence(outcome: Result<()>) -> Result<()> {

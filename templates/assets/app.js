@@ -5,6 +5,7 @@ import { chooseRows, tell } from "./choose.js";
 import { addCopyButtons } from "./copy.js";
 import { acceptFiles } from "./drop.js";
 import { takeKeys } from "./keys.js";
+import { refreshParts } from "./parts.js";
 import { onChanges, whenSearchable } from "./searchable.js";
 import { followLinks, onShow } from "./visit.js";
 
@@ -18,19 +19,13 @@ chooseRows();
 takeKeys();
 acceptFiles();
 onShow((main) => {
-  addCopyButtons();
   layBlocks(main);
   tell();
-  for (const place of main.querySelectorAll("[data-origin]")) place.textContent = location.origin;
-  for (const state of main.querySelectorAll("[data-searchable]")) {
-    whenSearchable(0, Number(state.dataset.searchable), () => {
-      state.className = "mark good";
-      state.textContent = "yes";
-    });
-  }
+  prepare();
 });
-onChanges((changes) => {
-  if (changes && !changes.some(isHere)) return;
+onChanges((changes, isIndexed) => {
+  if (changes?.length === 0 && !(isIndexed && live()?.dataset.live === "search")) return;
+  if (changes?.length && !changes.some(isHere)) return;
   // What comes while a look is under way may have come too late for it.
   isStale = true;
   refreshing ||= setTimeout(lookAgain, TOGETHER_MS);
@@ -38,13 +33,37 @@ onChanges((changes) => {
 
 async function lookAgain() {
   isStale = false;
-  await refresh();
+  await (live() ? refreshParts() : refresh());
   tell();
+  prepare();
   refreshing = isStale ? setTimeout(lookAgain, TOGETHER_MS) : 0;
 }
 
+function prepare() {
+  addCopyButtons();
+  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
+  for (const state of document.querySelectorAll("[data-searchable]")) {
+    whenSearchable(0, Number(state.dataset.searchable), () => {
+      state.className = "mark good";
+      state.textContent = "yes";
+      refreshing ||= setTimeout(lookAgain, 0);
+    });
+    delete state.dataset.searchable;
+  }
+}
+
+function live() {
+  return document.querySelector("[data-live]");
+}
+
+function isHere(change) {
+  const { live: kind, file } = live()?.dataset ?? {};
+  if (kind === "search") return true;
+  return file ? String(change.id) === file : isBelow(change);
+}
+
 // Folders show what lies below them, so whatever is deeper counts as well.
-function isHere({ path, left }) {
+function isBelow({ path, left }) {
   const folder = document.body.dataset.folder;
   const within = (other) => !folder || other === folder || other.startsWith(`${folder}/`);
   return within(path) || left !== null && within(left);

@@ -90,6 +90,8 @@ function retick(element, ticked) {
     const box = element.querySelector(`.tick input[name="${name}"][value="${CSS.escape(value)}"]`);
     if (box) box.checked = true;
   }
+  if (!document.querySelector("[data-everything]")?.checked) return;
+  for (const box of element.querySelectorAll(".tick input")) box.checked = true;
 }
 
 /** Shows what the list holds now, without moving anything else. */
@@ -107,12 +109,20 @@ export async function refresh() {
     layBlocks(document.getElementById("main"));
     return;
   }
+  // Somebody is asked whether he is sure.
+  if (old.querySelector("details[open]")) return;
   const ticked = ticks(old);
   const focused = document.activeElement?.closest("[data-row]")?.dataset.row;
   old.replaceChildren(...first.childNodes);
   retick(old, ticked);
   const count = fresh.querySelector(".ways .count");
   if (count) listing.querySelector(".ways .count")?.replaceWith(count);
+  const pages = listing.querySelector("nav.pages");
+  if (!pages?.hidden) {
+    pages?.remove();
+    const further = fresh.querySelector("nav.pages");
+    if (further) listing.append(document.adoptNode(further));
+  }
   if (focused) rowCalled(focused)?.querySelector(".name a").focus({ preventScroll: true });
   for (const block of [...full]) fill(block, true);
 }

@@ -9,9 +9,12 @@ let anchor;
 
 export function chooseRows() {
   document.addEventListener("change", ({ target }) => {
-    if (!target.matches(".tick input")) return;
-    anchor = target.closest(ROW);
-    tell();
+    if (target.matches("[data-everything]")) {
+      chooseAll(target.checked);
+    } else if (target.matches(".tick input")) {
+      anchor = target.closest(ROW);
+      tell();
+    }
   });
   document.addEventListener("mousedown", (event) => {
     // Shift would mark the text between.
@@ -31,7 +34,37 @@ export function chooseRows() {
       tell();
     }
   });
+  document.addEventListener("toggle", ({ target }) => {
+    if (target.matches?.("[data-one]") && target.open) nameIt(target);
+  }, true);
+  // The first button of the form is none, so that Enter in a field presses that field's own.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.isComposing || !event.target.matches?.(".bar details input")) return;
+    event.preventDefault();
+    event.target.closest("details").querySelector("[name=do]").click();
+  });
   acceptRows();
+}
+
+/** Opens the field for another name of what is chosen, or else of the row with the focus. */
+export function rename() {
+  const details = document.querySelector("[data-one]");
+  if (!details) return false;
+  if (!chosenRows().length && focusedRow()) toggle(focusedRow());
+  if (chosenRows().length !== 1) return false;
+  details.open = true;
+  return true;
+}
+
+function nameIt(details) {
+  const field = details.querySelector("input");
+  const row = document.querySelector(".tick input:checked")?.closest(ROW);
+  if (!row) return;
+  field.value = row.querySelector(LINK).textContent;
+  field.focus();
+  // What people change is what stands before the ending.
+  const dot = field.value.lastIndexOf(".");
+  field.setSelectionRange(0, dot > 0 && row.dataset.folder === undefined ? dot : field.value.length);
 }
 
 /** Says how many are chosen, and shows what can be done with them. */
@@ -39,9 +72,20 @@ export function tell() {
   const form = document.getElementById("selection");
   if (!form) return;
   const chosen = chosenRows().length;
+  // Everything is no more than it was before: what is not loaded is chosen by this box alone.
+  const all = everything();
+  if (all?.checked && (chosen === 0 || document.querySelector(".tick input:not(:checked)"))) all.checked = false;
   form.toggleAttribute("data-some", chosen > 0);
+  const one = form.querySelector("[data-one]");
+  if (one) one.hidden = chosen !== 1 || all.checked;
   const place = document.querySelector("[data-chosen]");
-  if (place) place.textContent = chosen === 1 ? "1 chosen" : `${chosen} chosen`;
+  if (!place) return;
+  if (all?.checked) place.textContent = "All chosen";
+  else place.textContent = chosen === 1 ? "1 chosen" : `${chosen} chosen`;
+}
+
+function everything() {
+  return document.querySelector("[data-everything]");
 }
 
 function chosenRows() {
@@ -50,6 +94,7 @@ function chosenRows() {
 
 export function chooseAll(choose) {
   for (const box of document.querySelectorAll(".tick input")) box.checked = choose;
+  if (everything()) everything().checked = choose;
   if (!choose) for (const kept of document.querySelectorAll(".block > input[type=hidden]")) kept.remove();
   tell();
 }

@@ -46,6 +46,18 @@ function acceptDrops() {
   });
 }
 
+/** Opens the file picker, on any page. */
+export function pick() {
+  const form = document.querySelector("#upload input[type=file]");
+  if (form) {
+    form.click();
+    return;
+  }
+  const input = Object.assign(document.createElement("input"), { type: "file", multiple: true });
+  input.addEventListener("change", () => upload([...pickedFiles(input)], folder()));
+  input.click();
+}
+
 // Listened for above the form, which goes and comes with its page.
 function acceptPicks() {
   document.addEventListener("change", ({ target }) => {
@@ -62,7 +74,7 @@ function acceptPicks() {
 // The form's field, where there is one, may have been edited.
 function folder() {
   const field = document.querySelector("#upload [name=folder]");
-  return (field ? field.value : document.body.dataset.folder).trim();
+  return field ? field.value : document.body.dataset.folder;
 }
 
 function holdsFiles(event) {

@@ -20,7 +20,7 @@ export async function* droppedFiles(transfer) {
 }
 
 export function* pickedFiles(input) {
-  for (const file of input.files) yield { file, path: file.webkitRelativePath || (input.capture ? photoName(file) : file.name) };
+  for (const file of input.files) yield { file, path: file.webkitRelativePath || (input.hasAttribute("capture") ? photoName(file) : file.name) };
 }
 
 async function* walk(entry, handle) {

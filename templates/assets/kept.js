@@ -1,9 +1,11 @@
 // Uploads that outlive their page. What is queued or on its way is kept in the browser's own
 // database: with its file, so that the next page goes on by itself, or, where a file cannot be
-// kept, with what the server already has of it, so that whoever chooses it again goes on there.
+// kept, by its name and with what the server already has of it, so that whoever chooses it again
+// goes on there.
 //
-// An upload: { key, path, folder, ifPresent, size, lastModified, url, paused, file, handle }, of
-// which `url` is known once the server is, and `handle` reads the file or a dropped folder around it.
+// An upload: { key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, file,
+// handle }, of which `url` is known once the server is, `handle` reads the file or a dropped folder
+// around it, and `isUnasked` is true until it is known whether the name is taken.
 
 import { Trouble } from "./tus.js";
 
@@ -45,7 +47,7 @@ const database = new Promise((opened) => {
   asked.onerror = () => opened(null);
 }).catch(() => null);
 
-// Uploads that are to be written with their files.
+// Uploads that are to be written for the first time, with their files as far as there is room.
 const fresh = new Map();
 // What is in the database, by key, and the keys of those whose file is there, too.
 const known = new Map();
@@ -58,7 +60,7 @@ let isChanging = false;
 
 // What takes days is as new as the page that sends it.
 setInterval(() => {
-  for (const upload of known.values()) if (kept.has(upload.key)) note(upload);
+  for (const upload of known.values()) if (upload.file || kept.has(upload.key)) note(upload);
 }, RENEWED_MS);
 
 /** Keeps an upload that is queued now; each ends with `forget`. */
@@ -66,18 +68,17 @@ export function keep(upload) {
   if (known.has(upload.key)) return;
   upload.isHandle = Boolean(upload.handle);
   upload.isSourced = upload.isHandle || takesRoom(upload.file);
-  if (upload.isSourced) {
-    fresh.set(upload.key, upload);
-    writing ||= setTimeout(write, WRITTEN_AFTER_MS);
-  } else {
-    note(upload);
-  }
+  fresh.set(upload.key, upload);
+  writing ||= setTimeout(write, WRITTEN_AFTER_MS);
 }
 
-/** Says that an upload has got its `url`, or is `paused` or not any more. */
+/** Says that an upload has got its `url`, is `paused` or not any more, or was asked about. */
 export function note(upload) {
-  // Without its file, only what the server has of it is worth keeping.
-  if (fresh.has(upload.key) || !upload.isSourced && !upload.url) return;
+  if (fresh.has(upload.key)) {
+    if (upload.isSourced) return;
+    // Half a file on the server is worth a line at once.
+    fresh.delete(upload.key);
+  }
   change(upload.key, upload);
   known.set(upload.key, upload);
 }
@@ -183,16 +184,16 @@ async function put(batch) {
     await inOne((uploads, sources) => {
       for (const upload of batch) {
         uploads.put(record(upload), upload.key);
-        sources.put(upload.handle ?? upload.file, upload.key);
+        if (upload.isSourced) sources.put(upload.handle ?? upload.file, upload.key);
       }
     });
-    for (const { key } of batch) if (known.has(key)) kept.add(key);
+    for (const { key, isSourced } of batch) if (isSourced && known.has(key)) kept.add(key);
   } catch {
     // One file that cannot be kept takes its batch with it.
     for (const upload of batch.filter(({ key }) => known.has(key))) {
       if (batch.length > 1) {
         await put([upload]);
-      } else {
+      } else if (upload.isSourced) {
         forget(upload);
         note(upload);
       }
@@ -200,8 +201,8 @@ async function put(batch) {
   }
 }
 
-function record({ key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle }) {
-  return { key, path, folder, ifPresent, size, lastModified, url, paused, isSourced, isHandle, at: Date.now(), owner: me };
+function record({ key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle }) {
+  return { key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle, at: Date.now(), owner: me };
 }
 
 async function change(key, upload) {

@@ -1,6 +1,7 @@
 // Everything is one key away; "?" shows which.
 
-import { chooseAll, chooseNone, focusedRow, move, order, toggle } from "./choose.js";
+import { chooseAll, chooseNone, focusedRow, move, order, rename, toggle } from "./choose.js";
+import { pick } from "./drop.js";
 import { peek } from "./peek.js";
 
 const KEYS = [
@@ -10,7 +11,8 @@ const KEYS = [
   ["Enter", "open"],
   ["Space", "preview"],
   ["x", "choose, or not"],
-  ["Ctrl A", "choose all that is loaded"],
+  ["Ctrl A", "choose everything in the list"],
+  ["F2", "rename"],
   ["Delete", "move to the trash"],
   ["Ctrl Z", "undo that"],
   ["Esc", "choose nothing; close"],
@@ -37,11 +39,12 @@ function act(key, { shiftKey, target }) {
   }
   switch (key) {
     case "/": return focusSearch();
-    case "u": return pick();
+    case "u": return pick(), true;
     case " ": return focusedRow() ? peek(focusedRow()) : false;
     case "x": return focusedRow() ? (toggle(focusedRow()), true) : false;
     case "^a": return document.querySelector(".tick") ? (chooseAll(true), true) : false;
     case "^z": return undo();
+    case "F2": return rename();
     case "Delete": return order("trash");
     case "Escape": return chooseNone();
     case "?": return help();
@@ -54,12 +57,6 @@ function focusSearch() {
   box.focus();
   box.select();
   return true;
-}
-
-function pick() {
-  const input = document.querySelector("#upload input[type=file]");
-  input?.click();
-  return Boolean(input);
 }
 
 function undo() {

@@ -10,7 +10,8 @@ let last = "";
 let through = 0;
 let timer = 0;
 
-/** `listen` is called with the changes since the last call; with null if there were too many. */
+/** `listen` is called with the changes since the last call, or null if there were too many, and
+    with whether search has come further. */
 export function onChanges(listen) {
   listeners.add(listen);
   open();
@@ -54,9 +55,11 @@ function close() {
 function hear({ data, lastEventId }) {
   last = lastEventId;
   const { changes, missed, searchable } = JSON.parse(data);
+  const isIndexed = searchable > through;
   through = searchable;
   for (let at = waiting.length - 1; at >= 0; at -= 1) {
     if (waiting[at].sequence <= through) waiting.splice(at, 1)[0].found();
   }
-  if (missed || changes.length) for (const listen of listeners) listen(missed ? null : changes);
+  if (!missed && !changes.length && !isIndexed) return;
+  for (const listen of listeners) listen(missed ? null : changes, isIndexed);
 }

@@ -1,10 +1,12 @@
 // The list of uploads in the corner: what is on its way, what is stored, what can be found.
 
+import { copyButton } from "./copy.js";
+
 // Thousands of files may be dropped at once, and a browser lays out all rows whenever one changes: those
 // that wait are not in the list yet, older ones make room, and the heading counts all of them.
 const ROWS = 100;
 
-const counts = { known: 0, stored: 0, searchable: 0, failed: 0, bytes: 0, sent: 0 };
+const counts = { known: 0, stored: 0, searchable: 0, failed: 0, wanted: 0, bytes: 0, sent: 0 };
 // Bytes that were sent by when, over the last seconds: the speed.
 const pace = [];
 const PACE_MS = 5000;
@@ -13,6 +15,8 @@ let heading;
 let spoken;
 let overall;
 let pauseAll;
+let fold;
+let close;
 let rows;
 let announcing = 0;
 let isPaused = false;
@@ -70,8 +74,16 @@ export function addRow(path, size, wishes) {
     counts.bytes += sign * size;
     counts.sent += sign * sent;
   }
+  function want(now) {
+    if (isWanted === now) return;
+    isWanted = now;
+    count(isWanted ? -1 : 1);
+    counts.wanted += isWanted ? 1 : -1;
+  }
   function leave() {
-    if (!isWanted) count(-1);
+    if (isGone) return;
+    want(false);
+    count(-1);
     if (isFailed) counts.failed -= 1;
     isGone = true;
     row.remove();
@@ -102,11 +114,11 @@ export function addRow(path, size, wishes) {
       announce();
     },
     /** Nobody can go on with it but whoever has its file; it counts for nothing until then. */
-    wanted() {
-      if (!isWanted) count(-1);
-      isWanted = true;
-      show();
-      state.textContent = `${percent()} there; choose this file again to go on`;
+    wanted(isBegun) {
+      want(true);
+      // Of thousands, some stand for all.
+      if (rows.childElementCount < ROWS) show();
+      state.textContent = isBegun ? `${percent()} there; choose this file again to go on` : "not sent yet; choose this file again";
       pause.remove();
       cancel.textContent = "Dismiss";
       cancel.setAttribute("aria-label", `Dismiss ${path}`);
@@ -130,8 +142,7 @@ export function addRow(path, size, wishes) {
       goOn("Resume");
     },
     stored(receipt) {
-      if (isWanted) count(1);
-      isWanted = false;
+      want(false);
       moved(size);
       counts.stored += 1;
       row.dataset.over = "";
@@ -140,13 +151,8 @@ export function addRow(path, size, wishes) {
       const link = element("a", "", path);
       link.href = `/files/${receipt.id}`;
       name.replaceChildren(link);
-      const digest = element("code", "", `${receipt.sha256.slice(0, 12)}…`);
-      digest.title = `SHA-256 ${receipt.sha256}`;
-      const durable = element("span", "mark good", "stored ");
-      durable.append(digest);
       const search = element("span", "search", "searchable in a moment");
-      state.replaceChildren(element("br"), durable, search);
-      if (navigator.clipboard) state.append(" ", copyDigest(receipt.sha256, path));
+      state.replaceChildren(element("br"), element("span", "mark good", "stored"), search, digestOf(receipt, path));
       announce();
     },
     searchable() {
@@ -163,6 +169,20 @@ export function addRow(path, size, wishes) {
       announce();
     },
   });
+}
+
+/** Says what becomes of files that an earlier page could neither send nor keep. */
+export function offerAgain(number, dismissAll) {
+  build();
+  const box = element("li", "question");
+  box.append(
+    element("p", "", `${number} files were not sent when the page was left. Choose them, or their folder, again, and they go on.`),
+    button("Dismiss all", () => {
+      box.remove();
+      dismissAll();
+    }, "Dismiss all of these files"),
+  );
+  rows.prepend(box);
 }
 
 /** Asks what becomes of files whose names are taken; `decide` is told for each, `over` at the end. */
@@ -213,17 +233,31 @@ function build() {
       tellPaused(isPaused);
       announce();
     }, "Pause all");
-    const close = button("Close", () => { tray.hidden = true; }, "Close the list of uploads");
+    fold = button("Hide", () => setFolded(!rows.hidden), "");
+    close = button("Close", () => { tray.hidden = true; }, "Close the list of uploads");
     overall = element("progress");
     overall.setAttribute("aria-label", "All uploads");
-    head.append(heading, spoken, pauseAll, close);
+    const acts = element("span", "acts");
+    acts.append(pauseAll, fold, close);
+    head.append(heading, spoken, acts);
     rows = element("ul");
+    rows.id = "uploads";
+    fold.setAttribute("aria-controls", rows.id);
     rows.tabIndex = 0;
     rows.setAttribute("aria-label", "Files");
     tray.append(head, overall, rows);
     document.body.append(tray);
   }
+  // Whoever hid the list is not shown it again by each file, but sees that there is one.
+  if (tray.hidden) setFolded(false);
   tray.hidden = false;
+}
+
+function setFolded(isFolded) {
+  rows.hidden = isFolded;
+  fold.textContent = isFolded ? "Show" : "Hide";
+  fold.setAttribute("aria-label", `${fold.textContent} the list of uploads`);
+  fold.setAttribute("aria-expanded", String(!isFolded));
 }
 
 function setPaused(now) {
@@ -260,6 +294,8 @@ function announce() {
     heading.textContent = summary();
     overall.hidden = !busy;
     pauseAll.hidden = !busy;
+    // What goes on, or needs somebody, stays in sight.
+    close.hidden = busy || failed > 0 || counts.wanted > 0 || Boolean(rows.querySelector(".question"));
     overall.max = bytes || 1;
     overall.value = sent;
   }, 100);
@@ -270,8 +306,8 @@ function announce() {
 }
 
 function summary() {
-  const { known, stored, searchable, failed } = counts;
-  const lost = failed ? `, ${failed} not stored` : "";
+  const { known, stored, searchable, failed, wanted } = counts;
+  const lost = (failed ? `, ${failed} not stored` : "") + (wanted ? `, ${wanted} to choose again` : "");
   if (stored + failed < known) return `${stored} of ${known} stored${lost}${isPaused ? ", paused" : speed()}`;
   if (searchable < stored) return `${stored} stored, ${searchable} searchable${lost}`;
   return `${stored} stored and searchable${lost}`;
@@ -301,16 +337,13 @@ function inTime(seconds) {
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }
 
-function copyDigest(sha256, path) {
-  const copy = button("Copy", async () => {
-    try {
-      await navigator.clipboard.writeText(sha256);
-      copy.textContent = "Copied";
-    } catch {
-      copy.textContent = "Not allowed";
-    }
-  }, `Copy the SHA-256 of ${path}`);
-  return copy;
+// Enough of it to compare by eye, and all of it for whoever unfolds it.
+function digestOf({ sha256 }, path) {
+  const place = element("details", "digest");
+  const summary = element("summary");
+  summary.append("SHA-256 ", element("code", "", `${sha256.slice(0, 12)}…`));
+  place.append(summary, element("code", "", sha256), " ", copyButton(() => sha256, `Copy the SHA-256 of ${path}`));
+  return place;
 }
 
 function button(label, act, name) {

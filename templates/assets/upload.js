@@ -5,7 +5,7 @@ import { forget, isKept, keep, NeedsLeave, newKey, note, open, takeOver } from "
 import { pieceSize } from "./pieces.js";
 import { whenSearchable } from "./searchable.js";
 import { Stopped, Transfer } from "./transfer.js";
-import { addRow, ask, onPauseAll, showPaused } from "./tray.js";
+import { addRow, ask, offerAgain, onPauseAll, showPaused } from "./tray.js";
 import { end, look } from "./tus.js";
 
 // A browser has six connections to a server; one of them brings news, and one is for the person.
@@ -14,18 +14,22 @@ const AT_ONCE = 4;
 const LARGE_AT_ONCE = 2;
 // Names that are asked about together.
 const LOOKED_UP = 200;
+const ASKED_AGAIN_MS = [500, 10_000];
+const ANSWERED_MS = 60_000;
 
 const queue = [];
 const running = new Set();
 // Whatever is not over: also what is paused, or waits for somebody.
 const unfinished = new Set();
-// What an earlier page began and this one has no file of, at least not without being allowed to.
-const stranded = new Set();
+// What an earlier page began and this one has no file of, at least not without being allowed to;
+// by folder and path.
+const stranded = new Map();
 let asking = 0;
 let paused = false;
 
 /** Sends every { file, path } of a sequence into a folder; some have a `handle` to read them by. */
-export async function upload(files, folder) {
+export async function upload(files, typed) {
+  const folder = typed.trim().replace(/^\/+|\/+$/g, "");
   let batch = [];
   for await (const { file, handle, path } of files) {
     const { size = 0, lastModified = 0 } = file ?? {};
@@ -57,11 +61,15 @@ onPauseAll((now) => {
 });
 
 const takenOver = takeOver().then((items) => {
-  for (const item of items) if (!item.isSourced) offer(item);
+  offerAll(items.filter(({ isSourced }) => !isSourced));
   const whole = items.filter(({ isSourced }) => isSourced);
   paused = whole.length > 0 && whole.every((item) => item.paused);
   if (paused) showPaused();
-  enqueue(whole);
+  enqueue(whole.filter(({ isUnasked }) => !isUnasked));
+  const unasked = whole.filter(({ isUnasked }) => isUnasked);
+  for (const folder of new Set(unasked.map((item) => item.folder))) {
+    askLater(unasked.filter((item) => item.folder === folder), folder);
+  }
 });
 
 // Names that are taken wait for a decision; all others are on their way meanwhile.
@@ -70,76 +78,170 @@ async function admit(chosen, folder) {
   await takenOver;
   const batch = chosen.filter((item) => !completes(item));
   const taken = await takenAmong(batch, folder);
-  const inTheWay = batch.filter(({ path }) => taken.has(path.normalize("NFC")));
-  const free = batch.filter((item) => !inTheWay.includes(item));
-  enqueue(free);
-  if (inTheWay.length === 0) {
-    asking -= 1;
-    return;
+  if (taken) {
+    enqueue(batch.filter((item) => !isAmong(taken, item)));
+    askAbout(batch.filter((item) => isAmong(taken, item)));
+  } else {
+    askLater(batch, folder);
   }
-  ask(inTheWay, (item, ifPresent) => {
+  asking -= 1;
+}
+
+function askAbout(items) {
+  if (items.length === 0) return;
+  asking += 1;
+  ask(items, (item, ifPresent) => {
     if (ifPresent !== "skip") enqueue([{ ...item, ifPresent }]);
   }, () => { asking -= 1; });
 }
 
+// The server is away: what was chosen is listed and kept until it can be asked.
+async function askLater(items, folder) {
+  let jobs = items.map((item) => {
+    item.isUnasked = true;
+    const job = admitted(item);
+    if (!item.paused) job.row.waiting("The server cannot be reached.");
+    return job;
+  });
+  let taken = null;
+  for (let wait = ASKED_AGAIN_MS[0]; !taken; wait = Math.min(2 * wait, ASKED_AGAIN_MS[1])) {
+    await pauseFor(wait * (0.5 + Math.random() / 2));
+    jobs = jobs.filter(({ cancelled }) => !cancelled);
+    if (jobs.length === 0) return;
+    taken = await takenAmong(jobs.map(({ item }) => item), folder);
+  }
+  jobs = jobs.filter(({ cancelled }) => !cancelled);
+  const inTheWay = jobs.filter(({ item }) => isAmong(taken, item));
+  for (const job of jobs) {
+    if (inTheWay.includes(job)) job.row.leave();
+    else settled(job);
+  }
+  if (inTheWay.length === 0) return;
+  // Until somebody decides, they are kept, and asked about by the next page if this one goes.
+  ask(inTheWay.map(({ item }) => item), (item, ifPresent) => {
+    const job = inTheWay.find((other) => other.item === item);
+    if (ifPresent === "skip") {
+      over(job);
+    } else {
+      item.ifPresent = ifPresent;
+      job.row = rowOf(job);
+      settled(job);
+    }
+  }, () => {});
+}
+
+function settled(job) {
+  job.item.isUnasked = false;
+  if (job.item.paused) {
+    note(job.item);
+    job.row.paused();
+  } else {
+    again(job);
+  }
+}
+
+// Not beyond the moment in which the network is there again.
+function pauseFor(ms) {
+  return new Promise((done) => {
+    setTimeout(done, ms);
+    addEventListener("online", done, { once: true });
+  });
+}
+
+function isAmong(taken, { path }) {
+  return taken.has(path.normalize("NFC"));
+}
+
+// The paths of a batch that are taken; nothing if the server cannot be asked now.
 async function takenAmong(batch, folder) {
   try {
     const answer = await fetch("/api/v1/entries/lookup", {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ folder, paths: batch.map(({ path }) => path) }),
+      signal: AbortSignal.timeout(ANSWERED_MS),
     });
     if (answer.status === 400 && batch.length > 1) {
       // A name that no file can have is no reason not to ask about the others.
       const half = batch.length >> 1;
-      const [first, second] = [batch.slice(0, half), batch.slice(half)].map((part) => takenAmong(part, folder));
-      return new Set([...await first, ...await second]);
+      const [first, second] = await Promise.all([batch.slice(0, half), batch.slice(half)].map((part) => takenAmong(part, folder)));
+      return first && second && new Set([...first, ...second]);
     }
+    // What no file can be called is told by whoever is to store it.
+    if (answer.status === 400) return new Set();
     const { present } = await answer.json();
-    const prefix = folder ? folder.replace(/\/$/, "").length + 1 : 0;
+    const prefix = folder ? folder.length + 1 : 0;
     return new Set(present.map(({ path }) => path.slice(prefix)));
   } catch {
-    // Unknown: a taken name gets a new version, which loses nothing.
-    return new Set();
+    return null;
   }
 }
 
 function enqueue(items) {
   for (const item of items) {
-    const job = jobOf(item);
-    unfinished.add(job);
-    keep(item);
-    item.paused ||= paused;
-    if (item.paused) job.row.paused();
-    else queue.push(job);
+    const job = admitted(item);
+    if (!item.paused) queue.push(job);
   }
   start();
 }
 
+function admitted(item) {
+  const job = jobOf(item);
+  unfinished.add(job);
+  item.paused ||= paused;
+  keep(item);
+  if (item.paused) job.row.paused();
+  return job;
+}
+
 function jobOf(item) {
   const job = { item };
-  job.row = addRow(item.path, item.size, {
+  job.row = rowOf(job);
+  return job;
+}
+
+function rowOf(job) {
+  return addRow(job.item.path, job.item.size, {
     pause: () => pause(job),
     resume: () => again(job),
     cancel: () => cancel(job),
   });
-  return job;
 }
 
-// Shows half a file, unless all of it is there or nothing is any more.
-async function offer(item) {
-  const job = jobOf(item);
-  job.row.wanted();
-  stranded.add(job);
+// Whoever left before their files were sent is told which to choose again.
+function offerAll(items) {
+  const jobs = items.map((item) => {
+    const job = jobOf(item);
+    job.row.wanted(item.url !== null);
+    stranded.set(nameOf(item), job);
+    return job;
+  });
+  for (const job of jobs) if (job.item.url) showProgress(job);
+  if (jobs.length > 1) offerAgain(jobs.length, () => jobs.filter(isStranded).forEach(dismiss));
+}
+
+// How much of it is there already, unless all of it is, or nothing any more.
+async function showProgress(job) {
   try {
-    const { offset, receipt } = await look(item.url, {});
-    if (!stranded.has(job)) return;
+    const { offset, receipt } = await look(job.item.url, {});
+    if (!isStranded(job)) return;
     job.row.sent(offset);
     if (receipt) stored(job, receipt);
-    else job.row.wanted();
+    else job.row.wanted(true);
   } catch (failure) {
-    if (failure.isGone && stranded.has(job)) withdraw(job);
+    if (!failure.isGone || !isStranded(job)) return;
+    job.item.url = null;
+    note(job.item);
+    job.row.wanted(false);
   }
+}
+
+function isStranded(job) {
+  return stranded.get(nameOf(job.item)) === job;
+}
+
+function nameOf({ folder, path }) {
+  return `${folder}\n${path}`;
 }
 
 function withdraw(job) {
@@ -147,12 +249,13 @@ function withdraw(job) {
   job.row.leave();
 }
 
-// Whether a file was chosen again that is stranded; then that goes on.
+// Whether a file was chosen again that is stranded; then that goes on, unless its name has to be
+// asked about first.
 function completes({ file, handle, path, folder, size, lastModified }) {
-  const job = [...stranded].find(({ item }) => file && item.path === path && item.folder === folder
-    && item.size === size && item.lastModified === lastModified);
-  if (!job) return false;
+  const job = stranded.get(nameOf({ folder, path }));
+  if (!job || !file || job.item.size !== size || job.item.lastModified !== lastModified) return false;
   withdraw(job);
+  if (job.item.isUnasked || !job.item.url) return false;
   enqueue([{ ...job.item, file, handle }]);
   return true;
 }
@@ -189,7 +292,7 @@ async function send(job) {
       else queue.unshift(job);
     } else if (failure instanceof NeedsLeave) {
       job.needsLeave = true;
-      stranded.add(job);
+      stranded.set(nameOf(item), job);
       row.needsLeave();
     } else {
       // Of what cannot be read any more, nobody needs the other half.
@@ -208,7 +311,7 @@ function stored(job, receipt) {
 
 function over(job) {
   unfinished.delete(job);
-  stranded.delete(job);
+  if (isStranded(job)) stranded.delete(nameOf(job.item));
   forget(job.item);
 }
 
@@ -236,6 +339,8 @@ function again(job) {
   job.item.paused = false;
   note(job.item);
   job.row.queued();
+  // It goes on as soon as the server could be asked.
+  if (job.item.isUnasked) return;
   // One that is about to stop sees itself that it is to go on.
   if (!running.has(job)) queue.push(job);
   start();
@@ -247,7 +352,7 @@ async function askLeave({ item }) {
   for (const job of unfinished) {
     if (!job.needsLeave) continue;
     job.needsLeave = false;
-    stranded.delete(job);
+    stranded.delete(nameOf(job.item));
     again(job);
   }
 }
@@ -258,6 +363,11 @@ function cancel(job) {
   if (job.item.url) end(job.item.url);
   over(job);
   remove(job);
+}
+
+function dismiss(job) {
+  cancel(job);
+  job.row.leave();
 }
 
 function remove(job) {

@@ -138,6 +138,31 @@ impl Browser {
         self.post("actions", json!({ "actions": [keyboard] }));
     }
 
+    /// Types a text, key by key, wherever the focus is.
+    pub fn type_keys(&self, text: &str) {
+        let keys: Vec<String> = text.chars().map(String::from).collect();
+        self.press(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+    }
+
+    /// Drags one element onto another with the mouse.
+    pub fn drag(&self, from: &str, onto: &str) {
+        let reach = |css: &str| {
+            let element = json!({ ELEMENT: self.find(css) });
+            json!({ "type": "pointerMove", "duration": 50, "origin": element, "x": 0, "y": 0 })
+        };
+        let steps = json!([
+            reach(from),
+            { "type": "pointerDown", "button": 0 },
+            // A drag begins with a small way.
+            { "type": "pointerMove", "duration": 50, "origin": "pointer", "x": 5, "y": 5 },
+            reach(onto),
+            reach(onto),
+            { "type": "pointerUp", "button": 0 },
+        ]);
+        let mouse = json!({ "type": "pointer", "id": "mouse", "parameters": { "pointerType": "mouse" }, "actions": steps });
+        self.post("actions", json!({ "actions": [mouse] }));
+    }
+
     /// Types into a field; a file field takes paths.
     pub fn type_into(&self, css: &str, text: &str) {
         let element = self.find(css);

@@ -17,6 +17,9 @@ const DOWN: &str = "\u{E015}";
 const SHIFT_DOWN: &str = "\u{E008}\u{E015}";
 const DELETE: &str = "\u{E017}";
 const ESCAPE: &str = "\u{E00C}";
+const ENTER: &str = "\u{E007}";
+const CONTROL_A: &str = "\u{E009}a";
+const F2: &str = "\u{E032}";
 
 fn app_with(paths: &[&str]) -> TestApp {
     let app = TestApp::start();
@@ -178,6 +181,181 @@ fn chromium_scrolls_through_a_long_folder_and_keeps_what_is_ticked() {
     // Below a folder, and as a grid.
     browser.go(&app.url("/?flat=true&grid=true&reverse=true"));
     browser.wait_text("428.txt");
+}
+
+#[test]
+fn chromium_chooses_everything_in_a_folder_longer_than_the_page() {
+    let app = TestApp::start();
+    for n in 0..120 {
+        app.put(&format!("long/{n:03}.txt"), n.to_string().as_bytes());
+    }
+    let browser = Browser::open();
+    browser.go(&app.url("/browse/long"));
+    browser.wait_text("120\u{a0}files");
+    let loaded = number(&browser, "document.querySelectorAll('.tick').length");
+    assert!(loaded < 120, "{loaded}");
+    browser.press(&[DOWN]);
+    browser.press(&[CONTROL_A]);
+    browser.wait_text("All chosen");
+    browser.click("#selection [name=do][value=trash]");
+    browser.wait_text("120\u{a0}files moved to the trash");
+    assert!(app.entries("long").is_empty());
+    browser.click(".notice button");
+    browser.wait_text("120\u{a0}files restored");
+    // Whoever takes one out again has no longer chosen everything.
+    browser.go(&app.url("/browse/long"));
+    browser.click("[aria-label='Choose 000.txt']");
+    browser.click("[data-everything]");
+    browser.wait_text("All chosen");
+    browser.click("[aria-label='Choose 000.txt']");
+    browser.wait_text(&format!("{} chosen", loaded - 1));
+}
+
+#[test]
+fn chromium_renames_from_the_list() {
+    let app = app_with(&["folder/a.txt", "folder/deep/b.txt"]);
+    let browser = Browser::open();
+    browser.go(&app.url("/browse/folder"));
+    browser.press(&[DOWN, DOWN, F2]);
+    browser.type_keys("renamed");
+    browser.press(&[ENTER]);
+    browser.wait_text("Renamed.");
+    wait_entries(&app, "folder", &["folder/renamed.txt"]);
+    browser.click("[aria-label='Choose the folder deep']");
+    browser.press(&[F2]);
+    browser.type_keys("deeper");
+    browser.press(&[ENTER]);
+    browser.wait_text("Renamed.");
+    wait_entries(&app, "folder/deeper", &["folder/deeper/b.txt"]);
+}
+
+#[test]
+fn chromium_drags_rows_onto_folders() {
+    let app = app_with(&["here/a.txt", "here/b.txt", "here/to/c.txt"]);
+    let browser = Browser::open();
+    browser.go(&app.url("/browse/here"));
+    browser.click("[aria-label='Choose a.txt']");
+    browser.click("[aria-label='Choose b.txt']");
+    browser.drag(
+        "[data-row]:has([aria-label='Choose a.txt'])",
+        "[data-folder='here/to']",
+    );
+    browser.wait_text("2\u{a0}files moved.");
+    wait_entries(
+        &app,
+        "here/to",
+        &["here/to/a.txt", "here/to/b.txt", "here/to/c.txt"],
+    );
+    // One that is not chosen goes alone; a crumb is a folder, too.
+    browser.go(&app.url("/browse/here/to"));
+    browser.drag(
+        "[data-row]:has([aria-label='Choose c.txt'])",
+        ".crumbs a[href='/']",
+    );
+    browser.wait_text("1\u{a0}file moved.");
+    wait_entries(&app, "", &["c.txt"]);
+}
+
+#[test]
+fn chromium_follows_the_trash_a_file_and_a_search() {
+    let app = app_with(&["harbour/quay.txt"]);
+    app.wait_searchable("harbour/quay.txt", "quay");
+    let id = app.json("/api/v1/entries?folder=harbour")["files"][0]["id"]
+        .as_i64()
+        .unwrap();
+    let browser = Browser::open();
+    browser.go(&app.url(&format!("/files/{id}")));
+    browser.wait_text("durable");
+    app.put("harbour/quay.txt", b"a later quay");
+    browser.wait_text("12\u{a0}B");
+    // Whoever types goes on typing.
+    browser.type_into("#tags", "mine");
+    app.patch(id, json!({ "tags": ["theirs"] }));
+    browser.wait_text("theirs");
+    let typed = browser.run("return document.getElementById('tags').value", json!([]));
+    assert_eq!(typed, "mine");
+    browser.go(&app.url("/trash"));
+    browser.wait_text("The trash is empty");
+    app.delete("harbour/quay.txt");
+    browser.wait_text("harbour/quay.txt");
+    browser.go(&app.url("/search?q=quay"));
+    browser.wait_text("Nothing found");
+    app.put("quay.txt", b"a new quay");
+    browser.wait_text("1\u{a0}file");
+    browser.wait_text("a new quay");
+}
+
+#[test]
+fn chromium_takes_photos_and_picks_files_on_any_page() {
+    let app = app_with(&["albums/x.txt"]);
+    let desk = TempDir::new().unwrap();
+    let photo = write(&desk, "image.jpg", b"\xff\xd8\xff a photo");
+    let browser = Browser::open();
+    browser.go(&app.url("/browse/albums"));
+    // A phone's camera gives each photo the same name.
+    browser.choose_files("input[capture]", &[&photo]);
+    let stored = eventually("the photo", || {
+        let stored = app.entries("albums");
+        stored.iter().find(|path| path.contains("Photo ")).cloned()
+    });
+    assert!(stored.ends_with(".jpg"), "{stored}");
+    // On a page without a form, the key makes a picker of its own.
+    browser.go(&app.url("/persistence"));
+    browser.run(
+        "HTMLInputElement.prototype.click = function () { window.picker = this; document.body.append(this); this.id = 'picker'; }",
+        json!([]),
+    );
+    browser.press(&["u"]);
+    let file = write(&desk, "from anywhere.txt", b"anywhere");
+    browser.choose_files("#picker", &[&file]);
+    assert_stored_once(&app, "from anywhere.txt", b"anywhere");
+}
+
+#[test]
+fn chromium_shows_hostile_names_as_they_are() {
+    let names = [
+        "<img src=x onerror=window.isHacked=1>.txt",
+        "\"><script>window.isHacked=1<.txt",
+        "' onfocus=window.isHacked=1 x='.txt",
+        "{{7*7}} %3Cb%3E &amp;.txt",
+        "\u{202e}txt.exe",
+    ];
+    let app = app_with(&names);
+    let browser = Browser::open();
+    browser.go(&app.url("/"));
+    let shown = browser.run(
+        "return [...document.querySelectorAll('#listing .name a bdi')].map((place) => place.textContent).sort()",
+        json!([]),
+    );
+    // What would turn the rest of the line round is shown as a character that cannot be shown.
+    let mut expected = names.map(|name| name.replace('\u{202e}', "\u{fffd}"));
+    expected.sort_unstable();
+    assert_eq!(shown, json!(expected));
+    for name in expected {
+        browser.run(
+            "const [name] = arguments;
+             [...document.querySelectorAll('.tick input')]
+               .find((box) => box.getAttribute('aria-label') === `Choose ${name}`).click();",
+            json!([name]),
+        );
+    }
+    browser.press(&["?"]);
+    browser.press(&[ESCAPE]);
+    browser.run(
+        "document.querySelector('#selection [name=tags]').closest('details').open = true",
+        json!([]),
+    );
+    browser.type_into("#selection [name=tags]", "<b>tag</b>");
+    browser.click("#selection [name=do][value=tag]");
+    browser.wait_text("tagged.");
+    browser.wait_text("<b>tag</b>");
+    browser.press(&[DOWN, " "]);
+    browser.wait_text("Download");
+    assert_eq!(
+        browser.run("return window.isHacked ?? null", json!([])),
+        Value::Null
+    );
+    assert_eq!(browser.complaints(), [""; 0]);
 }
 
 #[test]

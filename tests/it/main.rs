@@ -13,6 +13,7 @@ mod crash;
 mod downloads;
 mod entries;
 mod events;
+mod extracting;
 mod guestbook;
 mod ledger;
 mod model;

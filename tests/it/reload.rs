@@ -199,6 +199,78 @@ fn chromium_asks_before_it_leaves_only_what_it_cannot_keep() {
 }
 
 #[test]
+fn chromium_names_what_was_neither_sent_nor_kept() {
+    let (app, proxy, browser) = held_after(2 * MIB);
+    let desk = TempDir::new().unwrap();
+    // Two large ones are on their way at a time: the others have not begun.
+    let bytes = content(TOO_LARGE_TO_KEEP);
+    let files = ["a.bin", "b.bin", "c.bin", "d.bin"].map(|name| write(&desk, name, &bytes));
+    browser.choose_files(PICK, &files.each_ref().map(PathBuf::as_path));
+    wait_held(&proxy);
+    eventually("all of them to be noted", || {
+        let noted = "return new Promise((done) => {
+          indexedDB.open('wharfside.uploads').onsuccess = ({ target: { result } }) => {
+            result.transaction('uploads').objectStore('uploads').count().onsuccess = ({ target }) => {
+              result.close();
+              done(target.result);
+            };
+          };
+        })";
+        (browser.run(noted, json!([])) == 4).then_some(())
+    });
+    browser.run("location.reload()", json!([]));
+    browser.dismiss_question();
+    browser.wait_text("4 files were not sent when the page was left.");
+    browser.wait_text("4 to choose again");
+    browser.wait_text("not sent yet; choose this file again");
+    assert!(!asks(&browser));
+    proxy.manners.most.store(0, Relaxed);
+    release(&proxy);
+    browser.choose_files(PICK, &[&files[3]]);
+    assert_stored_once(&app, "d.bin", &bytes);
+    browser.wait_text("3 to choose again");
+    browser.click("[aria-label='Dismiss all of these files']");
+    wait_nothing_open(&app);
+    browser.reload();
+    wait_kept(&browser);
+    assert_eq!(state(&browser), "no row");
+    assert_eq!(app.entries(""), ["d.bin"]);
+}
+
+/// A server that cannot be asked which names are taken, until the page is told otherwise.
+const AWAY: &str = r"
+    const ask = window.fetch;
+    window.fetch = (url, ...more) => {
+      const isAway = String(url).includes('lookup') && !sessionStorage.isBack;
+      return isAway ? Promise.reject(new TypeError('away')) : ask(url, ...more);
+    };
+";
+
+#[test]
+fn chromium_asks_about_names_also_after_a_reload() {
+    let app = TestApp::start();
+    app.put("taken.txt", b"old");
+    let desk = TempDir::new().unwrap();
+    let files = ["taken.txt", "free.txt"].map(|name| write(&desk, name, b"new"));
+    let browser = Browser::open();
+    browser.before_each_page(AWAY);
+    browser.go(&app.url("/"));
+    browser.choose_files(PICK, &files.each_ref().map(PathBuf::as_path));
+    browser.wait_text("It goes on by itself");
+    wait_kept(&browser);
+    browser.reload();
+    browser.wait_text("It goes on by itself");
+    browser.run("sessionStorage.isBack = 'yes'", json!([]));
+    browser.wait_text("This name is taken");
+    assert_stored_once(&app, "free.txt", b"new");
+    browser.click("[aria-label='New version: taken.txt']");
+    eventually("the new version", || {
+        (app.get("taken.txt").body == b"new").then_some(())
+    });
+    browser.wait_text("2 stored");
+}
+
+#[test]
 fn chromium_ends_what_is_not_chosen_again() {
     let (app, proxy, browser) = held_after(2 * MIB);
     let desk = TempDir::new().unwrap();

@@ -1,9 +1,11 @@
 //! `wharfside put` against a real installation, in good weather and bad.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 
+use serde_json::Value;
 use tempfile::TempDir;
 use wharfside::library::Receipt;
 
@@ -49,6 +51,14 @@ fn a_folder_is_put_with_its_structure_and_only_once() {
     assert!(again.stdout.contains("stored a/b/photos/2026/7.txt\n"));
     assert!(again.stderr.contains("1 stored (7 B), 300 there already"));
     assert_eq!(app.get("a/b/photos/2026/7.txt").body, b"changed");
+    // For a program, what is there already is told as what was stored.
+    let told = put(&app.url(""), &photos, &["--to", "a/b", "--json"]).stdout;
+    let paths = told.lines().map(|line| {
+        let told: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(told["sha256"].as_str().unwrap().len(), 64);
+        told["path"].as_str().unwrap().to_owned()
+    });
+    assert_eq!(paths.collect::<HashSet<_>>().len(), 301);
 }
 
 #[test]
@@ -122,9 +132,9 @@ fn both_are_kept_only_once() {
         ended.stdout
     };
     assert_eq!(keep("mine"), "stored a (2).txt\n");
-    assert_eq!(keep("mine"), "there already: a.txt\n");
+    assert_eq!(keep("mine"), "there already: a (2).txt\n");
     assert_eq!(keep("more of mine"), "stored a (3).txt\n");
-    assert_eq!(keep("mine"), "there already: a.txt\n");
+    assert_eq!(keep("mine"), "there already: a (2).txt\n");
     assert_eq!(
         app.json("/api/v1/entries")["files"]
             .as_array()

@@ -11,7 +11,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("extract", &["error"]),
     ("library", &["error", "store", "extract"]),
     // Says what the library is opened with; nothing below the surfaces reads it.
-    ("config", &["error", "library"]),
+    ("config", &["error", "extract", "library"]),
     ("logging", &["error", "config"]),
     ("worker", &["error", "store", "extract", "library"]),
     ("upkeep", &["error", "store", "library"]),

@@ -11,6 +11,7 @@ impl Bench {
     fn selection(&self, files: &[&str], folders: &[&str]) -> Selection {
         let id = |path: &&str| self.library.entry_at(&FilePath::parse(path).unwrap());
         Selection {
+            within: None,
             files: files.iter().map(|path| id(path).unwrap().id).collect(),
             folders: folders.iter().map(|path| parsed(path)).collect(),
         }
@@ -198,4 +199,63 @@ fn a_listing_can_be_entered_anywhere() {
             whole.iter().map(|entry| entry.id).collect::<Vec<_>>()
         );
     }
+}
+
+#[test]
+fn everything_in_a_folder_is_what_lies_in_it_then() {
+    let bench = bench(&["a/x.txt", "a/deep/y.txt", "a/deep/z.txt", "b.txt"]);
+    let everything = |folder: &str, flat: bool| Selection {
+        within: Some(Within {
+            folder: parsed(folder),
+            flat,
+        }),
+        ..Selection::default()
+    };
+    let tagged = bench
+        .library
+        .tag_all(&everything("", false), &["seen".into()], ACTOR);
+    assert_eq!(tagged.unwrap().files, 4);
+    let to = |selection: &Selection, folder| {
+        bench
+            .library
+            .move_all(selection, &parsed(folder), IfPresent::Version, ACTOR)
+    };
+    assert_eq!(to(&everything("a", false), "to").unwrap().files, 3);
+    assert_eq!(
+        bench.all(),
+        ["b.txt", "to/deep/y.txt", "to/deep/z.txt", "to/x.txt"]
+    );
+    // From the view of all files, each goes for itself.
+    assert_eq!(to(&everything("to", true), "flat").unwrap().files, 3);
+    assert_eq!(
+        bench.all(),
+        ["b.txt", "flat/x.txt", "flat/y.txt", "flat/z.txt"]
+    );
+    assert!(to(&everything("", false), "flat").is_err());
+    let trashed = bench.library.trash_all(&everything("", true), ACTOR);
+    assert_eq!(trashed.unwrap().files, 4);
+    let nothing = bench.library.trash_all(&everything("", true), ACTOR);
+    assert_eq!(nothing.unwrap_err().kind(), Kind::NotFound);
+}
+
+#[test]
+fn one_thing_is_renamed_where_it_is() {
+    let bench = bench(&["a/x.txt", "a/deep/y.txt", "b.txt"]);
+    let rename = |selection: &Selection, name| bench.library.rename_chosen(selection, name, ACTOR);
+    let file = bench.selection(&["a/x.txt"], &[]);
+    assert_eq!(rename(&file, "z.txt").unwrap(), 1);
+    let folder = bench.selection(&[], &["a/deep"]);
+    assert_eq!(rename(&folder, "deeper").unwrap(), 1);
+    assert_eq!(bench.all(), ["a/deeper/y.txt", "a/z.txt", "b.txt"]);
+    for (selection, name) in [
+        (&file, "b/z.txt"),
+        (&file, ".."),
+        (&file, ""),
+        (&bench.selection(&["b.txt"], &["a"]), "c"),
+        (&Selection::default(), "c"),
+    ] {
+        let refused = rename(selection, name).unwrap_err();
+        assert_eq!(refused.kind(), Kind::Invalid, "{name:?}");
+    }
+    assert_eq!(bench.all(), ["a/deeper/y.txt", "a/z.txt", "b.txt"]);
 }

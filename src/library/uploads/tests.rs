@@ -93,6 +93,7 @@ fn open(root: &Path, reserve: Reserve) -> Library {
             expiry: Duration::from_secs(3600),
             reserve,
         },
+        extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     })
     .unwrap()

@@ -74,8 +74,11 @@ pub(super) enum Change {
     Remove,
     /// From the payload that is there to the one that will be.
     Update(Update),
+    /// Others, if what is there allows them.
+    When(Condition, Vec<Operation>),
 }
 
+type Condition = Box<dyn Fn(Option<&[u8]>) -> Result<bool> + Send>;
 type Update = Box<dyn Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>> + Send>;
 
 pub(super) struct Operation {
@@ -117,6 +120,24 @@ impl Batch {
             f(old).map(|new| new.to_bytes()).transpose()
         };
         self.push(table, key, Change::Update(Box::new(change)));
+    }
+
+    /// Applies `then` only if `holds` says so of the value at a key, under the write lock: so no
+    /// other process changes it in between.
+    pub fn when<V: Stored>(
+        &mut self,
+        table: &Table<V>,
+        key: &[u8],
+        holds: impl Fn(Option<V>) -> bool + Send + 'static,
+        then: Batch,
+    ) {
+        let condition =
+            move |found: Option<&[u8]>| Ok(holds(found.map(V::from_bytes).transpose()?));
+        self.push(
+            table,
+            key,
+            Change::When(Box::new(condition), then.operations),
+        );
     }
 
     fn push<V>(&mut self, table: &Table<V>, key: &[u8], change: Change) {

@@ -4,10 +4,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use redb::{Database, ReadableTable};
+use redb::{Database, ReadableTable, WriteTransaction};
 
 use super::keeper::Keeper;
-use super::table::{Batch, Change, Json, Stored, seal, storage, unseal};
+use super::table::{Batch, Change, Json, Operation, Stored, seal, storage, unseal};
 use crate::error::{Error, Result};
 use crate::store::sync::lock;
 use crate::store::{crash, now_ms};
@@ -96,33 +96,47 @@ fn answer_all(group: Vec<Job>, outcome: impl Fn() -> Result<()>) {
 fn commit<'a>(keeper: &Keeper, batches: impl Iterator<Item = &'a Batch>) -> Result<()> {
     keeper.with(|db| {
         let transaction = db.begin_write().map_err(storage)?;
-        for operation in batches.flat_map(|batch| &batch.operations) {
-            let mut table = transaction.open_table(operation.table).map_err(storage)?;
-            let key = operation.key.as_slice();
-            let updated = match &operation.change {
-                Change::Put(sealed) => {
-                    table.insert(key, sealed.as_slice()).map_err(storage)?;
-                    continue;
-                }
-                Change::Remove => None,
-                Change::Update(update) => {
-                    let old = table.get(key).map_err(storage)?;
-                    let payload = old
-                        .as_ref()
-                        .map(|guard| unseal(guard.value()))
-                        .transpose()?;
-                    update(payload)?
-                }
-            };
-            match updated {
-                Some(payload) => table.insert(key, seal(&payload).as_slice()),
-                None => table.remove(key),
-            }
-            .map_err(storage)?;
+        for batch in batches {
+            apply(&transaction, &batch.operations)?;
         }
         crash::point("kv.written");
         transaction.commit().map_err(storage)
     })
+}
+
+fn apply(transaction: &WriteTransaction, operations: &[Operation]) -> Result<()> {
+    for operation in operations {
+        let mut table = transaction.open_table(operation.table).map_err(storage)?;
+        let key = operation.key.as_slice();
+        let old = || -> Result<Option<Vec<u8>>> {
+            let found = table.get(key).map_err(storage)?;
+            let payload = found.map(|guard| unseal(guard.value()).map(<[u8]>::to_vec));
+            payload.transpose()
+        };
+        let new = match &operation.change {
+            Change::Put(sealed) => {
+                table.insert(key, sealed.as_slice()).map_err(storage)?;
+                continue;
+            }
+            Change::When(condition, then) => {
+                let holds = condition(old()?.as_deref())?;
+                // A table is open once at a time.
+                drop(table);
+                if holds {
+                    apply(transaction, then)?;
+                }
+                continue;
+            }
+            Change::Remove => None,
+            Change::Update(update) => update(old()?.as_deref())?,
+        };
+        match new {
+            Some(payload) => table.insert(key, seal(&payload).as_slice()),
+            None => table.remove(key),
+        }
+        .map_err(storage)?;
+    }
+    Ok(())
 }
 
 /// Into a new file: when it was begun, because it cannot hold anything older.

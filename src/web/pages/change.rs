@@ -107,7 +107,7 @@ pub async fn rename_folder(
     let source = from.clone();
     let moved = app
         .run(move |library| {
-            let target = FolderPath::parse(&to)?;
+            let target = FolderPath::typed(&to)?;
             library.rename_folder(&source, &target, ANYONE)?;
             Ok(target)
         })

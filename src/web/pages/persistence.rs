@@ -9,7 +9,7 @@ use super::show::{Count, Counted, Moment, Size, Span};
 use super::starts::{self, Starts};
 use super::timeline::Timeline;
 use super::{Shell, respond};
-use crate::library::{Level, Millis, Persistence, Totals, Unfinished};
+use crate::library::{Again, Level, Millis, Persistence, Reading, Totals, Unfinished};
 use crate::store::boots::{ProofState, StoreProof};
 use crate::store::mount::{Finding, Severity};
 use crate::store::{Identity, Mount, now_ms};
@@ -30,6 +30,9 @@ pub struct PersistencePage {
     pub repairs: Vec<String>,
     pub mount: Vec<Fact>,
     pub totals: Vec<Fact>,
+    pub reading: Vec<Fact>,
+    /// How far contents are read again.
+    pub again: Option<Meter>,
     pub timeline: Timeline,
     pub starts: Starts,
     /// Which of all starts are shown.
@@ -81,6 +84,13 @@ pub struct FindingRow {
     remedy: Option<String>,
 }
 
+/// So many of so many.
+pub struct Meter {
+    done: u64,
+    total: u64,
+    sentence: String,
+}
+
 /// A line of a definition list.
 pub struct Fact {
     name: &'static str,
@@ -107,6 +117,7 @@ impl PersistencePage {
             lease,
             totals,
             uploads,
+            reading,
             repairs,
         } = persistence;
         boots.truncate(SHOWN);
@@ -127,6 +138,8 @@ impl PersistencePage {
             sentence: verdict.sentence,
             mount: mount_facts(&mount, &storage),
             totals: total_facts(&totals, &uploads, now_ms),
+            reading: reading_facts(&reading),
+            again: reading.again.map(Meter::from),
             timeline: Timeline::new(&boots, &overlaps, &lease, this, now_ms),
             starts: Starts::new(&boots, &overlaps, &lease, this, now_ms),
             shown: starts::told(boots.len(), known),
@@ -208,6 +221,39 @@ impl Fact {
             value: value.to_string(),
         }
     }
+}
+
+impl From<Again> for Meter {
+    fn from(again: Again) -> Self {
+        let Again { done, total, .. } = again;
+        Self {
+            done,
+            total,
+            sentence: format!("{} of {}", Count(done), Count(total)),
+        }
+    }
+}
+
+fn reading_facts(reading: &Reading) -> Vec<Fact> {
+    let children = &reading.children;
+    let kept_in = match &children.confinement {
+        Some(confinement) => confinement.named(),
+        None => "not tried yet",
+    };
+    let mut facts = vec![
+        Fact::new("Kept in by", kept_in),
+        Fact::new(
+            "At once",
+            format!("at most {}", Count(children.workers as u64)),
+        ),
+        Fact::new("Memory for each", Size(children.memory)),
+        Fact::new("Time for each", Counted(children.seconds, "second")),
+    ];
+    let lacking = children
+        .confinement
+        .and_then(|confinement| confinement.lacking());
+    facts.extend(lacking.map(|lacking| Fact::new("Not here", lacking)));
+    facts
 }
 
 fn mount_facts(mount: &Mount, storage: &Identity) -> Vec<Fact> {

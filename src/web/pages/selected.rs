@@ -29,6 +29,7 @@ enum What {
         to: FolderPath,
         if_present: IfPresent,
     },
+    Rename(String),
     Tag(Vec<String>),
     Restore,
     Purge,
@@ -47,7 +48,7 @@ pub struct Events {
     last: u64,
 }
 
-/// `POST /selection`: the selection, `do`, and what that needs: `to` and `both`, or `tags`.
+/// `POST /selection`: the selection, `do`, and what that needs: `to` and `both`, `name`, or `tags`.
 pub async fn change(
     State(app): State<App>,
     Sent(fields): Sent<Fields>,
@@ -107,18 +108,19 @@ impl Order {
         let what = match value("do") {
             "trash" => What::Trash,
             "move" => What::Move {
-                to: FolderPath::parse(value("to").trim())?,
+                to: FolderPath::typed(value("to"))?,
                 if_present: match value("both") {
                     "yes" => IfPresent::KeepBoth,
                     _ => IfPresent::Version,
                 },
             },
+            "rename" => What::Rename(value("name").trim().to_owned()),
             "tag" => What::Tag(split_tags(value("tags"))),
             "restore" => What::Restore,
             "purge" => What::Purge,
             other => {
                 return Err(Error::invalid(format!(
-                    "do is {other:?}, but must be trash, move, tag, restore or purge."
+                    "do is {other:?}, but must be trash, move, rename, tag, restore or purge."
                 )));
             }
         };
@@ -140,6 +142,13 @@ impl Order {
             What::Move { to, if_present } => library
                 .move_all(selection, &to, if_present, ANYONE)
                 .map_err(with_a_way_out),
+            What::Rename(name) => {
+                let files = library.rename_chosen(selection, &name, ANYONE)?;
+                Ok(Changes {
+                    files,
+                    events: 0..=0,
+                })
+            }
             What::Tag(tags) => library.tag_all(selection, &tags, ANYONE),
             What::Restore => library.restore_all(&selection.files, ANYONE),
             What::Purge => library.purge_all(&selection.files, ANYONE),
@@ -161,6 +170,7 @@ impl What {
         match self {
             Self::Trash => Done::AllTrashed,
             Self::Move { .. } => Done::AllMoved,
+            Self::Rename(_) => Done::Renamed,
             Self::Tag(_) => Done::AllTagged,
             Self::Restore => Done::AllRestored,
             Self::Purge => Done::AllPurged,

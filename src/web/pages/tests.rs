@@ -12,8 +12,8 @@ use super::trash::TrashPage;
 use super::*;
 use crate::library::search::{Hit, Results};
 use crate::library::{
-    Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page, Persistence, Sort, Totals,
-    Unfinished, Verdict, Version,
+    Again, Confinement, Enforced, Entry, Facts, FilePath, Folder, FolderPath, Level, Listing, Page,
+    Persistence, Reading, Sort, Standing, Totals, Unfinished, Verdict, Version,
 };
 use crate::store::boots::{Boot, Ending, HandOver, Overlap, ProofState, StoreProof, Term};
 use crate::store::mount::{Finding, Severity};
@@ -262,6 +262,18 @@ fn persistence() -> String {
         overlaps: (2..=18).rev().map(overlap).collect(),
         lease: (2..=18).rev().map(term).collect(),
         totals: Totals { files: 20_431, bytes: 8_123_456_789, versions: 23_001, trashed: 12, last_sequence: 120, searchable_through: 100, waiting: 20 },
+        reading: Reading {
+            children: Standing {
+                confinement: Some(Confinement { landlock: Enforced::Not, seccomp: true }),
+                workers: 2,
+                children: 1,
+                seconds: 20,
+                memory: 512 << 20,
+                read: 7,
+                lost: 1,
+            },
+            again: Some(Again { extractor: 2, done: 120, total: 3_400 }),
+        },
         uploads: Unfinished { open: 3, bytes: 12_000_000, idle_since_ms: Some(NOW - DAY), expired: 2, freed: 5_000_000 },
         repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
     };

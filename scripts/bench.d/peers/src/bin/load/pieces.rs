@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -13,6 +13,8 @@ use crate::arguments::{Arguments, Outcome};
 use crate::large::read_answer;
 use crate::noise::{CHUNK, Noise};
 use crate::tally::Tally;
+
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Uploads noise, each upload from a thread and over a connection of its own. An exchange is a whole upload.
 pub fn pieces(arguments: &Arguments) -> Outcome<Tally> {
@@ -60,6 +62,8 @@ impl Upload {
     fn run(mut self, target: &str) -> Outcome<Answer> {
         let mut connection = TcpStream::connect(self.address)?;
         connection.set_nodelay(true)?;
+        // Who refuses a piece in the middle of it may stop reading.
+        connection.set_write_timeout(Some(PATIENCE))?;
         let (bytes, name) = (self.bytes, BASE64_STANDARD.encode(&self.name));
         write!(
             connection,

@@ -1,0 +1,227 @@
+//! What a child gives up before it reads its first document.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use rustix::process::{Resource, Rlimit, Signal};
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch,
+};
+
+use super::message::Bounds;
+use super::{Confinement, Enforced};
+
+/// The newest rules that are asked for; an older kernel enforces those it knows.
+const RULES: ABI = ABI::V6;
+
+/// Beside what it may use, a child has its program, libraries and stack in its address space.
+const BESIDE_DATA: u64 = 256 << 20;
+/// Documents nest; readers that recurse get more room than usual, and an end to it.
+const STACK: u64 = 64 << 20;
+/// Standard streams, the document, and some to spare.
+const DESCRIPTORS: u64 = 8;
+/// Between the signal that ends a child which used its time up and the one that cannot be caught.
+const LAST_SECONDS: u64 = 2;
+const PRIORITY: i32 = 5;
+
+/// Sets what holds on any kernel. What it is worth is not open to doubt, so any failure is one.
+pub fn bound(bounds: &Bounds) -> io::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+    rustix::thread::set_no_new_privs(true)?;
+    // Of use where they are possible, and nobody's business where they are not.
+    let _ = rustix::thread::set_name(c"extract");
+    let _ = rustix::process::nice(PRIORITY);
+    let _ = std::fs::write("/proc/self/oom_score_adj", "1000");
+
+    limit(Resource::Data, bounds.memory)?;
+    limit(Resource::As, bounds.memory + BESIDE_DATA)?;
+    limit(Resource::Nofile, DESCRIPTORS)?;
+    for nothing in [
+        Resource::Fsize,
+        Resource::Core,
+        Resource::Nproc,
+        Resource::Memlock,
+        Resource::Msgqueue,
+    ] {
+        limit(nothing, 0)?;
+    }
+    let hard = rustix::process::getrlimit(Resource::Stack).maximum;
+    set(
+        Resource::Stack,
+        hard.map_or(STACK, |hard| hard.min(STACK)),
+        hard,
+    )?;
+    limit(Resource::Cpu, bounds.cpu + LAST_SECONDS)?;
+    let hard = rustix::process::getrlimit(Resource::Cpu).maximum;
+    set(Resource::Cpu, bounds.cpu, hard)
+}
+
+/// Lowers a limit for good; one that is lower already stays.
+fn limit(resource: Resource, most: u64) -> io::Result<()> {
+    let hard = rustix::process::getrlimit(resource).maximum;
+    let most = hard.map_or(most, |hard| hard.min(most));
+    set(resource, most, Some(most))
+}
+
+fn set(resource: Resource, soft: u64, hard: Option<u64>) -> io::Result<()> {
+    let soft = hard.map_or(soft, |hard| hard.min(soft));
+    let limit = Rlimit {
+        current: Some(soft),
+        maximum: hard,
+    };
+    Ok(rustix::process::setrlimit(resource, limit)?)
+}
+
+/// Locks this thread in, as far as the kernel can; the last thing before documents come.
+pub fn lock_in() -> Confinement {
+    Confinement {
+        landlock: landlock().unwrap_or(Enforced::Not),
+        seccomp: seccomp().is_ok(),
+    }
+}
+
+/// No path leads to a file any more, no port to another machine, no name to another process.
+fn landlock() -> Result<Enforced, landlock::RulesetError> {
+    let status = Ruleset::default()
+        .handle_access(AccessFs::from_all(RULES))?
+        .handle_access(AccessNet::from_all(RULES))?
+        .scope(Scope::from_all(RULES))?
+        .create()?
+        .restrict_self()?;
+    Ok(match status.ruleset {
+        RulesetStatus::FullyEnforced => Enforced::Fully,
+        RulesetStatus::PartiallyEnforced => Enforced::Partly,
+        RulesetStatus::NotEnforced => Enforced::Not,
+    })
+}
+
+/// What is not on the list fails, as on a kernel that has no such call: a library that tries may
+/// go on without.
+fn seccomp() -> Result<(), seccompiler::Error> {
+    let Some(arch) = architecture() else {
+        return Err(seccompiler::Error::EmptyFilter);
+    };
+    let refused = SeccompAction::Errno(libc::EPERM as u32);
+    let filter = SeccompFilter::new(allowed()?, refused, SeccompAction::Allow, arch)?;
+    seccompiler::apply_filter(&BpfProgram::try_from(filter)?)
+}
+
+fn architecture() -> Option<TargetArch> {
+    Some(match () {
+        () if cfg!(target_arch = "x86_64") => TargetArch::x86_64,
+        () if cfg!(target_arch = "aarch64") => TargetArch::aarch64,
+        () if cfg!(target_arch = "riscv64") => TargetArch::riscv64,
+        () => return None,
+    })
+}
+
+/// What reading bytes, computing and answering take.
+const ALLOWED: &[libc::c_long] = &[
+    // The document and the socket, both open already.
+    libc::SYS_read,
+    libc::SYS_pread64,
+    libc::SYS_lseek,
+    libc::SYS_fstat,
+    libc::SYS_close,
+    libc::SYS_recvmsg,
+    libc::SYS_sendmsg,
+    // Last words, on stderr.
+    libc::SYS_write,
+    libc::SYS_writev,
+    // Memory; what may be executed is below.
+    libc::SYS_brk,
+    libc::SYS_munmap,
+    libc::SYS_mremap,
+    libc::SYS_madvise,
+    // The runtime: locks, time, randomness, signals to itself, the end.
+    libc::SYS_futex,
+    libc::SYS_sched_yield,
+    libc::SYS_sched_getaffinity,
+    libc::SYS_clock_gettime,
+    libc::SYS_clock_nanosleep,
+    libc::SYS_nanosleep,
+    libc::SYS_restart_syscall,
+    libc::SYS_getrandom,
+    libc::SYS_getpid,
+    libc::SYS_gettid,
+    libc::SYS_rt_sigaction,
+    libc::SYS_rt_sigprocmask,
+    libc::SYS_rt_sigreturn,
+    libc::SYS_sigaltstack,
+    libc::SYS_exit,
+    libc::SYS_exit_group,
+];
+
+fn allowed() -> Result<BTreeMap<libc::c_long, Vec<SeccompRule>>, seccompiler::BackendError> {
+    let mut allowed: BTreeMap<_, _> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    let (word, executable) = (SeccompCmpArgLen::Dword, libc::PROT_EXEC as u64);
+    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
+        let is_data = SeccompCmpOp::MaskedEq(executable);
+        let rule = SeccompRule::new(vec![SeccompCondition::new(2, word.clone(), is_data, 0)?])?;
+        allowed.insert(call, vec![rule]);
+    }
+    // Aborting is a signal to itself.
+    let own = rustix::process::getpid().as_raw_nonzero().get() as u64;
+    let to_itself = SeccompCondition::new(0, word, SeccompCmpOp::Eq, own)?;
+    allowed.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![to_itself])?]);
+    Ok(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::ErrorKind::PermissionDenied;
+    use std::net::TcpStream;
+    use std::process::Command;
+
+    use super::*;
+
+    /// Both lock in the thread that asks, and no other: these tests give theirs up.
+    fn locked_in<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {
+        std::thread::spawn(act).join().unwrap()
+    }
+
+    #[test]
+    fn landlock_leaves_no_way_to_a_file() {
+        let (before, enforced, after) = locked_in(|| {
+            let look = || File::open("/proc/self/status").map(drop);
+            (look(), landlock().unwrap(), look())
+        });
+        before.unwrap();
+        match enforced {
+            Enforced::Not => eprintln!("DID NOT RUN: this kernel has no landlock"),
+            _ => assert_eq!(after.unwrap_err().kind(), PermissionDenied),
+        }
+    }
+
+    #[test]
+    fn seccomp_leaves_files_sockets_and_programs_out() {
+        let refused = locked_in(|| {
+            seccomp().unwrap();
+            [
+                File::open("/proc/self/status").map(drop),
+                TcpStream::connect("127.0.0.1:9").map(drop),
+                Command::new("/bin/true").spawn().map(drop),
+                std::thread::Builder::new().spawn(|| ()).map(drop),
+                std::fs::metadata("/").map(drop),
+                rustix::process::kill_process(rustix::process::getpid(), Signal::CONT)
+                    .map_err(Into::into),
+            ]
+        });
+        for outcome in refused {
+            assert_eq!(outcome.unwrap_err().kind(), PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn what_is_lacking_is_told() {
+        let confinement = |landlock, seccomp| Confinement { landlock, seccomp };
+        assert_eq!(confinement(Enforced::Partly, true).lacking(), None);
+        let told = confinement(Enforced::Not, false).lacking().unwrap();
+        assert!(told.contains("neither landlock nor seccomp"), "{told}");
+        let told = confinement(Enforced::Fully, false).lacking().unwrap();
+        assert!(told.contains("no seccomp"), "{told}");
+    }
+}

@@ -1,0 +1,262 @@
+//! A few warm children, for everybody in this process who has a document to read.
+
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use super::nursery::Nursery;
+use super::process::{Loss, Outcome, Process, SoFar};
+use super::slots::{Slot, Slots};
+use super::{Confinement, Options, Standing};
+use crate::error::{Error, Kind, Result};
+use crate::extract::Extraction;
+
+/// A cheap handle; clones share the children.
+#[derive(Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    options: Options,
+    slots: Arc<Slots>,
+    nursery: Nursery,
+    confinement: OnceLock<Confinement>,
+    read: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// What is to be read.
+pub struct Document<'a> {
+    /// Open for reading; read from its start.
+    pub file: &'a File,
+    pub size: u64,
+    /// Its last path segment.
+    pub name: &'a str,
+    /// What it is taken for until it is read.
+    pub media_type: &'a str,
+}
+
+/// Who waits for a document.
+#[derive(Clone, Copy, Debug)]
+pub enum Turn {
+    /// Others, behind it: it gets a child as soon as there is one, and no longer than this.
+    Now(Duration),
+    /// Nobody: it gets all the time a document may take, in a child that nobody else wants.
+    Later,
+}
+
+/// What was found.
+#[derive(Debug)]
+pub enum Reading {
+    Done(Extraction),
+    /// As far as [`Turn::Now`] allowed; it would go on.
+    Unfinished(Extraction),
+}
+
+impl Pool {
+    /// Starts nothing yet.
+    pub fn new(options: Options) -> Self {
+        let shared = Shared {
+            slots: Arc::new(Slots::new(options.workers)),
+            nursery: Nursery::new(options.command),
+            options,
+            confinement: OnceLock::new(),
+            read: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// Reads a document, unless `stop` says so.
+    ///
+    /// # Errors
+    /// Never for what a document is or does. [`Kind::Busy`] when it was stopped, or has to be tried
+    /// again because somebody else could not wait; [`Kind::Unavailable`] when no child can be
+    /// started; [`Kind::Internal`] when the disk does not give the document's bytes.
+    pub fn read(
+        &self,
+        document: &Document<'_>,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Reading> {
+        let mut slot = self.take(turn, stop)?;
+        let first = self.attempt(&mut slot, document, turn, stop)?;
+        let outcome = match first {
+            Outcome::Lost(loss, _) if loss.is_worth_another() && !self.shared.slots.is_closed() => {
+                tracing::debug!(name = document.name, %loss, "a document is read once more");
+                self.attempt(&mut slot, document, turn, stop)?
+            }
+            other => other,
+        };
+        drop(slot);
+        match outcome {
+            _ if self.shared.slots.is_closed() => Err(put_off()),
+            Outcome::Read(found) => Ok(Reading::Done(found)),
+            Outcome::Unread(sentence) => Err(Error::internal(sentence)),
+            Outcome::Lost(loss, so_far) => {
+                tracing::warn!(name = document.name, %loss, "a document could not be read");
+                let why = self.why(&loss);
+                Ok(Reading::Done(document.as_far_as(so_far, &why)))
+            }
+            Outcome::GivenUp(so_far) => match turn {
+                Turn::Now(_) if !stop() => Ok(Reading::Unfinished(document.yet(so_far))),
+                _ => Err(put_off()),
+            },
+        }
+    }
+
+    /// Has a child ready, so that it is known what it is kept from.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn warm(&self) -> Result<Confinement> {
+        let mut slot = self.take(Turn::Now(Duration::ZERO), &|| false)?;
+        slot.process = Some(self.process(&mut slot)?);
+        let confinement = self.shared.confinement.get().copied();
+        confinement.ok_or_else(|| Error::internal("A child did not say what it is kept from."))
+    }
+
+    /// How many documents are read at once.
+    pub fn workers(&self) -> usize {
+        self.shared.options.workers
+    }
+
+    pub fn standing(&self) -> Standing {
+        let Shared { options, .. } = &*self.shared;
+        Standing {
+            confinement: self.shared.confinement.get().copied(),
+            workers: options.workers,
+            children: self.shared.slots.children(),
+            seconds: options.patience.as_secs(),
+            memory: options.memory,
+            read: self.shared.read.load(Relaxed),
+            lost: self.shared.lost.load(Relaxed),
+        }
+    }
+
+    /// Ends all children; what they read is put off.
+    pub fn close(&self) {
+        self.shared.slots.close();
+        self.shared.nursery.close();
+    }
+
+    fn take(&self, turn: Turn, stop: &dyn Fn() -> bool) -> Result<Slot> {
+        let can_wait = matches!(turn, Turn::Later);
+        let slot = self.shared.slots.take(can_wait, stop);
+        slot.ok_or_else(put_off)
+    }
+
+    fn attempt(
+        &self,
+        slot: &mut Slot,
+        document: &Document<'_>,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome> {
+        let mut process = self.process(slot)?;
+        let began = Instant::now();
+        let give_up = || {
+            let is_over = matches!(turn, Turn::Now(most) if began.elapsed() >= most);
+            is_over || slot.is_wanted() || stop()
+        };
+        let outcome = process.read(document, self.shared.options.patience, give_up);
+        match &outcome {
+            Outcome::Read(_) | Outcome::Unread(_) => {
+                self.shared.read.fetch_add(1, Relaxed);
+                slot.process = Some(process);
+            }
+            Outcome::Lost(..) => {
+                self.shared.lost.fetch_add(1, Relaxed);
+            }
+            Outcome::GivenUp(_) => {}
+        }
+        Ok(outcome)
+    }
+
+    /// The slot's child, or a new one.
+    fn process(&self, slot: &mut Slot) -> Result<Process> {
+        if let Some(process) = slot.process.take() {
+            return Ok(process);
+        }
+        let Options {
+            patience, memory, ..
+        } = self.shared.options;
+        let slots = Arc::downgrade(&self.shared.slots);
+        let started = self.shared.nursery.start(&slots);
+        let (process, confinement) = started
+            .and_then(|mut process| {
+                let confinement = process.begin(patience, memory)?;
+                Ok((process, confinement))
+            })
+            .map_err(|error| {
+                Error::unavailable(format!(
+                    "No child to read documents can be started: {error}."
+                ))
+                .because(error)
+            })?;
+        if self.shared.confinement.set(confinement).is_ok()
+            && let Some(lacking) = confinement.lacking()
+        {
+            tracing::warn!("{lacking}");
+        }
+        Ok(process)
+    }
+
+    /// In words that follow a colon.
+    fn why(&self, loss: &Loss) -> String {
+        let Options {
+            patience, memory, ..
+        } = &self.shared.options;
+        match loss {
+            Loss::Slow => format!("reading took longer than {} seconds", patience.as_secs()),
+            Loss::Memory => format!("reading takes more than {} MiB of memory", memory >> 20),
+            Loss::Nesting => "it is nested too deeply".to_owned(),
+            Loss::Panicked(_) | Loss::Died(_) => "the reader failed on it".to_owned(),
+        }
+    }
+}
+
+impl Document<'_> {
+    /// What there is of a document that will not be read any further.
+    fn as_far_as(&self, so_far: SoFar, why: &str) -> Extraction {
+        let name_only =
+            format!("The contents could not be read: {why}; the file is found by its name.");
+        self.part(
+            so_far,
+            name_only,
+            format!("The contents could be read in part only: {why}."),
+        )
+    }
+
+    /// What there is of a document that is still to be read.
+    fn yet(&self, so_far: SoFar) -> Extraction {
+        let name_only =
+            "The contents are still being read; until then, the file is found by its name.";
+        self.part(
+            so_far,
+            name_only.to_owned(),
+            "The contents are still being read.".to_owned(),
+        )
+    }
+
+    fn part(&self, so_far: SoFar, name_only: String, note: String) -> Extraction {
+        let is_empty = so_far.text.is_empty();
+        Extraction {
+            media_type: self.media_type.to_owned(),
+            encoding: None,
+            text: so_far.text,
+            truncated: !is_empty,
+            name_only: is_empty.then_some(name_only),
+            note: (!is_empty).then_some(note),
+            details: so_far.details,
+        }
+    }
+}
+
+fn put_off() -> Error {
+    Error::new(Kind::Busy, "Reading a document was put off.")
+}
