@@ -58,7 +58,8 @@ def kept(digest):
 
 def keep(digest, text):
     """That a document cannot be opened is kept as a file of one zero byte."""
-    kept(digest).write_bytes(b"\0" if text is None else text.replace("\0", " ").encode(errors="replace"))
+    # Tables of a million empty cells are long, and say nothing.
+    kept(digest).write_bytes(b"\0" if text is None else " ".join(text.replace("\0", " ").split()).encode(errors="replace"))
 
 
 def recall(digest):

@@ -188,6 +188,11 @@ fn read_from<R: Read + Seek>(
         Format::Pdf => pdf::read(whole(reader, size)?, out)?,
         Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
         Format::Mail => mail::read(&whole(reader, size)?, out)?,
+        Format::Office | Format::OpenDocument | Format::Epub if !is_archive(&mut reader) => {
+            return Err(Unreadable::Broken(
+                "it is of a kind that this release does not know".into(),
+            ));
+        }
         Format::Office => office::read(reader, out)?,
         Format::Compound => ole::read(reader, out)?,
         Format::OpenDocument => opendocument::read(reader, out)?,
@@ -205,6 +210,13 @@ fn read_from<R: Read + Seek>(
         }
     }
     Ok(None)
+}
+
+/// Whether what should be a ZIP archive begins like one. What Word was before 1993 does not.
+fn is_archive<R: Read + Seek>(reader: &mut R) -> bool {
+    let mut first = [0; magic::ZIP.len()];
+    let read = reader.read_exact(&mut first).and_then(|()| reader.rewind());
+    read.is_ok() && first == *magic::ZIP
 }
 
 /// A document that can only be read when all of it is there.

@@ -83,11 +83,12 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     if storage.has("/EncryptedPackage") {
         return Err(Unreadable::Encrypted);
     }
-    if let Some(said) = storage.stream("/\u{5}SummaryInformation") {
-        summary::describe(&said, &mut out.details);
-    }
+    let said = storage
+        .stream("/\u{5}SummaryInformation")
+        .unwrap_or_default();
+    summary::describe(&said, &mut out.details);
     if let Some(document) = storage.stream("/WordDocument") {
-        doc::read(&document, &mut storage, out)
+        doc::read(&document, summary::page(&said), &mut storage, out)
     } else if let Some(book) = storage
         .stream("/Workbook")
         .or_else(|| storage.stream("/Book"))
