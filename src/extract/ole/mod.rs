@@ -94,8 +94,8 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         .or_else(|| storage.stream("/Book"))
     {
         xls::read(&book, out)
-    } else if let Some(slides) = storage.stream("/PowerPoint Document") {
-        ppt::read(&slides, &mut storage, out)
+    } else if storage.has("/PowerPoint Document") {
+        ppt::read(summary::page(&said), &mut storage, out)
     } else if storage.has("/__properties_version1.0") {
         msg::read(&mut storage, out)
     } else {
