@@ -12,11 +12,11 @@ from place import HOME
 CACHE = HOME / "reference"
 PACKAGES = ["libreoffice-writer-nogui", "libreoffice-calc-nogui", "libreoffice-impress-nogui", "poppler-utils"]
 # Cells as they are shown, with a tab between them, in UTF-8, of all sheets.
-CSV = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,true,false,false,false,-1"
+CSV = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,true,true,false,false,-1"
 TXT = "txt:Text (encoded):UTF8"
 AS_PDF = {"ppt", "pptx", "odp"}
 AS_TABLE = {"xls", "xlsx", "ods"}
-PATIENCE = 90
+PATIENCE = 40
 BATCH = 15
 
 
@@ -58,7 +58,8 @@ def kept(digest):
 
 def keep(digest, text):
     """That a document cannot be opened is kept as a file of one zero byte."""
-    kept(digest).write_bytes(b"\0" if text is None else text.replace("\0", " ").encode(errors="replace"))
+    # Tables of a million empty cells are long, and say nothing.
+    kept(digest).write_bytes(b"\0" if text is None else " ".join(text.replace("\0", " ").split()).encode(errors="replace"))
 
 
 def recall(digest):
@@ -85,7 +86,7 @@ def of_office(batch):
         home = f"-env:UserInstallation=file://{HOME / 'libreoffice'}"
         command = ["soffice", home, "--headless", "--norestore", "--convert-to", target, "--outdir", folder / "out", *copies.values()]
         try:
-            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE + 10 * len(batch))
+            subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=PATIENCE + 2 * len(batch))
         except subprocess.TimeoutExpired:
             pass
         read = {}

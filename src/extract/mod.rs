@@ -6,10 +6,12 @@
 //!
 //! # What hostile content can and cannot do
 //!
-//! Every scanner here walks its input once, keeps no stack, and never looks back: time is linear in
+//! Scanners of our own walk their input once, keep no stack, and never look back: time is linear in
 //! what was read, and nesting costs nothing. At most [`MAX_TEXT_BYTES`] times two is read of text in
-//! 8-bit encodings (times four of UTF-32) and as much decoded, so memory stays within six times
-//! [`MAX_TEXT_BYTES`]. No content is an error: only the disk is.
+//! 8-bit encodings (times four of UTF-32) and as much decoded. Of a document's parts no more is
+//! inflated than bounds beside each reader allow, and of its text no more is kept than
+//! [`MAX_TEXT_BYTES`]. Libraries promise less: one may panic, loop, or ask for memory without end,
+//! which is why documents are read in a process of their own. No content is an error: only the disk is.
 
 mod archive;
 mod attachment;
@@ -189,6 +191,11 @@ fn read_from<R: Read + Seek>(
         Format::Pdf => pdf::read(whole(reader, size)?, out)?,
         Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
         Format::Mail => mail::read(&whole(reader, size)?, out)?,
+        Format::Office | Format::OpenDocument | Format::Epub if !is_archive(&mut reader) => {
+            return Err(Unreadable::Broken(
+                "it is of a kind that this release does not know".into(),
+            ));
+        }
         Format::Office => office::read(reader, out)?,
         Format::Compound => ole::read(reader, out)?,
         Format::OpenDocument => opendocument::read(reader, out)?,
@@ -206,6 +213,13 @@ fn read_from<R: Read + Seek>(
         }
     }
     Ok(None)
+}
+
+/// Whether what should be a ZIP archive begins like one. What Word was before 1993 does not.
+fn is_archive<R: Read + Seek>(reader: &mut R) -> bool {
+    let mut first = [0; magic::ZIP.len()];
+    let read = reader.read_exact(&mut first).and_then(|()| reader.rewind());
+    read.is_ok() && first == *magic::ZIP
 }
 
 /// A document that can only be read when all of it is there.

@@ -12,6 +12,9 @@ pub const PAGE_BREAK: char = '\u{c}';
 /// How much text is collected before it is passed on.
 const PIECE_BYTES: usize = 32 << 10;
 
+/// Longest title, name or date, in bytes.
+const MOST_OF_DETAIL: usize = 1024;
+
 /// Messages hold archives that hold messages; what is deeper is not looked for.
 const MOST_NESTING: usize = 4;
 
@@ -210,6 +213,7 @@ impl<'a> Sink<'a> {
         if self.depth > 0 {
             return;
         }
+        self.details.shorten();
         (self.pass_on)(Found::Details(&self.details));
         for line in self.details.lines() {
             self.paragraph(&line);
@@ -234,6 +238,7 @@ impl<'a> Sink<'a> {
     /// Passes on everything that is left. Answers whether the text was cut.
     pub fn finish(mut self) -> (Details, bool) {
         self.flush();
+        self.details.shorten();
         (self.pass_on)(Found::Details(&self.details));
         (self.details, self.is_truncated)
     }
@@ -282,6 +287,21 @@ impl<'a> Sink<'a> {
 }
 
 impl Details {
+    /// Cuts what no document says in earnest.
+    fn shorten(&mut self) {
+        let Self {
+            title,
+            author,
+            album,
+            date,
+            camera,
+            ..
+        } = self;
+        for detail in [title, author, album, date, camera].into_iter().flatten() {
+            detail.truncate(detail.floor_char_boundary(MOST_OF_DETAIL));
+        }
+    }
+
     /// What people search for, in the order it is written in.
     fn lines(&self) -> Vec<String> {
         let said = [&self.title, &self.author, &self.album, &self.camera];

@@ -138,7 +138,7 @@ impl Shown {
             Self::Moment(parts)
         } else if has_digits {
             // Commas behind all digits scale; those between them only group.
-            digits.scaled = i32::from(!digits.thousands) * digits.scaled;
+            digits.scaled *= i32::from(!digits.thousands);
             Self::Number(digits)
         } else {
             Self::General
@@ -180,7 +180,7 @@ impl Digits {
         // More decimals than a number has would be noise, and its text without bound.
         let decimals = self.decimals.min(15);
         let digits = match self.exponent {
-            true => format!("{value:.decimals$E}"),
+            true => scientific(&format!("{value:.decimals$E}")),
             false if value >= 1e21 => general(value),
             false => rounded(value, decimals),
         };
@@ -195,8 +195,21 @@ impl Digits {
 
 /// Half a unit goes away from zero, as people round, also where binary fractions fall short of it.
 fn rounded(value: f64, decimals: usize) -> String {
-    let nudged = value + value.abs() * 4.0 * f64::EPSILON;
+    let nudged = match decimals {
+        0..=4 => value * (1.0 + 4.0 * f64::EPSILON),
+        _ => value,
+    };
     format!("{nudged:.decimals$}")
+}
+
+/// With a sign and two digits at least for the power of ten.
+fn scientific(text: &str) -> String {
+    let (digits, power) = text.split_once('E').unwrap_or((text, "0"));
+    let (sign, power) = match power.strip_prefix('-') {
+        Some(power) => ('-', power),
+        None => ('+', power),
+    };
+    format!("{digits}E{sign}{power:0>2}")
 }
 
 fn grouped(digits: &str) -> String {
@@ -217,12 +230,20 @@ fn general(number: f64) -> String {
     if !number.is_finite() {
         return String::new();
     }
-    if size != 0.0 && !(1e-9..1e15).contains(&size) {
-        return format!("{number:E}");
+    if size == 0.0 {
+        return "0".to_owned();
     }
-    let text = rounded(number, 10);
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    text.to_owned()
+    if !(1e-4..1e15).contains(&size) {
+        return scientific(&format!("{number:E}"));
+    }
+    // Fifteen digits are exact.
+    let whole = size.log10().floor() as i32 + 1;
+    let decimals = usize::try_from(15 - whole).unwrap_or(0);
+    let text = format!("{number:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 #[cfg(test)]
@@ -237,10 +258,13 @@ mod tests {
     fn numbers_as_shown() {
         assert_eq!(shown("General", 1234.5), "1234.5");
         assert_eq!(shown("General", -0.1 - 0.2), "-0.3");
+        assert_eq!(shown("General", 1.5e-7), "1.5E-07");
+        assert_eq!(shown("General", 99_999.0), "99999");
+        assert_eq!(shown("General", std::f64::consts::PI), "3.14159265358979");
         assert_eq!(shown("#,##0.00", 1_234_567.891), "1,234,567.89");
         assert_eq!(shown("0.0%", 0.1234), "12.3%");
         assert_eq!(shown("[$€-407] #,##0;[Red]-#,##0", -1234.0), "-€ 1,234");
-        assert_eq!(shown("0.00E+00", 12345.0), "1.23E4");
+        assert_eq!(shown("0.00E+00", 12345.0), "1.23E+04");
         assert_eq!(shown("0.0,,\" M\"", 12_300_000.0), "12.3 M");
         assert_eq!(shown("0;\"a;b\"", 5.0), "5");
         assert_eq!(shown("0.00", 1.005), "1.01");

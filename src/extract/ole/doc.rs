@@ -16,6 +16,7 @@ const SECOND_TABLE: u16 = 0x0200;
 
 pub fn read<R: Read + Seek>(
     document: &[u8],
+    page: Option<u16>,
     storage: &mut Storage<R>,
     out: &mut Sink<'_>,
 ) -> Result<(), Unreadable> {
@@ -26,6 +27,7 @@ pub fn read<R: Read + Seek>(
         return Err(Unreadable::Encrypted);
     }
     out.tell();
+    let encoding = encoding_of(u16_at(document, 6).unwrap_or(0), page);
     let mut writer = Writer::default();
     if version >= WORD_97 {
         let table = match flags & SECOND_TABLE != 0 {
@@ -38,9 +40,8 @@ pub fn read<R: Read + Seek>(
             size_at(document, 0x1a2).ok_or_else(incomplete)?,
             size_at(document, 0x1a6).unwrap_or(0),
         );
-        writer.pieces(document, pieces, true, WINDOWS_1252, out);
+        writer.pieces(document, pieces, true, encoding, out);
     } else {
-        let encoding = encoding_of(u16_at(document, 6).unwrap_or(0));
         if flags & COMPLEX != 0 {
             let at = size_at(document, 0x160).ok_or_else(incomplete)?;
             let pieces = slice(document, at, size_at(document, 0x164).unwrap_or(0));
@@ -55,8 +56,8 @@ pub fn read<R: Read + Seek>(
     Ok(())
 }
 
-/// The code page of the language that an older document is in.
-fn encoding_of(language: u16) -> &'static Encoding {
+/// The code page of the language that a document is in, or else the one its summary names.
+fn encoding_of(language: u16, page: Option<u16>) -> &'static Encoding {
     let page = match language & 0x3ff {
         0x01 => 1256,
         0x04 if language == 0x0404 => 950,
@@ -69,7 +70,9 @@ fn encoding_of(language: u16) -> &'static Encoding {
         0x12 => 949,
         0x1e => 874,
         0x1f => 1254,
-        _ => 1252,
+        _ => page
+            .filter(|page| (1250..=1258).contains(page))
+            .unwrap_or(1252),
     };
     summary::code_page(page).unwrap_or(WINDOWS_1252)
 }

@@ -83,18 +83,19 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     if storage.has("/EncryptedPackage") {
         return Err(Unreadable::Encrypted);
     }
-    if let Some(said) = storage.stream("/\u{5}SummaryInformation") {
-        summary::describe(&said, &mut out.details);
-    }
+    let said = storage
+        .stream("/\u{5}SummaryInformation")
+        .unwrap_or_default();
+    summary::describe(&said, &mut out.details);
     if let Some(document) = storage.stream("/WordDocument") {
-        doc::read(&document, &mut storage, out)
+        doc::read(&document, summary::page(&said), &mut storage, out)
     } else if let Some(book) = storage
         .stream("/Workbook")
         .or_else(|| storage.stream("/Book"))
     {
         xls::read(&book, out)
-    } else if let Some(slides) = storage.stream("/PowerPoint Document") {
-        ppt::read(&slides, &mut storage, out)
+    } else if storage.has("/PowerPoint Document") {
+        ppt::read(summary::page(&said), &mut storage, out)
     } else if storage.has("/__properties_version1.0") {
         msg::read(&mut storage, out)
     } else {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek};
 
-use super::{Storage, size_at, slice, u16_at, u32_at, wide};
+use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
 use crate::extract::sink::{Sink, Unreadable};
 
 /// Types of records.
@@ -59,22 +59,34 @@ impl<'a> Iterator for Records<'a> {
 }
 
 pub fn read<R: Read + Seek>(
-    stream: &[u8],
+    page: Option<u16>,
     storage: &mut Storage<R>,
     out: &mut Sink<'_>,
 ) -> Result<(), Unreadable> {
-    let user = storage.stream("/Current User").unwrap_or_default();
+    // What is saved for two versions has the newer one in a folder.
+    let folder = match storage.has("/PP97_DUALSTORAGE/PowerPoint Document") {
+        true => "/PP97_DUALSTORAGE",
+        false => "",
+    };
+    let stream = storage.stream(&format!("{folder}/PowerPoint Document"));
+    let stream = stream.unwrap_or_default();
+    let user = storage.stream(&format!("{folder}/Current User"));
+    let user = user.unwrap_or_default();
     if u32_at(&user, 12) == Some(ENCRYPTED) {
         return Err(Unreadable::Encrypted);
     }
-    let objects = size_at(&user, 16).and_then(|edit| Objects::find(stream, edit));
+    let objects = size_at(&user, 16).and_then(|edit| Objects::find(&stream, edit));
     let current = objects.and_then(|objects| Some((objects.document()?, objects)));
     match current {
         Some((document, objects)) => objects.slides(document, out),
-        // Without a directory all that is not a master's is read, old or new.
         None => {
             out.tell();
-            texts(stream, 0, out);
+            // Before 1997 all text stood by itself as well. Else, without a directory, all that
+            // is not a master's is read, old or new.
+            match storage.stream("/Text_Content") {
+                Some(text) => lines(&summary::narrow(&text, page.unwrap_or(1252)), out),
+                None => texts(&stream, 0, out),
+            }
         }
     }
     Ok(())
@@ -241,6 +253,10 @@ fn write(record: Record<'_>, out: &mut Sink<'_>) {
         TEXT_BYTES => record.content.iter().copied().map(char::from).collect(),
         _ => wide(record.content),
     };
+    lines(&text, out);
+}
+
+fn lines(text: &str, out: &mut Sink<'_>) {
     for line in text.split(['\r', '\n', '\u{b}', '\0']) {
         out.paragraph(line);
     }

@@ -25,15 +25,8 @@ pub fn describe(set: &[u8], details: &mut Details) {
     let Some(section) = size_at(set, 44).and_then(|start| set.get(start..)) else {
         return;
     };
-    let count = size_at(section, 4).unwrap_or(0).min(MOST_PROPERTIES);
-    let property = |wanted: u32| {
-        (0..count).find_map(|number| {
-            let at = 8 + 8 * number;
-            (u32_at(section, at)? == wanted).then_some(())?;
-            section.get(size_at(section, at + 4)?..)
-        })
-    };
-    let page = property(CODE_PAGE).and_then(|value| u16_at(value, 4));
+    let property = |wanted: u32| property(section, wanted);
+    let page = page(set);
     let text = |wanted: u32| property(wanted).and_then(|value| text(value, page));
     details.title = text(TITLE);
     details.author = text(AUTHOR);
@@ -41,6 +34,21 @@ pub fn describe(set: &[u8], details: &mut Details) {
         .filter(|value| u32_at(value, 0) == Some(FILE_TIME))
         .and_then(|value| u64_at(value, 4))
         .and_then(file_time);
+}
+
+/// The code page that a document's narrow text is in.
+pub fn page(set: &[u8]) -> Option<u16> {
+    let section = set.get(size_at(set, 44)?..)?;
+    u16_at(property(section, CODE_PAGE)?, 4)
+}
+
+fn property(section: &[u8], wanted: u32) -> Option<&[u8]> {
+    let count = size_at(section, 4).unwrap_or(0).min(MOST_PROPERTIES);
+    (0..count).find_map(|number| {
+        let at = 8 + 8 * number;
+        (u32_at(section, at)? == wanted).then_some(())?;
+        section.get(size_at(section, at + 4)?..)
+    })
 }
 
 fn text(value: &[u8], page: Option<u16>) -> Option<String> {
@@ -110,7 +118,7 @@ mod tests {
     fn times_of_windows() {
         assert_eq!(
             file_time(132_000_000_000_000_000).as_deref(),
-            Some("2019-04-17T08:00:00")
+            Some("2019-04-17T18:40:00")
         );
         assert_eq!(file_time(0), None);
         assert_eq!(file_time(u64::MAX), None);

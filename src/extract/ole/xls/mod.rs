@@ -140,12 +140,12 @@ impl Book {
         Ok(book)
     }
 
-    fn sheet(&self, mut records: Records<'_>, out: &mut Sink<'_>) {
+    fn sheet(&self, records: Records<'_>, out: &mut Sink<'_>) {
         let mut depth = 0usize;
         let mut row = None;
         let mut is_string_next = false;
         let mut is_object = false;
-        while let Some((kind, content)) = records.next() {
+        for (kind, content) in records {
             if out.is_full() {
                 return;
             }
