@@ -317,7 +317,7 @@ pub fn summary() -> Vec<u8> {
         ),
     ];
     let mut directory = Vec::new();
-    let mut content = Vec::new();
+    let mut content: Vec<u8> = Vec::new();
     for (id, value) in &values {
         let at = 8 + 8 * values.len() + content.len();
         directory.extend(id.to_le_bytes());
