@@ -112,15 +112,20 @@ impl Indexer {
     }
 
     fn run(mut self) {
-        // What children are kept from is told before the first document comes.
-        if let Err(error) = self.library.readers().warm() {
-            tracing::warn!(%error, "documents cannot be read now");
-        }
+        let mut has_warmed = false;
         let changes = self.library.store().changes();
         while !self.stop.load(Ordering::Relaxed) {
             // Taken before looking, so that no change between looking and waiting is missed.
             let seen = changes.seen();
-            match self.turn() {
+            let outcome = self.turn();
+            // What children are kept from is told even if no document comes; the lease is asked for
+            // before that, because another release may be waiting to be followed.
+            if !std::mem::replace(&mut has_warmed, true)
+                && let Err(error) = self.library.readers().warm()
+            {
+                tracing::warn!(%error, "documents cannot be read now");
+            }
+            match outcome {
                 Ok(Step::Empty) => {
                     changes.wait(seen, POLL);
                 }

@@ -32,11 +32,11 @@ use super::server::Stage;
 const IDLE_PATIENCE: Duration = Duration::from_secs(75);
 /// Most bytes of a request's head, and most fields in it; what has more gets a bare 431. Our own
 /// limits, which say what was wrong, are below it.
-const MAX_HEAD_BYTES: usize = 64 << 10;
+const MAX_HEAD_BYTES: usize = 256 << 10;
 const MAX_HEAD_FIELDS: usize = 200;
 /// Most bytes that wait in memory for one connection. An upload has as much again in each of its
 /// two buffers, so this is most of what many of them at once take.
-const MAX_BUFFER_BYTES: usize = 96 << 10;
+const MAX_BUFFER_BYTES: usize = 288 << 10;
 /// How long what a client still sends is read and thrown away after the last answer.
 const LINGER: Duration = Duration::from_secs(3);
 

@@ -4,6 +4,8 @@ import { keepOpen, read } from "./visit.js";
 
 /** Exchanges each part that has become another one; false if the server could not be asked. */
 export async function refreshParts() {
+  // Whoever types sees what comes of that; the rest comes when they are done.
+  if (document.activeElement?.id === "q") return false;
   const asked = location.href;
   const page = await read(asked).catch(() => null);
   if (!page) return false;

@@ -24,6 +24,7 @@ mod overlap;
 mod pages;
 mod persistence;
 mod preflight;
+mod previews;
 mod proxy;
 mod readme;
 mod redeploy;

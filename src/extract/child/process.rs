@@ -248,8 +248,9 @@ impl Process {
             Loss::Slow
         } else if words.contains("memory allocation of") {
             Loss::Memory
-        } else if signal == Some(Signal::SEGV.as_raw()) {
-            // Without code that is not checked, only the end of the stack can be hit so.
+        } else if signal == Some(Signal::SEGV.as_raw()) || words.contains("overflowed its stack") {
+            // Without code that is not checked, only the end of the stack can be hit so; which of
+            // the two it is depends on whose stack.
             Loss::Nesting
         } else {
             Loss::Died(format!("{status}; {}", words.trim()))

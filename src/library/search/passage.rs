@@ -5,10 +5,9 @@
 use std::ops::Range;
 
 use crate::error::{Error, Result};
+use crate::extract::PAGE_BREAK;
 use crate::library::text::{positions, splits_word};
 
-/// Between two pages of a text; texts hold it for nothing else.
-pub const PAGE_BREAK: char = '\u{c}';
 /// What begins the bytes of passages with pages. Those without begin with 0, so that what earlier
 /// releases wrote is still read.
 const WITH_PAGES: u32 = u32::MAX;

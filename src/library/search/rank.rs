@@ -21,7 +21,7 @@ use super::expand::expand;
 use super::fields::{Fields, ID, exact_folder_term};
 use super::query::{Filter, Form, Node, Scope, Text};
 
-const NAME: f32 = 2.0;
+const NAME: f32 = 3.0;
 const AROUND: f32 = 1.5;
 const BODY: f32 = 1.0;
 /// What the words of a query count more in a text that has them close together and in order.

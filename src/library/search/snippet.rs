@@ -14,12 +14,13 @@ use tantivy::{DocAddress, DocId, DocSet, Searcher, SegmentOrdinal, SegmentReader
 use utoipa::ToSchema;
 
 use crate::error::Result;
+use crate::extract::PAGE_BREAK;
 use crate::library::text::{WordTokenizer, positions, splits_word};
 
 use super::expand::expand_segment;
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
-use super::passage::{PAGE_BREAK, Passages};
+use super::passage::Passages;
 use super::query::Scope;
 use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};

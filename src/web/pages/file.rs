@@ -72,6 +72,8 @@ pub enum Text {
     Words {
         words: Counted,
         truncated: bool,
+        /// Why the text ends before the content does.
+        note: Option<String>,
     },
     /// Found by its name alone, with the reason.
     NameOnly(String),
@@ -98,21 +100,28 @@ pub struct Asking {
     part: Option<String>,
 }
 
+impl Asking {
+    fn taken_apart(self) -> (Outcome, Opening) {
+        let outcome = Outcome {
+            done: self.done,
+            file: self.file,
+            ..Outcome::default()
+        };
+        let opening = Opening {
+            query: self.q.unwrap_or_default(),
+            page: self.page,
+            part: self.part,
+        };
+        (outcome, opening)
+    }
+}
+
 pub async fn page(
     State(app): State<App>,
     At(id): At<FileId>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
-    let outcome = Outcome {
-        done: asking.done,
-        file: asking.file,
-        ..Outcome::default()
-    };
-    let opening = Opening {
-        query: asking.q.unwrap_or_default(),
-        page: asking.page,
-        part: asking.part,
-    };
+    let (outcome, opening) = asking.taken_apart();
     let shell = Shell::new(app.release()).searching(&opening.query);
     let page = app
         .look(move |library| FilePage::read(library, shell, id, &opening))
@@ -256,6 +265,7 @@ impl Text {
             Some(facts) => Self::Words {
                 words: Counted(facts.words, "word"),
                 truncated: facts.truncated,
+                note: facts.note,
             },
         }
     }

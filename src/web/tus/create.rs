@@ -13,7 +13,7 @@ use super::checksum::{self, Checksum};
 use super::fields::{Asked, number};
 use super::look::{as_sent, expires};
 use super::{UPLOAD_CONCAT, UPLOAD_OFFSET, location};
-use crate::library::{NewUpload, Outcome, Purpose, UploadState};
+use crate::library::{NewUpload, Outcome, Purpose, UploadId, UploadState};
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure};
 use crate::web::receive::{self, Incoming, refuse_larger};
@@ -27,16 +27,8 @@ const WHOLE: u64 = 8 << 20;
 pub async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> problem::Result {
     let Asked { new, parts } = Asked::read(&headers)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
-    if let Some((parts, concat)) = parts {
-        if !matches!(number(&headers, &CONTENT_LENGTH)?, None | Some(0)) {
-            return Err(Failure::new(
-                StatusCode::BAD_REQUEST,
-                "An upload that is joined from others takes no bytes of its own; send none.",
-            ));
-        }
-        let most = app.config().max_upload;
-        let joined = app.run(move |library| library.join_uploads(&parts, concat, new, most));
-        return Ok(created(joined.await?, Came::Nothing));
+    if let Some(parts) = parts {
+        return join(&app, &headers, new, parts).await;
     }
     let sent = Sent::read(&headers, &body)?;
     let known = known(&app, &new).await?;
@@ -54,6 +46,24 @@ pub async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> p
         }
         (None, _) => begin_with(&app, &headers, new, body).await,
     }
+}
+
+/// An upload out of others, named as they were written.
+async fn join(
+    app: &App,
+    headers: &HeaderMap,
+    new: NewUpload,
+    (parts, concat): (Vec<UploadId>, String),
+) -> problem::Result {
+    if !matches!(number(headers, &CONTENT_LENGTH)?, None | Some(0)) {
+        return Err(Failure::new(
+            StatusCode::BAD_REQUEST,
+            "An upload that is joined from others takes no bytes of its own; send none.",
+        ));
+    }
+    let most = app.config().max_upload;
+    let joined = app.run(move |library| library.join_uploads(&parts, concat, new, most));
+    Ok(created(joined.await?, Came::Nothing))
 }
 
 /// What a creation brings along.
