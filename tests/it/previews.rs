@@ -168,7 +168,7 @@ fn chromium_shows_each_kind_in_its_own_way() {
     assert_eq!(counts(".prose li"), 2);
     assert_eq!(counts(".prose td"), 1);
     go(code);
-    assert_eq!(counts(".said .s-comment"), 1);
+    assert!(counts(".said .s-comment") >= 1);
     assert!(counts(".said .s-string") >= 1);
     go(table);
     assert_eq!(counts(".said th"), 2);
