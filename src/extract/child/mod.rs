@@ -20,7 +20,7 @@
 //! A child gets documents as open descriptors over a Unix socket, so it never sees a path; its
 //! environment is empty. It reads many, one after the other, as long as all goes well: starting
 //! one costs milliseconds, which small texts would feel. The kernel kills it when the thread ends
-//! that started it ([`nursery`]), so none outlives the server, whatever ends that.
+//! that started it (`nursery`), so none outlives the server, whatever ends that.
 //!
 //! Architecture invariant: there is no way around the child. Tests that drive the library from
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
