@@ -101,6 +101,13 @@ pub(super) fn below(c: &Connection, folder: &FolderPath) -> Result<Vec<Entry>> {
     }
 }
 
+/// Whether a live file lies below a folder.
+pub(super) fn is_folder(c: &Connection, folder: &FolderPath) -> Result<bool> {
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM file WHERE {BELOW})");
+    let mut statement = c.prepare_cached(&sql)?;
+    Ok(statement.query_row(bounds(folder), |row| row.get(0))?)
+}
+
 pub(super) fn no_file() -> Error {
     Error::not_found("There is no file in the library yet.")
 }

@@ -98,6 +98,16 @@ impl Library {
             ([], [folder], None) => {
                 let above = folder.parent().unwrap_or_default();
                 let to = FolderPath::parse(above.join(name)?.as_str())?;
+                let target = to.clone();
+                let is_taken = self
+                    .store
+                    .sql
+                    .read(move |c| catalog::is_folder(c, &target))?;
+                if is_taken && to != *folder {
+                    return Err(Error::conflict(format!(
+                        "There is a folder {name:?} already; choose another name, or move what lies in this one there."
+                    )));
+                }
                 self.rename_folder(folder, &to, actor)
             }
             _ => Err(Error::invalid(

@@ -32,11 +32,31 @@ export function layBlocks(main) {
   addBlocks();
 }
 
-function addBlocks() {
+// The list has become longer or shorter.
+function fit(shown, { rows, step, start }) {
+  for (const [name, value] of Object.entries({ rows, step, start })) {
+    if (value === undefined) delete shown.dataset[name];
+    else shown.dataset[name] = value;
+  }
+  if (rows && shown !== list) {
+    layBlocks(document.getElementById("main"));
+    return;
+  }
+  const wanted = rows ? Math.ceil(rows / step) : 1;
+  while (shown.childElementCount > wanted) {
+    full = full.filter((block) => block !== shown.lastElementChild);
+    shown.lastElementChild.remove();
+  }
+  if (rows && observer) addBlocks(shown.childElementCount * step);
+  // A short list is one block, to be laid anew when it grows again.
+  if (!rows) list = null;
+}
+
+function addBlocks(from = Number(list.dataset.step)) {
   const { rows, step } = list.dataset;
   const height = list.firstElementChild.offsetHeight;
   const blocks = [];
-  for (let offset = Number(step); offset < rows; offset += Number(step)) {
+  for (let offset = from; offset < rows; offset += Number(step)) {
     const block = document.createElement("div");
     block.className = "block";
     block.dataset.offset = offset;
@@ -116,8 +136,18 @@ function retick(element, ticked) {
   }
   if (!document.querySelector("[data-everything]")?.checked) return;
   for (const box of element.querySelectorAll(".tick input")) {
-    box.checked = !document.querySelector(`[data-but][value="${CSS.escape(box.value)}"]`);
+    box.checked = !exceptionOf(box);
   }
+}
+
+/** Under what name a form says that this row is none of everything. */
+export function exceptionName(box) {
+  return box.name === "folder" ? "butfolder" : "but";
+}
+
+/** Where it says so, if it does. */
+export function exceptionOf(box) {
+  return document.querySelector(`[data-but][name=${exceptionName(box)}][value="${CSS.escape(box.value)}"]`);
 }
 
 /** Shows what the list holds now, without moving anything else; false if the server could not be
@@ -131,8 +161,8 @@ export async function refresh() {
   if (!fresh || !listing.isConnected) return true;
   const old = listing.querySelector(".block");
   const first = fresh.querySelector(".block");
-  const length = (place) => place.querySelector(".blocks")?.dataset.rows;
-  if (!old || !first || length(listing) !== length(fresh) && !(length(listing) && length(fresh))) {
+  const freshList = first?.parentElement;
+  if (!old || !first) {
     listing.replaceWith(document.adoptNode(fresh));
     layBlocks(document.getElementById("main"));
     return true;
@@ -143,14 +173,16 @@ export async function refresh() {
   const focused = document.activeElement?.closest("[data-row]")?.dataset.row;
   old.replaceChildren(...first.childNodes);
   retick(old, ticked);
-  const count = fresh.querySelector(".ways .count");
-  if (count) listing.querySelector(".ways .count")?.replaceWith(count);
+  const ways = listing.querySelector(".ways");
+  const freshWays = fresh.querySelector(".ways");
+  if (ways && freshWays && !ways.contains(document.activeElement)) ways.replaceWith(document.adoptNode(freshWays));
   const pages = listing.querySelector("nav.pages");
   if (!pages?.hidden) {
     pages?.remove();
     const further = fresh.querySelector("nav.pages");
     if (further) listing.append(document.adoptNode(further));
   }
+  if (freshList.matches(".blocks")) fit(old.parentElement, freshList.dataset);
   if (focused) rowCalled(focused)?.querySelector(".name a").focus({ preventScroll: true });
   for (const block of [...full]) fill(block, true);
   return true;

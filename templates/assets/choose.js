@@ -1,7 +1,7 @@
 // Choosing rows: by tick, by click, with Shift for all between, with the keyboard; and dragging
 // what is chosen onto a folder.
 
-import { fill, tickAll, ticks } from "./blocks.js";
+import { exceptionName, exceptionOf, fill, tickAll, ticks } from "./blocks.js";
 
 const ROW = "[data-row]";
 const LINK = ".name a";
@@ -99,9 +99,9 @@ function exceptions() {
 function tick(box, checked) {
   box.checked = checked;
   if (!everything()?.checked) return;
-  for (const other of exceptions()) if (other.value === box.value) other.remove();
+  exceptionOf(box)?.remove();
   if (checked) return;
-  const but = Object.assign(document.createElement("input"), { type: "hidden", name: box.name === "folder" ? "butfolder" : "but", value: box.value });
+  const but = Object.assign(document.createElement("input"), { type: "hidden", name: exceptionName(box), value: box.value });
   but.dataset.but = "";
   document.getElementById("selection").append(but);
 }
@@ -124,7 +124,7 @@ export function chooseAll(choose) {
 
 /** Whether there was something to take back. */
 export function chooseNone() {
-  const some = chosenRows().length > 0;
+  const some = chosenRows().length > 0 || Boolean(everything()?.checked);
   if (some) chooseAll(false);
   return some;
 }

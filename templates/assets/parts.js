@@ -13,7 +13,9 @@ export async function refreshParts() {
   if (location.href !== asked) return true;
   for (const old of document.querySelectorAll("[data-live]")) {
     const fresh = page.getElementById(old.id);
-    if (!fresh || isAtWork(old)) continue;
+    // What plays, or was scrolled, stays as long as the content does.
+    const isSame = old.dataset.content !== undefined && old.dataset.content === fresh?.dataset.content;
+    if (!fresh || isSame || isAtWork(old)) continue;
     const focused = pressable(old).indexOf(document.activeElement);
     keepOpen(old, fresh);
     old.replaceWith(document.adoptNode(fresh));

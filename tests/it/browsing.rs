@@ -229,6 +229,39 @@ fn chromium_chooses_everything_in_a_folder_longer_than_the_page() {
 }
 
 #[test]
+fn chromium_keeps_what_is_chosen_while_a_list_grows_and_shrinks() {
+    let app = TestApp::start();
+    for n in 0..50 {
+        app.put(&format!("list/{n:02}.txt"), b"x");
+    }
+    let browser = Browser::open();
+    browser.go(&app.url("/browse/list"));
+    browser.click("[aria-label='Choose 03.txt']");
+    browser.click("[aria-label='Choose 07.txt']");
+    browser.wait_text("2 chosen");
+    // One more is one more than a page has.
+    for n in 50..70 {
+        app.put(&format!("list/{n:02}.txt"), b"x");
+    }
+    browser.wait_text("70\u{a0}files");
+    browser.wait_text("2 chosen");
+    browser.press(&[END]);
+    browser.press(&[DOWN, END]);
+    eventually("the last of them to have the focus", || {
+        let focused = browser.run("return document.activeElement.textContent", json!([]));
+        (focused == "69.txt").then_some(())
+    });
+    for n in 40..70 {
+        app.delete(&format!("list/{n:02}.txt"));
+    }
+    eventually("the list to be short again", || {
+        let rows = "document.querySelectorAll('#listing [data-row]').length";
+        (number(&browser, rows) == 40).then_some(())
+    });
+    browser.wait_text("2 chosen");
+}
+
+#[test]
 fn chromium_renames_from_the_list() {
     let app = app_with(&["folder/a.txt", "folder/deep/b.txt"]);
     let browser = Browser::open();

@@ -267,6 +267,13 @@ fn one_thing_is_renamed_where_it_is() {
     let folder = bench.selection(&[], &["a/deep"]);
     assert_eq!(rename(&folder, "deeper").unwrap(), 1);
     assert_eq!(bench.all(), ["a/deeper/y.txt", "a/z.txt", "b.txt"]);
+    bench.put("a/other/y.txt", "y");
+    let taken = rename(&bench.selection(&[], &["a/deeper"]), "other");
+    assert_eq!(taken.unwrap_err().kind(), Kind::Conflict);
+    bench
+        .library
+        .trash_all(&bench.selection(&[], &["a/other"]), ACTOR)
+        .unwrap();
     for (selection, name) in [
         (&file, "b/z.txt"),
         (&file, ".."),

@@ -11,7 +11,7 @@ const STYLE: ClassStyle = ClassStyle::SpacedPrefixed { prefix: "s-" };
 /// A line as long as this is no source that somebody reads, and slow to match.
 const MOST_LINE_BYTES: usize = 1000;
 /// What takes longer is shown without colours.
-const PATIENCE: Duration = Duration::from_millis(150);
+const PATIENCE: Duration = Duration::from_millis(500);
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
@@ -28,8 +28,9 @@ fn syntax(name: &str) -> Option<&'static SyntaxReference> {
 
 /// The source in colours; nothing if it cannot be had at a fair price.
 pub fn html(name: &str, source: &str) -> Option<String> {
-    let began = Instant::now();
     let mut made = ClassedHTMLGenerator::new_with_class_style(syntax(name)?, &SYNTAXES, STYLE);
+    // The grammars are there by now: the first page that needs them waits for them.
+    let began = Instant::now();
     for line in LinesWithEndings::from(source) {
         if line.len() > MOST_LINE_BYTES || began.elapsed() > PATIENCE {
             return None;

@@ -90,15 +90,37 @@ impl Shown<'_> {
             return Ok(Some(text));
         }
         let Some(facts) = self.facts else {
-            return Ok(None);
+            return self.beginning();
         };
         let place = match wanted {
             Wanted::Page(page) => Place::Page(page),
             Wanted::Passage(number) => Place::Passage(number),
             Wanted::Beginning | Wanted::End => Place::Passage(0),
         };
-        let part = self.library.part(&self.entry.sha256, facts, place)?;
-        Ok(part.map(|part| self.shown(&part, facts)))
+        match self.library.part(&self.entry.sha256, facts, place)? {
+            Some(part) => Ok(Some(self.shown(&part, facts))),
+            None => self.beginning(),
+        }
+    }
+
+    /// The beginning of the file itself, as long as it is not read.
+    fn beginning(&self) -> Result<Option<Text>> {
+        if !self.is_text() || self.entry.size == 0 {
+            return Ok(None);
+        }
+        let Entry { sha256, size, .. } = self.entry;
+        let bytes = self.library.piece(sha256, *size, tail::MOST_BYTES, false)?;
+        let mut text = tail::decoded(&bytes, self.encoding());
+        let goes_on = *size > tail::MOST_BYTES;
+        if goes_on && let Some(end) = text.rfind('\n') {
+            text.truncate(end + 1);
+        }
+        Ok(Some(Text {
+            html: mark_text(self.parsed, &text),
+            place: if goes_on { "The beginning" } else { "" }.to_owned(),
+            end: goes_on.then(|| self.url("part=end")),
+            ..Text::default()
+        }))
     }
 
     fn shown(&self, part: &Part, facts: &Facts) -> Text {
@@ -174,8 +196,12 @@ impl Shown<'_> {
     }
 
     fn is_text(&self) -> bool {
-        self.facts.is_some_and(|facts| facts.encoding.is_some())
-            || self.facts.is_none() && self.entry.media_type.starts_with("text/")
+        match self.facts {
+            Some(facts) if facts.encoding.is_some() => true,
+            // It was read, and turned out to be none.
+            Some(facts) if facts.extractor > 0 && facts.name_only.is_some() => false,
+            _ => self.entry.media_type.starts_with("text/"),
+        }
     }
 
     fn encoding(&self) -> Option<&str> {
