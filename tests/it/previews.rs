@@ -202,9 +202,12 @@ fn chromium_shows_the_beginning_the_end_and_the_hits_of_a_large_log() {
     browser.wait_text("0000000 a line");
     browser.click("#preview .pages a:last-child");
     browser.wait_text("and this is the end");
+    // The index knows of it a moment before the text is kept.
     app.wait_searchable("large.log", "zeppelin");
-    browser.go(&app.url(&format!("/files/{id}?q=zeppelin")));
-    browser.wait_text("here is the zeppelin");
+    eventually("the hit on the page", || {
+        browser.go(&app.url(&format!("/files/{id}?q=zeppelin")));
+        browser.text().contains("here is the zeppelin").then_some(())
+    });
     let part = app.fetch(&format!("/files/{id}?part=nonsense"));
     assert!(part.problem(400).contains("no part"));
 }
