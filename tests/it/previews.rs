@@ -206,7 +206,10 @@ fn chromium_shows_the_beginning_the_end_and_the_hits_of_a_large_log() {
     app.wait_searchable("large.log", "zeppelin");
     eventually("the hit on the page", || {
         browser.go(&app.url(&format!("/files/{id}?q=zeppelin")));
-        browser.text().contains("here is the zeppelin").then_some(())
+        browser
+            .text()
+            .contains("here is the zeppelin")
+            .then_some(())
     });
     let part = app.fetch(&format!("/files/{id}?part=nonsense"));
     assert!(part.problem(400).contains("no part"));
