@@ -29,6 +29,8 @@ pub struct Asked {
     head: bool,
     conditions: Conditions,
     range: Option<String>,
+    /// Whether it is for the browser's own viewer.
+    is_viewed: bool,
 }
 
 impl Asked {
@@ -39,6 +41,14 @@ impl Asked {
             conditions: Conditions::of(headers),
             // A range is defined for GET alone.
             range: range.filter(|_| method == Method::GET).map(str::to_owned),
+            is_viewed: false,
+        }
+    }
+
+    fn by_a_viewer(self) -> Self {
+        Self {
+            is_viewed: true,
+            ..self
         }
     }
 }
@@ -73,22 +83,11 @@ pub async fn shown(
     Query(which): Query<Which>,
     headers: HeaderMap,
 ) -> problem::Result {
-    let asked = Asked::new(&method, &headers);
-    let found = app.look(move |library| {
-        let content = library.content(id, which.version)?;
-        Ok((viewed(&content.media_type, &content.name), content))
-    });
-    let (viewed, content) = found.await?;
-    let mut response = answer(&app, asked, move |_| Ok(content)).await?;
-    if let Some((shown, policy)) = viewed
-        && response.status().is_success()
-    {
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, shown.content_type);
-        headers.insert(CONTENT_DISPOSITION, shown.content_disposition);
-        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
-    }
-    Ok(response)
+    let asked = Asked::new(&method, &headers).by_a_viewer();
+    answer(&app, asked, move |library| {
+        library.content(id, which.version)
+    })
+    .await
 }
 
 /// Answers with the content that `find` finds.
@@ -113,7 +112,7 @@ pub async fn answer(
 fn respond(app: &App, content: Content, encoding: Option<&str>, asked: &Asked) -> Result<Response> {
     let validators = Validators::new(content.sha256, content.modified_ms);
     let size = content.size;
-    let headers = describe(&content, encoding, &validators);
+    let headers = describe(&content, encoding, &validators, asked.is_viewed);
     let (status, body) = match asked.conditions.weigh(&validators) {
         Verdict::Failed => return Ok(changed().into_response()),
         Verdict::NotModified => (StatusCode::NOT_MODIFIED, Body::empty()),
@@ -159,15 +158,22 @@ fn beyond(size: u64) -> Response {
 }
 
 /// The headers that describe a content, however much of it is sent.
-fn describe(content: &Content, encoding: Option<&str>, validators: &Validators) -> HeaderMap {
-    let shown = disposition(&content.media_type, encoding, &content.name);
+fn describe(
+    content: &Content,
+    encoding: Option<&str>,
+    validators: &Validators,
+    is_viewed: bool,
+) -> HeaderMap {
+    let Content {
+        media_type, name, ..
+    } = content;
+    let viewed = is_viewed.then(|| viewed(media_type, name)).flatten();
+    let (shown, policy) =
+        viewed.unwrap_or_else(|| (disposition(media_type, encoding, name), CONTENT_POLICY));
     let mut headers = HeaderMap::with_capacity(16);
     headers.insert(CONTENT_TYPE, shown.content_type);
     headers.insert(CONTENT_DISPOSITION, shown.content_disposition);
-    headers.insert(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(CONTENT_POLICY),
-    );
+    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(REPR_DIGEST, digest_fields::field(&content.sha256));

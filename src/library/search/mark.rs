@@ -38,14 +38,9 @@ fn escape_lines(text: &str, html: &mut String) {
     for c in text.chars() {
         match c {
             '\n' | '\t' => html.push(c),
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
             c if c.is_control() => html.push(' '),
             c if is_direction(c) => html.push('\u{fffd}'),
-            c => html.push(c),
+            c => push_inert(c, html),
         }
     }
 }
@@ -84,18 +79,25 @@ fn merged(found: &[Found]) -> Vec<Range<usize>> {
 fn escape(text: &str, html: &mut String) {
     for c in text.chars() {
         match c {
-            '&' => html.push_str("&amp;"),
-            '<' => html.push_str("&lt;"),
-            '>' => html.push_str("&gt;"),
-            '"' => html.push_str("&quot;"),
-            '\'' => html.push_str("&#39;"),
             c if c.is_whitespace() || c.is_control() || is_direction(c) => {
                 if !html.ends_with(' ') {
                     html.push(' ');
                 }
             }
-            c => html.push(c),
+            c => push_inert(c, html),
         }
+    }
+}
+
+/// A character as itself, in text and in attributes.
+fn push_inert(c: char, html: &mut String) {
+    match c {
+        '&' => html.push_str("&amp;"),
+        '<' => html.push_str("&lt;"),
+        '>' => html.push_str("&gt;"),
+        '"' => html.push_str("&quot;"),
+        '\'' => html.push_str("&#39;"),
+        c => html.push(c),
     }
 }
 

@@ -66,7 +66,7 @@ impl Preview {
         opening: &Opening,
     ) -> Result<Self> {
         let parsed = search::parse(&opening.query, now_ms());
-        let matches = match (facts, parsed.root.is_some()) {
+        let matches = match (facts, has_words(&parsed)) {
             (Some(_), true) => library
                 .matches(entry.id, &entry.sha256, &parsed, MOST_MATCHES)
                 .unwrap_or_default(),
