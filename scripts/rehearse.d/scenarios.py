@@ -322,7 +322,8 @@ def switch_to(stage, row, site):
 
 def leave(stage, row, site, old, patience, told=None):
     """Retires the old containers: they must end by themselves, and hand the index over."""
-    for left in site.retire(old, patience, told):
+    gone = site.retire(old, patience, told)
+    for left in gone:
         row.notes.append(f"the old release left {left.stayed:.1f} s after its first SIGTERM with exit code {left.code}")
         # Without a handler of its own, a process dies of the signal.
         good = (0,) if stage.chosen.is_wharfside else (0, 143)
@@ -330,11 +331,10 @@ def leave(stage, row, site, old, patience, told=None):
             row.problems.append("the old release had to be killed")
         elif left.code not in good:
             row.problems.append(f"the old release left with exit code {left.code}")
-    holders = [container for container in old if taken(container)]
-    if stage.chosen.is_wharfside and holders:
-        last = max(holders, key=last_taken)
-        told = [milliseconds(event["timestamp"]) for event in last.events() if event.get("message") == "told to stop"]
-        hand_over(stage, row, site.serving, told[0])
+    # The lease passes at the signal itself: what the holder writes in its log may come after its successor's line.
+    held = [(last_taken(container), left.told) for container, left in zip(old, gone) if taken(container)]
+    if held:
+        hand_over(stage, row, site.serving, max(held)[1])
 
 
 def hand_over(stage, row, containers, since):

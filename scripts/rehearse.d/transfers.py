@@ -159,6 +159,7 @@ class BrowserUpload(Slow):
             if sent is None and "stored" in told:
                 break
             time.sleep(1 / PIECES_PER_SECOND)
-        shown = self.window.run("return document.querySelector('.tray li code').title")
-        meant = f"SHA-256 {hashlib.sha256(self.content).hexdigest()}"
+        # The whole digest: what the summary shows of it is its beginning.
+        shown = self.window.run("return document.querySelector('.tray li .digest > code').textContent")
+        meant = hashlib.sha256(self.content).hexdigest()
         return None if shown == meant else f"the {self.kind} ended as {shown}, and its content is {meant}"
