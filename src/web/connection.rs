@@ -34,8 +34,8 @@ const IDLE_PATIENCE: Duration = Duration::from_secs(75);
 /// limits, which say what was wrong, are below it.
 const MAX_HEAD_BYTES: usize = 256 << 10;
 const MAX_HEAD_FIELDS: usize = 200;
-/// Most bytes that wait in memory for one connection. An upload has as much again in each of its
-/// two buffers, so this is most of what many of them at once take.
+/// Most bytes that wait in memory for one connection: a head has to fit. Of a body far fewer wait,
+/// because [`PatientStream`] reads few at once.
 const MAX_BUFFER_BYTES: usize = 288 << 10;
 /// How long what a client still sends is read and thrown away after the last answer.
 const LINGER: Duration = Duration::from_secs(3);

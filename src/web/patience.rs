@@ -8,11 +8,16 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body_util::BodyExt;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf, Take};
 use tokio::time::{Instant, Sleep};
 
 use super::request_head::{Exchanges, HeadClock};
 use crate::error::{Error, Kind};
+
+/// Most bytes that one read of a connection hands on. Whoever reads makes room for twice as much
+/// as soon as a read fills the room it made, and that room is most of the memory of many uploads
+/// at once: so this is a little below a power of two, and the room stays at 64 KiB.
+const READ_BYTES: u64 = 63 << 10;
 
 /// A clock that runs only while the other side is waited for.
 struct Patience {
@@ -153,24 +158,25 @@ pub async fn collect(body: Body, limit: usize) -> Result<Bytes, Error> {
 }
 
 /// A connection whose writes fail when its client takes nothing for too long, and whose reads
-/// fail when it leaves a request's head half-sent for as long.
+/// fail when it leaves a request's head half-sent for as long. It reads at most [`READ_BYTES`] at
+/// once.
 pub struct PatientStream<S> {
-    inner: S,
+    inner: Take<S>,
     head: HeadClock,
     patience: Patience,
 }
 
-impl<S> PatientStream<S> {
+impl<S: AsyncRead> PatientStream<S> {
     pub fn new(inner: S, limit: Duration, exchanges: Exchanges) -> Self {
         Self {
-            inner,
+            inner: inner.take(READ_BYTES),
             head: HeadClock::new(limit, exchanges),
             patience: Patience::new(limit),
         }
     }
 
     pub fn into_inner(self) -> S {
-        self.inner
+        self.inner.into_inner()
     }
 
     fn watch<T>(
@@ -198,6 +204,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
+        self.inner.set_limit(READ_BYTES);
         let Poll::Ready(read) = Pin::new(&mut self.inner).poll_read(cx, buffer) else {
             ready!(self.head.poll_over(cx));
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
@@ -209,13 +216,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for PatientStream<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let progress = Pin::new(&mut self.inner).poll_write(cx, bytes);
+        let progress = Pin::new(self.inner.get_mut()).poll_write(cx, bytes);
         self.watch(cx, progress)
     }
 
@@ -224,20 +231,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for PatientStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let progress = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
+        let progress = Pin::new(self.inner.get_mut()).poll_write_vectored(cx, slices);
         self.watch(cx, progress)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.inner.is_write_vectored()
+        self.inner.get_ref().is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
+        Pin::new(self.inner.get_mut()).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_shutdown(cx)
+        Pin::new(self.inner.get_mut()).poll_shutdown(cx)
     }
 }
 
