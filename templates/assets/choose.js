@@ -57,11 +57,15 @@ export function rename() {
   if (!chosenRows().length && focusedRow()) toggle(focusedRow());
   if (chosenRows().length !== 1) return false;
   details.open = true;
+  // The event of its opening may come later than the next key.
+  nameIt(details);
   return true;
 }
 
 function nameIt(details) {
   const field = details.querySelector("input");
+  // Whoever has begun to type goes on.
+  if (document.activeElement === field) return;
   const row = document.querySelector(".tick input:checked")?.closest(ROW);
   if (!row) return;
   field.value = row.querySelector(LINK).textContent;
