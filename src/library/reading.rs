@@ -51,7 +51,13 @@ impl Library {
             }));
         }
         let last = passages.len() as u32 - 1;
-        let of = passages.page(last, &load(last)?).unwrap_or(1);
+        let begun = passages.page(last, "").unwrap_or(1);
+        let of = match facts.details.pages {
+            // Of a text with page breaks its reader knew how many pages there are, and ended each.
+            // The text alone would not tell of empty ones at its end.
+            Some(pages) if !facts.truncated => pages.max(begun),
+            _ => passages.page(last, &load(last)?).unwrap_or(1),
+        };
         let page = match place {
             Place::Page(page) => page.clamp(1, of),
             Place::Passage(number) => passages.page(number.min(last), "").unwrap_or(1),

@@ -100,6 +100,14 @@ impl Shown {
                     digits.scaled += 1;
                 }
                 '.' if !is_moment => in_decimals = true,
+                '.' if matches!(chars.peek(), Some('0')) => {
+                    let mut length = 0;
+                    while chars.next_if_eq(&'0').is_some() {
+                        length += 1;
+                    }
+                    parts.push(Part::Fraction(length));
+                    continue;
+                }
                 '%' => {
                     digits.percent = true;
                     literal.push('%');
@@ -282,6 +290,11 @@ mod tests {
         assert_eq!(shown("dddd, d-mmm-yy", 44_000.0), "Thursday, 18-Jun-20");
         assert_eq!(shown("h:mm AM/PM", 0.604_166_67), "2:30 PM");
         assert_eq!(shown("[h]:mm", 1.5), "36:00");
+        assert_eq!(
+            shown("hh:mm:ss.000", 0.25 + 1.009 / 86_400.0),
+            "06:00:01.009"
+        );
+        assert_eq!(built_in(47).text(0.5 + 59.96 / 86_400.0, false), "01:00.0");
         assert_eq!(Shown::from_code("yyyy").text(0.0, true), "1904");
         assert_eq!(shown("yyyy-mm-dd", 1e12), "1000000000000");
     }

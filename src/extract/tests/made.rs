@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Write};
 
+use lzma_rust2::{XzOptions, XzWriter};
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -642,6 +644,48 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+pub fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+pub fn xz(content: &[u8]) -> Vec<u8> {
+    let mut packed = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).unwrap();
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+pub fn seven_zip(names: &[&str]) -> Vec<u8> {
+    let mut archive = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    for name in names {
+        let entry = ArchiveEntry::new_file(name);
+        archive
+            .push_archive_entry(entry, Some(&b"abc"[..]))
+            .unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// A 7z archive around this header, which is not packed.
+pub fn seven_zip_of(header: &[u8]) -> Vec<u8> {
+    let mut start = 0u64.to_le_bytes().to_vec();
+    start.extend((header.len() as u64).to_le_bytes());
+    start.extend(crc32fast::hash(header).to_le_bytes());
+    let mut file = b"7z\xbc\xaf\x27\x1c\0\x04".to_vec();
+    file.extend(crc32fast::hash(&start).to_le_bytes());
+    [file, start, header.to_vec()].concat()
+}
+
+/// One whose names, too, are behind a password.
+pub fn encrypted_seven_zip() -> Vec<u8> {
+    let coder = [0x24, 0x06, 0xf1, 0x07, 0x01, 2, 0x53, 0];
+    let streams = [0x17, 6, 0, 1, 9, 16, 0, 7, 0x0b, 1, 0, 1];
+    let sizes = [0x0c, 16, 0, 0];
+    let header = [&streams[..], &coder, &sizes].concat();
+    [seven_zip_of(&header), vec![0; 16]].concat()
+}
+
 /// One of each, under a name that fits.
 pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     vec![
@@ -667,5 +711,9 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.tar", tar()),
         ("a.tar.gz", gzip(&tar())),
         ("a.log.gz", gzip(b"a line of a log\n")),
+        ("a.tar.bz2", bzip2(&tar())),
+        ("a.tar.xz", xz(&tar())),
+        ("a.log.xz", xz(b"a line of a log\n")),
+        ("a.7z", seven_zip(&["pier/a.txt", "pier/b.pdf"])),
     ]
 }
