@@ -115,9 +115,13 @@ def of_flat(path):
 
 
 def pieces(element, text):
-    """Text with what elements stand for: tabs, line ends and several spaces are elements."""
+    """Text with what elements stand for. Tabs, line ends and several spaces are elements; so are fields, whose text here is of no
+    slide (the number of each is `<number>`) or of today."""
     yield element.text or ""
     for inner in element:
+        if inner.tag in (f"{text}page-number", f"{text}date", f"{text}time"):
+            yield f" {inner.tail or ''}"
+            continue
         if inner.tag in (f"{text}s", f"{text}tab", f"{text}line-break"):
             yield " "
         yield from pieces(inner, text)

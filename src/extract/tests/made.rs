@@ -160,8 +160,32 @@ pub fn pptx() -> Vec<u8> {
             ("ppt/slides/slide2.xml", &slide("first")),
             (
                 "ppt/slides/_rels/slide2.xml.rels",
-                "<Relationships><Relationship Id='n' Type='http://x/notesSlide' Target='../notesSlides/n.xml'/></Relationships>",
+                "<Relationships><Relationship Id='n' Type='http://x/notesSlide' Target='../notesSlides/n.xml'/>\
+                 <Relationship Id='c' Type='http://x/chart' Target='../c.xml'/><Relationship Id='o' Type='http://x/oleObject' Target='../o.bin'/>\
+                 <Relationship Id='l' Type='http://x/slideLayout' Target='../l.xml'/></Relationships>",
             ),
+            (
+                "ppt/slides/_rels/slide1.xml.rels",
+                "<Relationships><Relationship Id='l' Type='http://x/slideLayout' Target='../l.xml'/></Relationships>",
+            ),
+            (
+                "ppt/_rels/l.xml.rels",
+                "<Relationships><Relationship Id='m' Type='http://x/slideMaster' Target='m.xml'/></Relationships>",
+            ),
+            (
+                "ppt/l.xml",
+                "<p:sldLayout><p:sp><p:nvPr><p:ph type='title'/></p:nvPr><a:p><a:t>Click here</a:t></a:p></p:sp>\
+                 <p:sp><a:p><a:t>On each</a:t></a:p></p:sp></p:sldLayout>",
+            ),
+            (
+                "ppt/m.xml",
+                "<p:sldMaster><p:sp><a:p><a:t>The port</a:t></a:p></p:sp></p:sldMaster>",
+            ),
+            (
+                "ppt/c.xml",
+                "<c:chart><c:strCache><c:pt><c:v>007</c:v></c:pt></c:strCache><c:numCache><c:pt><c:v>0.30000000000000004</c:v></c:pt></c:numCache></c:chart>",
+            ),
+            ("ppt/o.bin", "{\\rtf1 embedded}"),
             (
                 "ppt/notesSlides/n.xml",
                 "<p:notes><a:p><a:t>spoken</a:t></a:p></p:notes>",
