@@ -1,7 +1,8 @@
 """What other programs read in a document: pdftotext, and LibreOffice for all that is not PDF.
 
-Presentations are taken out of what LibreOffice would save, not out of how it sets them: on a page the letters of a justified
-line stand apart as if each were a word, and what stands on a master or a layout stands on the page of every slide.
+PPTX is taken out of what LibreOffice would save of it, not out of how it sets it: on a page the letters of a justified line stand
+apart as if each were a word, and what stands on a master or a layout stands on the page of every slide. Of the older
+presentations it would save every cell of the workbooks that their charts came from, so for them pages it is.
 """
 
 import shutil
@@ -19,7 +20,8 @@ PACKAGES = ["libreoffice-writer-nogui", "libreoffice-calc-nogui", "libreoffice-i
 # Cells as they are shown, with a tab between them, in UTF-8, of all sheets.
 CSV = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,true,true,false,false,-1"
 TXT = "txt:Text (encoded):UTF8"
-AS_FLAT = {"ppt", "pptx", "odp"}
+AS_PDF = {"ppt", "odp"}
+AS_FLAT = {"pptx"}
 AS_TABLE = {"xls", "xlsx", "ods"}
 PATIENCE = 40
 BATCH = 15
@@ -87,7 +89,7 @@ def of_pdf(path):
 def of_office(batch):
     """Copies the documents under names that cannot collide, converts them together, and collects what came out."""
     ending_in = kind(batch[0][1])
-    target = "fodp" if ending_in in AS_FLAT else CSV if ending_in in AS_TABLE else TXT
+    target = "pdf" if ending_in in AS_PDF else "fodp" if ending_in in AS_FLAT else CSV if ending_in in AS_TABLE else TXT
     ending = target.split(":")[0]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -102,8 +104,12 @@ def of_office(batch):
         for digest, _ in batch:
             made = sorted((folder / "out").glob(f"{digest}*.{ending}"))
             if made:
-                read[digest] = "\n".join(of_flat(path) if ending == "fodp" else path.read_text(errors="replace") for path in made)
+                read[digest] = "\n".join(READERS.get(ending, of_text)(path) for path in made)
         return read
+
+
+def of_text(path):
+    return path.read_text(errors="replace")
 
 
 def of_flat(path):
@@ -126,3 +132,6 @@ def pieces(element, text):
             yield " "
         yield from pieces(inner, text)
         yield inner.tail or ""
+
+
+READERS = {"pdf": lambda path: of_pdf(path) or "", "fodp": of_flat}
