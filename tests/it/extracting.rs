@@ -152,9 +152,17 @@ fn a_child_has_nothing_of_the_servers() {
     let environment = fs::read(format!("/proc/{child}/environ")).unwrap();
     assert_eq!(environment, b"");
     let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
-    for limit in ["Max file size", "Max core file size"] {
-        let line = limits.lines().find(|line| line.starts_with(limit)).unwrap();
-        assert!(line[limit.len()..].trim().starts_with("0 "), "{line}");
+    let limit = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name));
+        let hard = line.and_then(|line| line.split_whitespace().nth(1));
+        hard.unwrap_or_else(|| panic!("no {name} in {limits}")).to_owned()
+    };
+    for nothing in ["Max file size", "Max core file size", "Max processes"] {
+        assert_eq!(limit(nothing), "0", "{nothing}");
+    }
+    assert_eq!(limit("Max data size"), (512_u64 << 20).to_string());
+    for bounded in ["Max address space", "Max cpu time", "Max open files"] {
+        assert_ne!(limit(bounded), "unlimited", "{bounded}");
     }
 }
 
