@@ -68,7 +68,7 @@ pub struct Totals {
 }
 
 /// How documents are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reading {
     #[serde(flatten)]
     pub children: Standing,
@@ -85,12 +85,27 @@ pub struct StoreHealth {
     pub detail: String,
 }
 
+impl Reading {
+    fn finding(&self) -> Option<Finding> {
+        let trouble = self.children.trouble.as_ref()?;
+        Some(Finding {
+            severity: Severity::Warning,
+            sentence: format!(
+                "{trouble} Until one can, documents are found by their names only; they are read then."
+            ),
+            remedy: None,
+        })
+    }
+}
+
 impl Library {
     /// Asks every store, now.
     pub fn persistence(&self) -> Result<Persistence> {
         let stores = self.store.verify()?;
         let mount = Mount::inspect(&self.root)?;
-        let findings = mount.findings();
+        let mut findings = mount.findings();
+        let reading = self.reading();
+        findings.extend(reading.finding());
         let mut repairs = self.report.repairs.clone();
         for repair in self
             .store
@@ -124,7 +139,7 @@ impl Library {
             boots: timeline,
             totals: self.totals()?,
             uploads: self.unfinished_uploads()?,
-            reading: self.reading(),
+            reading,
             repairs,
         })
     }

@@ -1,16 +1,20 @@
 //! A few warm children, for everybody in this process who has a document to read.
 
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::nursery::Nursery;
 use super::process::{Loss, Outcome, Process, SoFar};
 use super::slots::{Slot, Slots};
-use super::{Confinement, Options, Standing};
+use super::{Confinement, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
 use crate::extract::{Extraction, Unreadable};
+
+/// After a child could not be started, nobody who cannot wait tries it for so long.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A cheap handle; clones share the children.
 #[derive(Clone)]
@@ -23,6 +27,8 @@ struct Shared {
     slots: Arc<Slots>,
     nursery: Nursery,
     confinement: OnceLock<Confinement>,
+    /// Why no child could be started when it was last tried, and when that was.
+    trouble: Mutex<Option<(String, Instant)>>,
     read: AtomicU64,
     lost: AtomicU64,
 }
@@ -51,7 +57,8 @@ pub enum Turn {
 #[derive(Debug)]
 pub enum Reading {
     Done(Extraction),
-    /// As far as [`Turn::Now`] allowed; it would go on.
+    /// As far as [`Turn::Now`] allowed; it would go on. Nothing of it while no child can be
+    /// started: then documents are found by their names until one can.
     Unfinished(Extraction),
 }
 
@@ -63,6 +70,7 @@ impl Pool {
             nursery: Nursery::new(options.command),
             options,
             confinement: OnceLock::new(),
+            trouble: Mutex::default(),
             read: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         };
@@ -76,7 +84,7 @@ impl Pool {
     /// # Errors
     /// Never for what a document is or does. [`Kind::Busy`] when it was stopped, or has to be tried
     /// again because somebody else could not wait; [`Kind::Unavailable`] when no child can be
-    /// started; [`Kind::Internal`] when the disk does not give the document's bytes.
+    /// started and nobody waits; [`Kind::Internal`] when the disk does not give the document's bytes.
     pub fn read(
         &self,
         document: &Document<'_>,
@@ -84,15 +92,14 @@ impl Pool {
         stop: &dyn Fn() -> bool,
     ) -> Result<Reading> {
         let mut slot = self.take(turn, stop)?;
-        let first = self.attempt(&mut slot, document, turn, stop)?;
-        let outcome = match first {
-            Outcome::Lost(loss, _) if loss.is_worth_another() && !self.shared.slots.is_closed() => {
-                tracing::debug!(name = document.name, %loss, "a document is read once more");
-                self.attempt(&mut slot, document, turn, stop)?
-            }
-            other => other,
-        };
+        let outcome = self.attempts(&mut slot, document, turn, stop);
         drop(slot);
+        let outcome = match (outcome, turn) {
+            (Err(error), Turn::Now(_)) if error.kind() == Kind::Unavailable => {
+                return Ok(Reading::Unfinished(document.not_yet()));
+            }
+            (outcome, _) => outcome?,
+        };
         match outcome {
             _ if self.shared.slots.is_closed() => Err(put_off()),
             Outcome::Read(found) => Ok(Reading::Done(found)),
@@ -115,7 +122,7 @@ impl Pool {
     /// As [`read`](Self::read).
     pub fn warm(&self) -> Result<Confinement> {
         let mut slot = self.take(Turn::Now(Duration::ZERO), &|| false)?;
-        slot.process = Some(self.process(&mut slot)?);
+        slot.process = Some(self.process(&mut slot, false)?);
         let confinement = self.shared.confinement.get().copied();
         confinement.ok_or_else(|| Error::internal("A child did not say what it is kept from."))
     }
@@ -135,6 +142,9 @@ impl Pool {
             memory: options.memory,
             read: self.shared.read.load(Relaxed),
             lost: self.shared.lost.load(Relaxed),
+            trouble: lock(&self.shared.trouble)
+                .as_ref()
+                .map(|(why, _)| why.clone()),
         }
     }
 
@@ -150,6 +160,22 @@ impl Pool {
         slot.ok_or_else(put_off)
     }
 
+    fn attempts(
+        &self,
+        slot: &mut Slot,
+        document: &Document<'_>,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome> {
+        match self.attempt(slot, document, turn, stop)? {
+            Outcome::Lost(loss, _) if loss.is_worth_another() && !self.shared.slots.is_closed() => {
+                tracing::debug!(name = document.name, %loss, "a document is read once more");
+                self.attempt(slot, document, turn, stop)
+            }
+            other => Ok(other),
+        }
+    }
+
     fn attempt(
         &self,
         slot: &mut Slot,
@@ -157,7 +183,7 @@ impl Pool {
         turn: Turn,
         stop: &dyn Fn() -> bool,
     ) -> Result<Outcome> {
-        let mut process = self.process(slot)?;
+        let mut process = self.process(slot, matches!(turn, Turn::Now(_)))?;
         let began = Instant::now();
         let give_up = || {
             let is_over = matches!(turn, Turn::Now(most) if began.elapsed() >= most);
@@ -177,33 +203,49 @@ impl Pool {
         Ok(outcome)
     }
 
-    /// The slot's child, or a new one.
-    fn process(&self, slot: &mut Slot) -> Result<Process> {
+    /// The slot's child, or a new one. Those in a hurry do not try what just failed.
+    fn process(&self, slot: &mut Slot, in_hurry: bool) -> Result<Process> {
         if let Some(process) = slot.process.take() {
             return Ok(process);
+        }
+        if let Some((why, since)) = &*lock(&self.shared.trouble)
+            && in_hurry
+            && since.elapsed() < AFTER_FAILURE
+        {
+            return Err(Error::unavailable(why.clone()));
         }
         let Options {
             patience, memory, ..
         } = self.shared.options;
         let slots = Arc::downgrade(&self.shared.slots);
         let started = self.shared.nursery.start(&slots);
-        let (process, confinement) = started
-            .and_then(|mut process| {
-                let confinement = process.begin(patience, memory)?;
-                Ok((process, confinement))
-            })
-            .map_err(|error| {
-                Error::unavailable(format!(
-                    "No child to read documents can be started: {error}."
-                ))
-                .because(error)
-            })?;
+        let started = started.and_then(|mut process| {
+            let confinement = process.begin(patience, memory)?;
+            Ok((process, confinement))
+        });
+        let (process, confinement) = match started {
+            Ok(started) => started,
+            Err(error) => return Err(self.in_trouble(error)),
+        };
+        if lock(&self.shared.trouble).take().is_some() {
+            tracing::info!("documents can be read again");
+        }
         if self.shared.confinement.set(confinement).is_ok()
             && let Some(lacking) = confinement.lacking()
         {
             tracing::warn!("{lacking}");
         }
         Ok(process)
+    }
+
+    /// Notes that no child can be started, and logs the first time.
+    fn in_trouble(&self, error: io::Error) -> Error {
+        let why = format!("No child to read documents can be started: {error}.");
+        let before = lock(&self.shared.trouble).replace((why.clone(), Instant::now()));
+        if before.is_none() && !self.shared.slots.is_closed() {
+            tracing::warn!("{why} Until one can, documents are found by their names only.");
+        }
+        Error::unavailable(why).because(error)
     }
 
     /// In words that follow a colon.
@@ -231,6 +273,12 @@ impl Document<'_> {
     fn yet(&self, so_far: SoFar) -> Extraction {
         let sentence = "Contents are still being read.";
         self.part(so_far, sentence.to_owned(), sentence.to_owned())
+    }
+
+    /// A document that nobody can read now.
+    fn not_yet(&self) -> Extraction {
+        let sentence = "Contents are not read yet: no process that reads documents can be started.";
+        self.part(SoFar::default(), sentence.to_owned(), String::new())
     }
 
     fn part(&self, so_far: SoFar, name_only: String, note: String) -> Extraction {

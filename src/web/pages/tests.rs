@@ -321,6 +321,7 @@ fn persistence() -> String {
                 memory: 512 << 20,
                 read: 7,
                 lost: 1,
+                trouble: None,
             },
             again: Some(Again { extractor: 2, done: 120, total: 3_400 }),
         },
