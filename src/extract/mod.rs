@@ -42,6 +42,7 @@ mod rtf;
 mod sink;
 mod source;
 mod table;
+mod thumbnail;
 mod xml;
 
 use std::fs::File;
@@ -50,6 +51,7 @@ use std::path::Path;
 
 pub use media::media_type;
 pub use sink::{Details, Found, PAGE_BREAK};
+pub use thumbnail::{Coding, MAKER, Picture, is_drawable};
 
 use crate::error::{Error, Result};
 use flow::Flow;

@@ -1,4 +1,4 @@
-//! Reading documents in children that can do nothing else.
+//! Reading documents, and drawing small pictures of them, in children that can do nothing else.
 //!
 //! Documents come from anybody, and what reads them are large libraries. So no document is read in
 //! the process that serves: a [`Pool`] hands each one to a child, `wharfside extract`, which runs
@@ -45,7 +45,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use inside::serve;
-pub use pool::{Document, Pool, Reading, Turn};
+pub use pool::{Document, Drawing, Pool, Reading, Turn};
 
 /// How documents are read.
 #[derive(Clone, Debug)]
@@ -139,6 +139,8 @@ pub struct Standing {
     pub memory: u64,
     /// Documents that children of this process have read.
     pub read: u64,
+    /// Documents of which they have drawn a small picture, or found that there cannot be one.
+    pub drawn: u64,
     /// Children that a document has cost.
     pub lost: u64,
 }

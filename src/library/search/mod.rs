@@ -88,7 +88,7 @@ impl Request {
     }
 }
 
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Results {
     pub total: u64,
     pub hits: Vec<Hit>,
@@ -131,9 +131,8 @@ impl Spelling {
     }
 }
 
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Hit {
-    #[serde(flatten)]
     pub entry: Entry,
     /// The file's name as passages are: escaped, with matches marked.
     pub marked_name: String,
