@@ -124,10 +124,10 @@ def files(folder, ending):
     return [path for path in found if path.suffix.lower() == f".{ending}" and path.is_file() and not path.is_symlink()]
 
 
-def distinct(paths):
-    """Each content once, by its digest."""
+def distinct(paths, most=MOST_OF_GROUP):
+    """Each content once, with its digest, and no more than so many."""
     by_digest = {}
     for path in sorted(paths):
         if 0 < path.stat().st_size < MOST_BYTES:
             by_digest.setdefault(hashlib.sha256(path.read_bytes()).hexdigest(), path)
-    return [(digest, by_digest[digest]) for digest in sorted(by_digest)][:MOST_OF_GROUP]
+    return [(digest, by_digest[digest]) for digest in sorted(by_digest)][:most]

@@ -49,12 +49,13 @@ def cpu_seconds(leader):
 
 def resident_mib(leader, field):
     """Sum of `VmHWM` (peak) or `VmRSS` (now) over the group."""
-    total = 0
-    for process in group(leader):
-        for line in lines(process / "status"):
-            if line.startswith(field + ":"):
-                total += int(line.split()[1])
-    return total / 1024
+    return sum(process_mib(process.name, field) for process in group(leader))
+
+
+def process_mib(process, field):
+    """Of one process alone; 0 once it is gone."""
+    told = [line for line in lines(f"/proc/{process}/status") if line.startswith(field + ":")]
+    return int(told[0].split()[1]) / 1024 if told else 0.0
 
 
 def stat(process):

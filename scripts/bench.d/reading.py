@@ -35,18 +35,13 @@ def read(binary, path):
             child = subprocess.Popen([binary, "extract"], stdin=theirs, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         reading = converse(ours, document, path)
         # Asked while it waits for more: what `wait4` tells includes the process it was forked from.
-        reading.peak_mib = peak_mib(child.pid)
+        reading.peak_mib = machine.process_mib(child.pid, "VmHWM")
         if reading.outcome == "timed out":
             child.kill()
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     reading.cpu_ms = (used.ru_utime + used.ru_stime) * 1000
     return reading
-
-
-def peak_mib(process):
-    peak = [line.split()[1] for line in machine.lines(f"/proc/{process}/status") if line.startswith("VmHWM:")]
-    return int(peak[0]) / 1024 if peak else 0.0
 
 
 def converse(ours, document, path):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.parse
 from contextlib import ExitStack, contextmanager
 
 import fetch
@@ -82,6 +83,17 @@ class Server:
             connection.request("GET", target)
             answer = connection.getresponse()
             return answer.status, answer.read()
+        finally:
+            connection.close()
+
+    def put(self, path, content):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            connection.request("PUT", self.files + urllib.parse.quote(path), content)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 201:
+                raise RuntimeError(f"{path} was answered {answer.status}")
         finally:
             connection.close()
 

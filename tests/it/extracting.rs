@@ -42,12 +42,20 @@ fn kill(pid: i32) {
     let _ = kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL);
 }
 
-/// Waits until the page of a file says why its contents were not read.
+/// Waits until the page of a file says why its contents were not read; programs are told as well.
 fn wait_told(app: &TestApp, id: i64, why: &str) {
     eventually(&format!("file {id} to be marked with {why:?}"), || {
         let page = app.fetch(&format!("/files/{id}")).text();
         page.contains(why).then_some(())
     });
+    let facts = &app.entry(id)["facts"];
+    let said = [&facts["name_only"], &facts["note"]];
+    assert!(
+        said.iter()
+            .filter_map(|said| said.as_str())
+            .any(|said| said.contains(why)),
+        "{facts}"
+    );
 }
 
 fn metric(app: &TestApp, name: &str) -> u64 {

@@ -8,9 +8,10 @@ use utoipa::{IntoParams, ToSchema};
 use super::pictured::Pictured;
 use crate::error::{Error, Result};
 use crate::library::{
-    self, Entry, FileId, FilePath, FolderPath, Library, Listing, Sort, Sorting, Version,
+    self, Entry, Facts, FileId, FilePath, FolderPath, Library, Listing, Sort, Sorting, Version,
 };
 use crate::web::input::{self, Path, Query};
+use crate::web::known_facts::known_facts;
 use crate::web::problem::{self, Problem};
 use crate::web::state::{ANYONE, App};
 
@@ -63,6 +64,8 @@ pub struct EntryState {
     entry: Pictured,
     /// Whether the search index has applied the file's last change.
     searchable: bool,
+    /// What is known of its content; null until it was read.
+    facts: Option<Facts>,
 }
 
 /// One change of a file; exactly one of the fields is given, so that a change happens
@@ -175,6 +178,7 @@ impl EntryState {
     fn of(library: &Library, entry: Entry) -> Self {
         Self {
             searchable: library.searchable_through() >= entry.sequence,
+            facts: known_facts(library, &entry.sha256),
             entry: entry.into(),
         }
     }

@@ -27,8 +27,8 @@ use crate::web::receive::refuse_larger;
 use crate::web::state::{ANYONE, App, blocking};
 
 pub const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
-/// Bytes that cross to the blocking pool together, unless one read brings more.
-const BUFFER: usize = 64 << 10;
+/// Bytes that cross to the blocking pool together, unless one read brings more: two reads.
+const BUFFER: usize = 126 << 10;
 /// How long bytes wait for others to cross with: what has not crossed dies with this process.
 const LINGER: Duration = Duration::from_millis(10);
 
