@@ -1,4 +1,4 @@
-//! Bytes and a name become a media type and text that a search can find.
+//! Bytes and a name become a media type, text that a search can find, and a small picture.
 //!
 //! [`extract`] reads a file from its start, decides what it is ([`media_type`]), decodes it whatever
 //! its character encoding, and keeps what a person would read in it. Formats that this release

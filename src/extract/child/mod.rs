@@ -22,6 +22,9 @@
 //! one costs milliseconds, which small texts would feel. The kernel kills it when the thread ends
 //! that started it (`nursery`), so none outlives the server, whatever ends that.
 //!
+//! Pictures come back in bounded pieces, and as one of two types that browsers show and do not run:
+//! whoever takes a child over can draw what they like, and no more.
+//!
 //! Architecture invariant: there is no way around the child. Tests that drive the library from
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
 
