@@ -16,6 +16,8 @@ use super::{HEAD_BYTES, charset, read_text};
 
 /// More entries than people look through.
 const MOST_ENTRIES: usize = 100_000;
+/// Entries of which it is looked whether a password protects them.
+const MOST_LOOKED_AT: usize = 100;
 /// The most that is inflated to find the entries of a compressed archive.
 const MOST_INFLATED: u64 = 1 << 30;
 /// The most memory that is spent to inflate, in KiB: the strongest settings of what packs take
@@ -25,10 +27,19 @@ const MOST_WINDOW_KIB: u32 = 128 << 10;
 const TAR_BLOCK: u64 = 512;
 
 pub fn zip<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
-    let archive = ZipArchive::new(reader).map_err(|error| Unreadable::Broken(why(&error)))?;
+    let mut archive = ZipArchive::new(reader).map_err(|error| Unreadable::Broken(why(&error)))?;
     out.tell();
     list(names(&archive), out);
-    Ok(())
+    // One entry has to be looked for and read after the other, so not all of them are.
+    let first = archive.len().min(MOST_LOOKED_AT);
+    let is_locked = (0..first).any(|number| {
+        let entry = archive.by_index_raw(number);
+        entry.is_ok_and(|entry| entry.encrypted())
+    });
+    match is_locked {
+        true => Err(Unreadable::Encrypted),
+        false => Ok(()),
+    }
 }
 
 /// The names stand together, apart from what they name.

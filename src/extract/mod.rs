@@ -138,6 +138,13 @@ pub fn stream(
         media_type = inside.to_owned();
     }
     pass_on(Found::MediaType(&media_type));
+    // Nothing is wrong with an empty file, whatever it is called.
+    if head.is_empty() {
+        return Ok(Extraction {
+            media_type,
+            ..Extraction::default()
+        });
+    }
     let format = match Format::of(&media_type, &head) {
         Ok(format) => format,
         Err(reason) => return Ok(Extraction::name_only(media_type, reason.to_owned())),

@@ -299,7 +299,10 @@ impl Pool {
             patience, memory, ..
         } = &self.shared.options;
         match loss {
-            Loss::Slow => format!("{what} took longer than {} seconds", patience.as_secs()),
+            Loss::Slow => match patience.as_secs() {
+                1 => format!("{what} took longer than a second"),
+                seconds => format!("{what} took longer than {seconds} seconds"),
+            },
             Loss::Memory => format!("{what} takes more than {} MiB of memory", memory >> 20),
             Loss::Nesting => "it is nested too deeply".to_owned(),
             Loss::Panicked(_) | Loss::Died(_) => "the reader failed on it".to_owned(),
