@@ -155,7 +155,8 @@ fn a_child_has_nothing_of_the_servers() {
     let limit = |name: &str| {
         let line = limits.lines().find_map(|line| line.strip_prefix(name));
         let hard = line.and_then(|line| line.split_whitespace().nth(1));
-        hard.unwrap_or_else(|| panic!("no {name} in {limits}")).to_owned()
+        hard.unwrap_or_else(|| panic!("no {name} in {limits}"))
+            .to_owned()
     };
     for nothing in ["Max file size", "Max core file size", "Max processes"] {
         assert_eq!(limit(nothing), "0", "{nothing}");
