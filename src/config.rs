@@ -102,17 +102,17 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "EXTRACT_WORKERS",
         default: "2, or 1 on one core",
-        help: "documents that are read at once, each in a process of its own",
+        help: "documents that are read or drawn at once, each in a process of its own",
     },
     Variable {
         name: "EXTRACT_SECONDS",
         default: "20",
-        help: "how long reading one document may take; what was read until then is kept",
+        help: "how long reading or drawing one document may take; what was read until then is kept",
     },
     Variable {
         name: "EXTRACT_MEMORY",
         default: "512MiB",
-        help: "memory that reading one document may take, at least 64MiB",
+        help: "memory that reading or drawing one document may take, at least 64MiB",
     },
     Variable {
         name: "GIT_REV",

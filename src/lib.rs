@@ -19,7 +19,7 @@
 //! | [`web`] | pages, JSON API, uploads, downloads, health; the only place that knows HTTP |
 //! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
 //! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
-//! | [`extract`] | bytes and a name become text and facts, in children that can do nothing else |
+//! | [`extract`] | bytes and a name become text, facts and a thumbnail, in children that can do nothing else |
 //! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
 //! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
 //!
@@ -45,6 +45,11 @@
 //!
 //! **Search.** [`Library::search`](library::Library::search): the index proposes ids and
 //! scores, the catalog decides which of them are there, the facts show the passage.
+//!
+//! **Thumbnail.** [`Library::thumbnail`](library::Library::thumbnail) has it, or it is made now:
+//! once, however many ask, in its turn beside the documents that are being read, by a child
+//! ([`Pool::draw`](extract::child::Pool::draw)). It is answered first and kept then
+//! ([`Library::keep_thumbnails`](library::Library::keep_thumbnails)).
 //!
 //! **Start.** [`Config`](config::Config) → [`Mount::prepare`](store::Mount::prepare) →
 //! [`Store::open`](store::Store::open), which migrates and takes a boot number → ready. Walking,

@@ -1,4 +1,4 @@
-//! Bytes and a name become a media type and text that a search can find.
+//! Bytes and a name become a media type, text that a search can find, and a small picture.
 //!
 //! [`extract`] reads a file from its start, decides what it is ([`media_type`]), decodes it whatever
 //! its character encoding, and keeps what a person would read in it. Formats that this release
@@ -42,6 +42,7 @@ mod rtf;
 mod sink;
 mod source;
 mod table;
+mod thumbnail;
 mod xml;
 
 use std::fs::File;
@@ -50,6 +51,7 @@ use std::path::Path;
 
 pub use media::media_type;
 pub use sink::{Details, Found, PAGE_BREAK};
+pub use thumbnail::{Coding, MAKER, Picture, is_drawable};
 
 use crate::error::{Error, Result};
 use flow::Flow;

@@ -64,12 +64,17 @@ pub enum Unreadable {
 }
 
 impl Unreadable {
+    /// What is the matter, in words that follow a colon.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Encrypted => "a password protects it",
+            Self::Broken(why) => why,
+        }
+    }
+
     /// As it is told to people.
     pub fn sentence(&self) -> String {
-        match self {
-            Self::Encrypted => "Contents not readable: a password protects it.".into(),
-            Self::Broken(why) => format!("Contents not readable: {why}."),
-        }
+        format!("Contents not readable: {}.", self.why())
     }
 
     /// The same where some of it was read.

@@ -12,7 +12,7 @@ use super::{Extraction, MAX_TEXT_BYTES, extract};
 
 mod documents;
 mod hostile;
-mod made;
+pub(super) mod made;
 
 const ENGLISH: &str = "The harbour master keeps the ledger.\nShips come and go; the goods stay.\n";
 const FRENCH: &str =

@@ -86,9 +86,8 @@ impl From<Sort> for Sorting {
 }
 
 /// A page of a folder: its subfolders by name, and once they are all listed, its files.
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Listing {
-    #[schema(value_type = String)]
     pub folder: FolderPath,
     pub folders: Vec<Folder>,
     pub files: Vec<Entry>,

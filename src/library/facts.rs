@@ -9,6 +9,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use super::Library;
 use super::search::{self, Passages};
+use super::thumbnails;
 use crate::error::{Error, Result};
 use crate::extract::{self, Details, Extraction};
 use crate::store::kv::{Batch, Json, Table, View};
@@ -147,12 +148,13 @@ impl Library {
     }
 
     pub(super) fn forget_facts(&self, digest: &Digest) -> Result<()> {
-        let passages = match self.facts(digest) {
-            Ok(Some(facts)) => facts.passages,
-            // Without the facts store there is nothing to forget, and a rebuild forgets anyway.
-            _ => return Ok(()),
+        // Without the facts store there is nothing to forget, and a rebuild forgets anyway.
+        let Ok(facts) = self.facts(digest) else {
+            return Ok(());
         };
+        let passages = facts.map_or(0, |facts| facts.passages);
         let mut batch = Batch::default();
+        thumbnails::forget(digest, &mut batch);
         batch.remove(&FACTS, digest.as_bytes());
         batch.remove(&PASSAGES, digest.as_bytes());
         for number in 0..passages {

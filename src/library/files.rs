@@ -59,6 +59,18 @@ pub struct Content {
     pub name: String,
 }
 
+/// What is known of a stored content without opening it.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub sha256: Digest,
+    /// Bytes.
+    pub size: u64,
+    pub media_type: String,
+    pub modified_ms: Millis,
+    /// Last segment of the path.
+    pub name: String,
+}
+
 impl Library {
     /// Begins an upload of that many bytes, as far as they are known; nothing of it is visible
     /// before [`add`](Self::add).
@@ -123,6 +135,25 @@ impl Library {
 
     /// The current content of a file, or that of one version.
     pub fn content(&self, id: FileId, version: Option<u32>) -> Result<Content> {
+        let Stored {
+            sha256,
+            size,
+            media_type,
+            modified_ms,
+            name,
+        } = self.stored(id, version)?;
+        Ok(Content {
+            file: self.open_named(&sha256, size)?,
+            size,
+            sha256,
+            media_type,
+            modified_ms,
+            name,
+        })
+    }
+
+    /// As [`content`](Self::content), without opening it.
+    pub fn stored(&self, id: FileId, version: Option<u32>) -> Result<Stored> {
         let (entry, older) = self.store.sql.read(|c| {
             let entry = catalog::by_id(c, id)?;
             let older = match version {
@@ -140,10 +171,9 @@ impl Library {
             entry.media_type,
             entry.modified_ms,
         ));
-        Ok(Content {
-            file: self.open_named(&sha256, size)?,
-            size,
+        Ok(Stored {
             sha256,
+            size,
             media_type,
             modified_ms,
             name,

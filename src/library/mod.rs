@@ -25,6 +25,7 @@ mod saving;
 pub mod search;
 mod selecting;
 pub mod text;
+mod thumbnails;
 mod uploads;
 
 use std::path::{Path, PathBuf};
@@ -38,7 +39,7 @@ pub use entry::{
 };
 pub use facts::{Again, Facts};
 pub(crate) use facts::{FactsBatch, Read};
-pub use files::{Content, Upload};
+pub use files::{Content, Stored, Upload};
 #[cfg(feature = "crash-points")]
 pub use generation::PRETENDED;
 pub use generation::{Generation, MIGRATIONS};
@@ -51,6 +52,7 @@ pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict}
 pub use reading::{Part, Place};
 pub use saving::SavedSearch;
 pub use selecting::{Selected, Selection, Within};
+pub use thumbnails::{Attempt, Picture, Thumbnail, can_have_thumbnail};
 
 pub use uploads::{
     Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,

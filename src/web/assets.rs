@@ -61,6 +61,7 @@ const SOURCES: &[Source] = &[
     source!("upload"."js"),
     source!("drop"."js"),
     source!("keys"."js"),
+    source!("faces"."js"),
     source!("app"."js"),
 ];
 

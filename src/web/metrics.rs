@@ -13,8 +13,15 @@ use super::state::App;
 use crate::library::Reading;
 
 /// What kind of route a request is counted under.
-const CLASSES: [&str; 7] = [
-    "files", "entries", "search", "upload", "download", "page", "health",
+const CLASSES: [&str; 8] = [
+    "files",
+    "entries",
+    "search",
+    "upload",
+    "download",
+    "thumbnail",
+    "page",
+    "health",
 ];
 /// Upper bounds of the duration histogram, in seconds.
 const BOUNDS: [f64; 9] = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
@@ -167,6 +174,7 @@ fn class(path: &str) -> usize {
         "search" => "search",
         "upload" => "upload",
         "download" | "download.zip" => "download",
+        "thumbnail" => "thumbnail",
         "health" | "metrics" => "health",
         _ => "page",
     };
@@ -254,6 +262,12 @@ fn reading_text(text: &mut String, reading: &Reading) {
             children.read,
         ),
         (
+            "extract_thumbnails_total",
+            "counter",
+            "Thumbnails drawn by this process's children, or found to be impossible.",
+            children.drawn,
+        ),
+        (
             "extract_children_lost_total",
             "counter",
             "Children that a document has cost.",
@@ -332,6 +346,7 @@ mod tests {
             ("/api/v1/entries/1", "entries"),
             ("/api/v1/search", "search"),
             ("/search", "search"),
+            ("/thumbnail/7", "thumbnail"),
             ("/upload", "upload"),
             ("/download/7", "download"),
             ("/health/ready", "health"),

@@ -30,6 +30,7 @@ mod security;
 mod selection;
 mod server;
 pub mod state;
+mod thumbnail;
 mod tus;
 mod upload;
 mod zip;

@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::web::live::Live;
 use crate::web::metrics::Metrics;
+use crate::web::thumbnail::Thumbnails;
 
 /// Who is named in the event log while there are no accounts.
 pub const ANYONE: &str = "anyone";
@@ -35,6 +36,7 @@ struct Shared {
     draining: AtomicBool,
     metrics: Metrics,
     live: Live,
+    thumbnails: Thumbnails,
     /// First come, first served.
     looking: Semaphore,
 }
@@ -43,6 +45,7 @@ impl App {
     /// An application whose library is still being opened.
     pub fn new(config: Config) -> Self {
         Self(Arc::new(Shared {
+            thumbnails: Thumbnails::new(config.extraction.workers),
             config,
             started: Instant::now(),
             library: OnceLock::new(),
@@ -109,6 +112,11 @@ impl App {
     /// What those hear who want to be told of changes.
     pub fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// Thumbnails that are being made.
+    pub fn thumbnails(&self) -> &Thumbnails {
+        &self.0.thumbnails
     }
 
     /// Counts an answered request in the boot ledger; there is none before the library is open.

@@ -4,6 +4,7 @@ import { layBlocks, refresh } from "./blocks.js";
 import { chooseRows, tell } from "./choose.js";
 import { addCopyButtons } from "./copy.js";
 import { acceptFiles } from "./drop.js";
+import { mendFaces } from "./faces.js";
 import { findAsTyped } from "./find.js";
 import { takeKeys } from "./keys.js";
 import { refreshParts } from "./parts.js";
@@ -24,6 +25,7 @@ findAsTyped();
 acceptFiles();
 onShow((main) => {
   layBlocks(main);
+  mendFaces(main);
   tell();
   prepare();
 });

@@ -36,6 +36,7 @@ mod serving;
 mod smoke;
 mod terminal;
 mod terminal_get;
+mod thumbnails;
 mod tidy;
 mod tus;
 mod two_processes;

@@ -57,7 +57,7 @@ fn shown(browser: &Browser) -> String {
 }
 
 /// A document of pages with one line each, as plain as the format allows.
-fn pdf(pages: &[&str], open_action: &str) -> Vec<u8> {
+pub fn pdf(pages: &[&str], open_action: &str) -> Vec<u8> {
     let mut objects = vec![
         format!("<< /Type /Catalog /Pages 2 0 R {open_action} >>"),
         format!(

@@ -7,9 +7,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use super::confine;
-use super::message::{MOST_BYTES, Order, Received, Told, receive_order, send, send_text};
+use super::message::{
+    MOST_BYTES, Order, Received, Told, receive_order, send, send_bytes, send_text,
+};
 use crate::error::{Error, Result};
-use crate::extract::{Details, Found, stream};
+use crate::extract::{Details, Found, stream, thumbnail};
 
 /// What the panic at hand said, for [`Told::Panicked`]; nothing goes to stderr, which is for the
 /// last words of a runtime that cannot go on.
@@ -45,16 +47,24 @@ pub fn serve() -> Result<()> {
     }));
     send(socket, &Told::Ready(confine::lock_in()), None).map_err(failed)?;
     loop {
-        match receive_order(socket, &mut buffer).map_err(failed)? {
+        let told = match receive_order(socket, &mut buffer).map_err(failed)? {
             Received::Message(Order::Read { name, size }, Some(file)) => {
-                let told = read(socket, file, size, &name);
-                send(socket, &told, None).map_err(failed)?;
-                if matches!(told, Told::Panicked(_)) {
-                    return Ok(());
-                }
+                read(socket, file, size, &name)
             }
-            Received::Message(..) | Received::Nothing => {}
+            Received::Message(
+                Order::Draw {
+                    media_type,
+                    size,
+                    edge,
+                },
+                Some(file),
+            ) => draw(socket, file, size, &media_type, edge, bounds.memory),
+            Received::Message(..) | Received::Nothing => continue,
             Received::End => return Ok(()),
+        };
+        send(socket, &told, None).map_err(failed)?;
+        if matches!(told, Told::Panicked(_)) {
+            return Ok(());
         }
     }
 }
@@ -91,11 +101,40 @@ fn read(socket: BorrowedFd<'_>, file: OwnedFd, size: u64, name: &str) -> Told {
             note: read.note,
         },
         Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
-        Err(_) => {
-            let last = LAST_PANIC.lock().map(|last| last.clone());
-            Told::Panicked(shortened(last.unwrap_or_default()))
-        }
+        Err(_) => panicked(),
     }
+}
+
+/// Makes the picture of one document and passes it on. Answers how it ended.
+fn draw(
+    socket: BorrowedFd<'_>,
+    file: OwnedFd,
+    size: u64,
+    media_type: &str,
+    edge: u32,
+    memory: u64,
+) -> Told {
+    let mut file = File::from(file);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "crash-points")]
+        super::probe::misbehave_drawing(&mut file);
+        thumbnail::draw(&mut file, size, media_type, edge, memory)
+    }));
+    match outcome {
+        Ok(Ok(Ok(picture))) => match send_bytes(socket, &picture.bytes) {
+            Ok(()) => Told::Drawn(picture.coding),
+            // Nobody is left to draw for.
+            Err(_) => std::process::exit(0),
+        },
+        Ok(Ok(Err(why))) => Told::Undrawn(shortened(why)),
+        Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
+        Err(_) => panicked(),
+    }
+}
+
+fn panicked() -> Told {
+    let last = LAST_PANIC.lock().map(|last| last.clone());
+    Told::Panicked(shortened(last.unwrap_or_default()))
 }
 
 /// Details so long that they are no details are left out.

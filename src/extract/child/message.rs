@@ -16,14 +16,15 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Confinement;
-use crate::extract::Details;
+use crate::extract::{Coding, Details};
 
 /// Longest message, in bytes.
 pub const MOST_BYTES: usize = 64 << 10;
-/// Most text in one message.
-const MOST_TEXT: usize = MOST_BYTES - 1;
+/// Most text, or bytes of a picture, in one message.
+const MOST_PIECE: usize = MOST_BYTES - 1;
 
 const TEXT: u8 = b'T';
+const BYTES: u8 = b'B';
 const JSON: u8 = b'J';
 
 /// From the server to a child.
@@ -33,6 +34,12 @@ pub enum Order {
     Begin(Bounds),
     /// With the document's descriptor.
     Read { name: String, size: u64 },
+    /// As well: a picture of it, at most `edge` pixels wide and high.
+    Draw {
+        media_type: String,
+        size: u64,
+        edge: u32,
+    },
 }
 
 /// What a child may use.
@@ -48,6 +55,8 @@ pub struct Bounds {
 pub enum Answer {
     /// The text goes on so.
     Text(String),
+    /// The picture goes on so.
+    Bytes(Vec<u8>),
     Told(Told),
 }
 
@@ -65,6 +74,10 @@ pub enum Told {
         name_only: Option<String>,
         note: Option<String>,
     },
+    /// The picture is there.
+    Drawn(Coding),
+    /// Why there is none, in words that follow a colon.
+    Undrawn(String),
     /// The disk did not give the document's bytes.
     Unread(String),
     /// The reader panicked; the child ends.
@@ -84,12 +97,20 @@ pub fn send(
 /// Sends a text, however long.
 pub fn send_text(socket: impl AsFd, mut text: &str) -> io::Result<()> {
     while !text.is_empty() {
-        let mut end = text.len().min(MOST_TEXT);
+        let mut end = text.len().min(MOST_PIECE);
         while !text.is_char_boundary(end) {
             end -= 1;
         }
         transmit(socket.as_fd(), TEXT, &text.as_bytes()[..end], None)?;
         text = &text[end..];
+    }
+    Ok(())
+}
+
+/// Sends bytes, however many.
+pub fn send_bytes(socket: impl AsFd, bytes: &[u8]) -> io::Result<()> {
+    for piece in bytes.chunks(MOST_PIECE) {
+        transmit(socket.as_fd(), BYTES, piece, None)?;
     }
     Ok(())
 }
@@ -144,6 +165,7 @@ pub fn receive_answer(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Receiv
             Ok(text) => Ok(Answer::Text(text.to_owned())),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
         },
+        BYTES => Ok(Answer::Bytes(bytes.to_vec())),
         JSON => parse(bytes).map(Answer::Told),
         _ => Err(io::ErrorKind::InvalidData.into()),
     })

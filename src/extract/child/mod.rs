@@ -1,4 +1,4 @@
-//! Reading documents in children that can do nothing else.
+//! Reading documents, and drawing small pictures of them, in children that can do nothing else.
 //!
 //! Documents come from anybody, and what reads them are large libraries. So no document is read in
 //! the process that serves: a [`Pool`] hands each one to a child, `wharfside extract`, which runs
@@ -21,6 +21,9 @@
 //! environment is empty. It reads many, one after the other, as long as all goes well: starting
 //! one costs milliseconds, which small texts would feel. The kernel kills it when the thread ends
 //! that started it (`nursery`), so none outlives the server, whatever ends that.
+//!
+//! Pictures come back in bounded pieces, and as one of two types that browsers show and do not run:
+//! whoever takes a child over can draw what they like, and no more.
 //!
 //! Architecture invariant: there is no way around the child. Tests that drive the library from
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
@@ -45,7 +48,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use inside::serve;
-pub use pool::{Document, Pool, Reading, Turn};
+pub use pool::{Document, Drawing, Pool, Reading, Turn};
 
 /// How documents are read.
 #[derive(Clone, Debug)]
@@ -143,6 +146,8 @@ pub struct Standing {
     pub memory: u64,
     /// Documents that children of this process have read.
     pub read: u64,
+    /// Documents of which they have drawn a small picture, or found that there cannot be one.
+    pub drawn: u64,
     /// Children that a document has cost.
     pub lost: u64,
     /// Why no child can be started, as a sentence; absent as long as one can.

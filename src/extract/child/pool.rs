@@ -11,7 +11,7 @@ use super::process::{Loss, Outcome, Process, SoFar};
 use super::slots::{Slot, Slots};
 use super::{Confinement, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
-use crate::extract::{Extraction, Unreadable};
+use crate::extract::{Extraction, Picture, Unreadable};
 
 /// After a child could not be started, nobody who cannot wait tries it for so long.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -30,6 +30,7 @@ struct Shared {
     /// Why no child could be started when it was last tried, and when that was.
     trouble: Mutex<Option<(String, Instant)>>,
     read: AtomicU64,
+    drawn: AtomicU64,
     lost: AtomicU64,
 }
 
@@ -62,6 +63,15 @@ pub enum Reading {
     Unfinished(Extraction),
 }
 
+/// What came of drawing.
+#[derive(Debug)]
+pub enum Drawing {
+    /// The picture, or why there is none, in words that follow a colon.
+    Done(Result<Picture, String>),
+    /// Not within [`Turn::Now`]; it would go on.
+    Unfinished,
+}
+
 impl Pool {
     /// Starts nothing yet.
     pub fn new(options: Options) -> Self {
@@ -72,6 +82,7 @@ impl Pool {
             confinement: OnceLock::new(),
             trouble: Mutex::default(),
             read: AtomicU64::new(0),
+            drawn: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         };
         Self {
@@ -91,22 +102,24 @@ impl Pool {
         turn: Turn,
         stop: &dyn Fn() -> bool,
     ) -> Result<Reading> {
-        let mut slot = self.take(turn, stop)?;
-        let outcome = self.attempts(&mut slot, document, turn, stop);
-        drop(slot);
+        let patience = self.shared.options.patience;
+        let outcome = self.have(document.name, turn, stop, |process, give_up| {
+            process.read(document, patience, give_up)
+        });
         let outcome = match (outcome, turn) {
             (Err(error), Turn::Now(_)) if error.kind() == Kind::Unavailable => {
                 return Ok(Reading::Unfinished(document.not_yet()));
             }
             (outcome, _) => outcome?,
         };
+        if matches!(outcome, Outcome::Done(_) | Outcome::Unread(_)) {
+            self.shared.read.fetch_add(1, Relaxed);
+        }
         match outcome {
-            _ if self.shared.slots.is_closed() => Err(put_off()),
-            Outcome::Read(found) => Ok(Reading::Done(found)),
+            Outcome::Done(found) => Ok(Reading::Done(found)),
             Outcome::Unread(sentence) => Err(Error::internal(sentence)),
             Outcome::Lost(loss, so_far) => {
-                tracing::warn!(name = document.name, %loss, "a document could not be read");
-                let found = document.as_far_as(so_far, self.why(&loss));
+                let found = document.as_far_as(so_far, self.why(&loss, "reading"));
                 Ok(Reading::Done(found))
             }
             Outcome::GivenUp(so_far) => match turn {
@@ -114,6 +127,56 @@ impl Pool {
                 _ => Err(put_off()),
             },
         }
+    }
+
+    /// Has a picture of a document made, at most `edge` pixels wide and high.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn draw(&self, document: &Document<'_>, edge: u32, turn: Turn) -> Result<Drawing> {
+        let patience = self.shared.options.patience;
+        let outcome = self.have(document.name, turn, &|| false, |process, give_up| {
+            process.draw(document, edge, patience, give_up)
+        })?;
+        if matches!(outcome, Outcome::Done(_) | Outcome::Lost(..)) {
+            self.shared.drawn.fetch_add(1, Relaxed);
+        }
+        match outcome {
+            Outcome::Done(drawn) => Ok(Drawing::Done(drawn)),
+            Outcome::Unread(sentence) => Err(Error::internal(sentence)),
+            Outcome::Lost(loss, ()) => Ok(Drawing::Done(Err(self.why(&loss, "drawing")))),
+            Outcome::GivenUp(()) => match turn {
+                Turn::Now(_) => Ok(Drawing::Unfinished),
+                Turn::Later => Err(put_off()),
+            },
+        }
+    }
+
+    /// Has something done with a document, once more in a fresh child if that may help.
+    fn have<T, S>(
+        &self,
+        name: &str,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+        work: impl Fn(&mut Process, &dyn Fn() -> bool) -> Outcome<T, S>,
+    ) -> Result<Outcome<T, S>> {
+        let mut slot = self.take(turn, stop)?;
+        let first = self.attempt(&mut slot, turn, stop, &work)?;
+        let outcome = match first {
+            Outcome::Lost(loss, _) if loss.is_worth_another() && !self.shared.slots.is_closed() => {
+                tracing::debug!(name, %loss, "a document is tried once more");
+                self.attempt(&mut slot, turn, stop, &work)?
+            }
+            other => other,
+        };
+        drop(slot);
+        if self.shared.slots.is_closed() {
+            return Err(put_off());
+        }
+        if let Outcome::Lost(loss, _) = &outcome {
+            tracing::warn!(name, %loss, "a document cost its child");
+        }
+        Ok(outcome)
     }
 
     /// Has a child ready, so that it is known what it is kept from.
@@ -141,6 +204,7 @@ impl Pool {
             seconds: options.patience.as_secs(),
             memory: options.memory,
             read: self.shared.read.load(Relaxed),
+            drawn: self.shared.drawn.load(Relaxed),
             lost: self.shared.lost.load(Relaxed),
             trouble: lock(&self.shared.trouble)
                 .as_ref()
@@ -160,41 +224,22 @@ impl Pool {
         slot.ok_or_else(put_off)
     }
 
-    fn attempts(
+    fn attempt<T, S>(
         &self,
         slot: &mut Slot,
-        document: &Document<'_>,
         turn: Turn,
         stop: &dyn Fn() -> bool,
-    ) -> Result<Outcome> {
-        match self.attempt(slot, document, turn, stop)? {
-            Outcome::Lost(loss, _) if loss.is_worth_another() && !self.shared.slots.is_closed() => {
-                tracing::debug!(name = document.name, %loss, "a document is read once more");
-                self.attempt(slot, document, turn, stop)
-            }
-            other => Ok(other),
-        }
-    }
-
-    fn attempt(
-        &self,
-        slot: &mut Slot,
-        document: &Document<'_>,
-        turn: Turn,
-        stop: &dyn Fn() -> bool,
-    ) -> Result<Outcome> {
+        work: impl Fn(&mut Process, &dyn Fn() -> bool) -> Outcome<T, S>,
+    ) -> Result<Outcome<T, S>> {
         let mut process = self.process(slot, matches!(turn, Turn::Now(_)))?;
         let began = Instant::now();
         let give_up = || {
             let is_over = matches!(turn, Turn::Now(most) if began.elapsed() >= most);
             is_over || slot.is_wanted() || stop()
         };
-        let outcome = process.read(document, self.shared.options.patience, give_up);
+        let outcome = work(&mut process, &give_up);
         match &outcome {
-            Outcome::Read(_) | Outcome::Unread(_) => {
-                self.shared.read.fetch_add(1, Relaxed);
-                slot.process = Some(process);
-            }
+            Outcome::Done(_) | Outcome::Unread(_) => slot.process = Some(process),
             Outcome::Lost(..) => {
                 self.shared.lost.fetch_add(1, Relaxed);
             }
@@ -248,14 +293,14 @@ impl Pool {
         Error::unavailable(why).because(error)
     }
 
-    /// In words that follow a colon.
-    fn why(&self, loss: &Loss) -> String {
+    /// In words that follow a colon; `what` was being done.
+    fn why(&self, loss: &Loss, what: &str) -> String {
         let Options {
             patience, memory, ..
         } = &self.shared.options;
         match loss {
-            Loss::Slow => format!("reading took longer than {} seconds", patience.as_secs()),
-            Loss::Memory => format!("reading takes more than {} MiB of memory", memory >> 20),
+            Loss::Slow => format!("{what} took longer than {} seconds", patience.as_secs()),
+            Loss::Memory => format!("{what} takes more than {} MiB of memory", memory >> 20),
             Loss::Nesting => "it is nested too deeply".to_owned(),
             Loss::Panicked(_) | Loss::Died(_) => "the reader failed on it".to_owned(),
         }

@@ -1,7 +1,8 @@
 //! Documents that do to their reader what a hostile one might, for tests; never in a release.
 //!
 //! A file whose name ends in `.misdeed` holds the name of what to do. What is refused is told in
-//! its text, so that a test can search for it.
+//! its text, so that a test can search for it. A document that begins with `%PDF-misdeed` and the
+//! name of one is read as any other, and does it when it is drawn.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -18,14 +19,31 @@ pub fn misbehave(file: &mut File, name: &str, pass_on: &mut dyn FnMut(Found<'_>)
     if !name.ends_with(".misdeed") {
         return;
     }
-    let mut misdeed = String::new();
-    let read = file
-        .rewind()
-        .and_then(|()| file.take(100).read_to_string(&mut misdeed));
-    if read.is_err() {
-        return;
+    let beginning = beginning(file);
+    let misdeed = beginning.split_whitespace().next().unwrap_or_default();
+    commit(misdeed, pass_on);
+}
+
+/// Does what the document says, if that is why it is drawn.
+pub fn misbehave_drawing(file: &mut File) {
+    let beginning = beginning(file);
+    let mut words = beginning.split_whitespace();
+    if words.next() == Some("%PDF-misdeed") {
+        commit(words.next().unwrap_or_default(), &mut |_| {});
     }
-    let misdeed = misdeed.split_whitespace().next().unwrap_or_default();
+}
+
+/// As far as it is text.
+fn beginning(file: &mut File) -> String {
+    let mut bytes = Vec::new();
+    // What cannot be read says nothing.
+    let _ = file
+        .rewind()
+        .and_then(|()| file.take(100).read_to_end(&mut bytes));
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn commit(misdeed: &str, pass_on: &mut dyn FnMut(Found<'_>)) {
     if let Some(outcome) = attempt(misdeed) {
         let told = match outcome {
             Ok(()) => format!("{misdeed} succeeded\n"),

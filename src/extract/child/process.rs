@@ -16,7 +16,8 @@ use rustix::process::Signal;
 use super::Confinement;
 use super::message::{Answer, Bounds, MOST_BYTES, Order, Received, Told, receive_answer, send};
 use super::pool::Document;
-use crate::extract::{Details, Extraction, MAX_TEXT_BYTES};
+use crate::extract::thumbnail::MOST_BYTES as MOST_PICTURE;
+use crate::extract::{Details, Extraction, MAX_TEXT_BYTES, Picture};
 
 /// How often it is looked at whether to go on waiting.
 const LOOK: Duration = Duration::from_millis(25);
@@ -46,15 +47,21 @@ pub struct Process {
     is_worn: bool,
 }
 
-/// How reading a document went.
-pub enum Outcome {
-    Read(Extraction),
+/// How it went with a document; `S` is what came of it before its end.
+pub enum Outcome<T, S> {
+    Done(T),
     /// The disk did not give its bytes; the sentence says why.
     Unread(String),
     /// It cost the child.
-    Lost(Loss, SoFar),
+    Lost(Loss, S),
     /// It was not waited for any longer.
-    GivenUp(SoFar),
+    GivenUp(S),
+}
+
+/// Why there is no last answer.
+enum Broken {
+    Lost(Loss),
+    GivenUp,
 }
 
 /// What of a document came before its end.
@@ -158,50 +165,38 @@ impl Process {
         &mut self,
         document: &Document<'_>,
         patience: Duration,
-        give_up: impl Fn() -> bool,
-    ) -> Outcome {
-        let began = Instant::now();
+        give_up: &dyn Fn() -> bool,
+    ) -> Outcome<Extraction, SoFar> {
         let order = Order::Read {
             name: document.name.to_owned(),
             size: document.size,
         };
         let mut so_far = SoFar::default();
-        if send(&self.socket, &order, Some(document.file.as_fd())).is_err() {
-            return Outcome::Lost(self.explain(), so_far);
-        }
-        let answer = loop {
-            match receive_answer(&self.socket, &mut self.buffer) {
-                Ok(Received::Message(Answer::Text(piece), _)) => {
+        let answer = self.ask(&order, document.file, patience, give_up, |answer| {
+            Ok(match answer {
+                Answer::Text(piece) => {
                     if so_far.text.len() + piece.len() > MAX_TEXT_BYTES {
-                        let loss = Loss::Died("it gave more text than there may be".into());
-                        return Outcome::Lost(loss, so_far);
+                        return Err(too_much("text"));
                     }
                     so_far.text.push_str(&piece);
+                    None
                 }
-                Ok(Received::Message(Answer::Told(Told::Details(details)), _)) => {
+                Answer::Told(Told::Details(details)) => {
                     so_far.details = details;
+                    None
                 }
-                Ok(Received::Message(Answer::Told(answer), _)) => break answer,
-                Ok(Received::Nothing) => {}
-                Ok(Received::End) => return Outcome::Lost(self.explain(), so_far),
-                Err(error) => return Outcome::Lost(Loss::Died(error.to_string()), so_far),
-            }
-            if began.elapsed() >= patience {
-                return Outcome::Lost(Loss::Slow, so_far);
-            }
-            if give_up() {
-                return Outcome::GivenUp(so_far);
-            }
-        };
-        self.note(began.elapsed());
+                Answer::Bytes(_) => return Err(out_of_turn()),
+                Answer::Told(last) => Some(last),
+            })
+        });
         match answer {
-            Told::Ended {
+            Ok(Told::Ended {
                 media_type,
                 encoding,
                 truncated,
                 name_only,
                 note,
-            } => Outcome::Read(Extraction {
+            }) => Outcome::Done(Extraction {
                 media_type,
                 encoding,
                 text: so_far.text,
@@ -210,12 +205,82 @@ impl Process {
                 note,
                 details: so_far.details,
             }),
-            Told::Unread(sentence) => Outcome::Unread(sentence),
-            Told::Panicked(message) => Outcome::Lost(Loss::Panicked(message), so_far),
-            Told::Ready(_) | Told::Details(_) => {
-                Outcome::Lost(Loss::Died("it answered out of turn".into()), so_far)
-            }
+            Ok(other) => ended(other, so_far),
+            Err(Broken::Lost(loss)) => Outcome::Lost(loss, so_far),
+            Err(Broken::GivenUp) => Outcome::GivenUp(so_far),
         }
+    }
+
+    /// Has a picture of a document made, as long as `patience` lasts and nobody gives up; answers
+    /// why there is none if there cannot be one.
+    pub fn draw(
+        &mut self,
+        document: &Document<'_>,
+        edge: u32,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Outcome<Result<Picture, String>, ()> {
+        let order = Order::Draw {
+            media_type: document.media_type.to_owned(),
+            size: document.size,
+            edge,
+        };
+        let mut bytes = Vec::new();
+        let answer = self.ask(&order, document.file, patience, give_up, |answer| {
+            Ok(match answer {
+                Answer::Bytes(piece) => {
+                    if bytes.len() + piece.len() > MOST_PICTURE {
+                        return Err(too_much("of a picture"));
+                    }
+                    bytes.extend(piece);
+                    None
+                }
+                Answer::Text(_) => return Err(out_of_turn()),
+                Answer::Told(last) => Some(last),
+            })
+        });
+        match answer {
+            Ok(Told::Drawn(coding)) => Outcome::Done(Ok(Picture { coding, bytes })),
+            Ok(Told::Undrawn(why)) => Outcome::Done(Err(why)),
+            Ok(other) => ended(other, ()),
+            Err(Broken::Lost(loss)) => Outcome::Lost(loss, ()),
+            Err(Broken::GivenUp) => Outcome::GivenUp(()),
+        }
+    }
+
+    /// Gives an order and hands on the answers, until `take` has the last one out of them.
+    fn ask(
+        &mut self,
+        order: &Order,
+        file: &File,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+        mut take: impl FnMut(Answer) -> Result<Option<Told>, Loss>,
+    ) -> Result<Told, Broken> {
+        let began = Instant::now();
+        if send(&self.socket, order, Some(file.as_fd())).is_err() {
+            return Err(Broken::Lost(self.explain()));
+        }
+        let last = loop {
+            match receive_answer(&self.socket, &mut self.buffer) {
+                Ok(Received::Message(answer, _)) => match take(answer) {
+                    Ok(Some(last)) => break last,
+                    Ok(None) => {}
+                    Err(loss) => return Err(Broken::Lost(loss)),
+                },
+                Ok(Received::Nothing) => {}
+                Ok(Received::End) => return Err(Broken::Lost(self.explain())),
+                Err(error) => return Err(Broken::Lost(Loss::Died(error.to_string()))),
+            }
+            if began.elapsed() >= patience {
+                return Err(Broken::Lost(Loss::Slow));
+            }
+            if give_up() {
+                return Err(Broken::GivenUp);
+            }
+        };
+        self.note(began.elapsed());
+        Ok(last)
     }
 
     /// Whether it has read enough for one child.
@@ -275,6 +340,23 @@ impl Process {
         let _ = self.child.kill();
         self.child.wait().unwrap_or_default()
     }
+}
+
+/// What a child says at the end, whatever it was asked for.
+fn ended<T, S>(told: Told, so_far: S) -> Outcome<T, S> {
+    match told {
+        Told::Unread(sentence) => Outcome::Unread(sentence),
+        Told::Panicked(message) => Outcome::Lost(Loss::Panicked(message), so_far),
+        _ => Outcome::Lost(out_of_turn(), so_far),
+    }
+}
+
+fn out_of_turn() -> Loss {
+    Loss::Died("it answered out of turn".into())
+}
+
+fn too_much(of: &str) -> Loss {
+    Loss::Died(format!("it gave more {of} than there may be"))
 }
 
 impl Drop for Process {

@@ -1,5 +1,6 @@
 //! Who may have a child at work, and the children that have none.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -23,8 +24,10 @@ pub struct Slots {
 struct State {
     idle: Vec<(Process, Instant)>,
     taken: usize,
-    /// How many wait who may not be kept waiting.
-    urgent: usize,
+    /// Those who wait and may not be kept waiting, in the order in which they came: whoever reads
+    /// one document after the other would else take back the slot that it just gave up.
+    queue: VecDeque<u64>,
+    came: u64,
     /// Raised, it asks the one who has a slot for something that can wait to give it back.
     yielding: Vec<Arc<AtomicBool>>,
     closed: bool,
@@ -46,16 +49,17 @@ impl Slots {
         }
     }
 
-    /// Waits for a slot; nothing if `give_up` says so, or when all are closed. Whoever can wait
-    /// gets one that nobody else wants, and is asked to give it back when somebody does.
+    /// Waits for a slot; nothing if `give_up` says so, or when all are closed. First come, first
+    /// served; but whoever can wait gets one that nobody else wants, and is asked to give it back
+    /// when somebody does.
     pub fn take(self: &Arc<Self>, can_wait: bool, give_up: impl Fn() -> bool) -> Option<Slot> {
         let mut state = lock(&self.state);
-        state.urgent += usize::from(!can_wait);
+        let place = (!can_wait).then(|| state.queue_up());
         let is_free = loop {
             if state.closed || give_up() {
                 break false;
             }
-            if state.taken < self.most && (!can_wait || state.urgent == 0) {
+            if state.taken < self.most && state.queue.front() == place.as_ref() {
                 break true;
             }
             if !can_wait {
@@ -68,7 +72,9 @@ impl Slots {
                 Err(poisoned) => poisoned.into_inner().0,
             };
         };
-        state.urgent -= usize::from(!can_wait);
+        state.queue.retain(|other| Some(other) != place.as_ref());
+        // Whoever is the next now may have looked while it was not.
+        self.freed.notify_all();
         if !is_free {
             return None;
         }
@@ -105,6 +111,14 @@ impl Slots {
     }
 }
 
+impl State {
+    fn queue_up(&mut self) -> u64 {
+        self.came += 1;
+        self.queue.push_back(self.came);
+        self.came
+    }
+}
+
 impl Slot {
     /// Whether somebody who may not be kept waiting wants it.
     pub fn is_wanted(&self) -> bool {
@@ -128,5 +142,45 @@ impl Drop for Slot {
         }
         // Not to one: it might be one that has to leave it to others.
         self.slots.freed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slots_are_given_in_the_order_in_which_they_were_asked_for() {
+        let slots = Arc::new(Slots::new(1));
+        let order = Mutex::new(Vec::new());
+        let first = slots.take(false, || false);
+        std::thread::scope(|scope| {
+            let ask = |name: &'static str, can_wait: bool| {
+                let (slots, order) = (&slots, &order);
+                scope.spawn(move || {
+                    let _slot = slots.take(can_wait, || false);
+                    lock(order).push(name);
+                });
+            };
+            ask("can wait", true);
+            for (waiting, name) in ["one", "two", "three"].into_iter().enumerate() {
+                ask(name, false);
+                while lock(&slots.state).queue.len() <= waiting {
+                    std::thread::yield_now();
+                }
+            }
+            drop(first);
+        });
+        assert_eq!(*lock(&order), ["one", "two", "three", "can wait"]);
+        assert!(lock(&slots.state).queue.is_empty());
+    }
+
+    #[test]
+    fn whoever_gives_up_leaves_the_queue() {
+        let slots = Arc::new(Slots::new(1));
+        let first = slots.take(false, || false);
+        assert!(slots.take(false, || true).is_none());
+        drop(first);
+        assert!(slots.take(true, || false).is_some());
     }
 }

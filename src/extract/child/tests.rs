@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use crate::error::Kind;
-use crate::extract::Extraction;
+use crate::extract::{Extraction, thumbnail};
 
 /// How tests read documents: this binary is not `wharfside`, so it serves through a test.
 pub(crate) fn options() -> Options {
@@ -30,10 +30,20 @@ fn this_binary_serves_as_a_child() {
     }
 }
 
-fn file(content: &str) -> File {
+fn file(content: impl AsRef<[u8]>) -> File {
     let mut file = tempfile::tempfile().unwrap();
-    file.write_all(content.as_bytes()).unwrap();
+    file.write_all(content.as_ref()).unwrap();
     file
+}
+
+fn draw(pool: &Pool, media_type: &str, content: &[u8], turn: Turn) -> Drawing {
+    let document = Document {
+        file: &file(content),
+        size: content.len() as u64,
+        name: "a",
+        media_type,
+    };
+    pool.draw(&document, 400, turn).unwrap()
 }
 
 fn try_read(pool: &Pool, name: &str, content: &str, turn: Turn) -> crate::error::Result<Reading> {
@@ -68,6 +78,31 @@ fn a_child_reads_one_document_after_the_other() {
     }
     let standing = pool.standing();
     assert_eq!((standing.children, standing.read, standing.lost), (1, 9, 0));
+}
+
+/// What draws starts no threads, opens no files and asks the kernel for nothing that is refused.
+#[test]
+fn a_child_that_is_locked_in_draws_every_type() {
+    let pool = Pool::new(options());
+    for (media_type, content) in thumbnail::tests::all() {
+        let here = thumbnail::draw(
+            &mut file(&content),
+            content.len() as u64,
+            media_type,
+            400,
+            512 << 20,
+        );
+        match draw(&pool, media_type, &content, Turn::Later) {
+            Drawing::Done(there) => assert!(there == here.unwrap(), "{media_type}"),
+            Drawing::Unfinished => panic!("{media_type} was not waited for"),
+        }
+    }
+    let damaged = draw(&pool, "image/png", b"nothing", Turn::Later);
+    assert!(matches!(damaged, Drawing::Done(Err(why)) if why.contains("not drawn")));
+    assert_eq!(read(&pool, "a.txt", "quiet water").text, "quiet water");
+    let standing = pool.standing();
+    assert_eq!((standing.children, standing.lost), (1, 0));
+    assert_eq!(standing.confinement.unwrap().lacking(), None);
 }
 
 #[test]
@@ -163,6 +198,34 @@ mod misdeeds {
             assert_eq!(pool.standing().lost - before, children, "{misdeed}");
             assert_eq!(read(pool, "b.txt", "quiet water").text, "quiet water");
         }
+    }
+
+    #[test]
+    fn drawing_a_document_costs_its_child_and_no_more() {
+        let (patient, impatient) = (Pool::new(options()), Pool::new(impatient()));
+        for (misdeed, why, children) in [
+            ("abort", "the reader failed on it", 2),
+            ("panic", "the reader failed on it", 1),
+            ("hoard", "drawing takes more than 256 MiB of memory", 2),
+            ("loop", "drawing took longer than 2 seconds", 1),
+        ] {
+            let pool = match why.contains("longer") {
+                true => &impatient,
+                false => &patient,
+            };
+            let before = pool.standing().lost;
+            let document = format!("%PDF-misdeed {misdeed} ");
+            let drawn = draw(pool, "application/pdf", document.as_bytes(), Turn::Later);
+            let Drawing::Done(Err(found)) = drawn else {
+                panic!("{misdeed}: {drawn:?}");
+            };
+            assert_eq!(found, why, "{misdeed}");
+            assert_eq!(pool.standing().lost - before, children, "{misdeed}");
+            assert_eq!(read(pool, "b.txt", "quiet water").text, "quiet water");
+        }
+        let now = Turn::Now(Duration::from_millis(100));
+        let drawn = draw(&impatient, "application/pdf", b"%PDF-misdeed sleep ", now);
+        assert!(matches!(drawn, Drawing::Unfinished), "{drawn:?}");
     }
 
     #[test]

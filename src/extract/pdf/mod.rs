@@ -38,7 +38,7 @@ pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     Ok(())
 }
 
-fn unreadable(error: LoadPdfError) -> Unreadable {
+pub(super) fn unreadable(error: LoadPdfError) -> Unreadable {
     match error {
         LoadPdfError::Decryption(DecryptionError::PasswordProtected) => Unreadable::Encrypted,
         LoadPdfError::Decryption(_) => {

@@ -89,7 +89,7 @@ impl Request {
     }
 }
 
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Results {
     pub total: u64,
     pub hits: Vec<Hit>,
@@ -132,9 +132,8 @@ impl Spelling {
     }
 }
 
-#[derive(Clone, Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug)]
 pub struct Hit {
-    #[serde(flatten)]
     pub entry: Entry,
     /// The file's name as passages are: escaped, with matches marked.
     pub marked_name: String,

@@ -5,9 +5,10 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::pictured::Pictured;
 use crate::error::{Error, Result};
 use crate::library::{
-    Entry, Facts, FileId, FilePath, FolderPath, Library, Listing, Sort, Sorting, Version,
+    self, Entry, Facts, FileId, FilePath, FolderPath, Library, Listing, Sort, Sorting, Version,
 };
 use crate::web::input::{self, Path, Query};
 use crate::web::known_facts::known_facts;
@@ -33,11 +34,34 @@ pub struct Folder {
     limit: Option<usize>,
 }
 
+/// A page of a folder: its subfolders by name, and once they are all listed, its files.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Listing)]
+pub struct Listed {
+    #[schema(value_type = String)]
+    folder: FolderPath,
+    folders: Vec<library::Folder>,
+    files: Vec<Pictured>,
+    /// Pass back to get the next page; absent on the last one.
+    next: Option<String>,
+}
+
+impl From<Listing> for Listed {
+    fn from(listing: Listing) -> Self {
+        Self {
+            folder: listing.folder,
+            folders: listing.folders,
+            files: listing.files.into_iter().map(Pictured::from).collect(),
+            next: listing.next,
+        }
+    }
+}
+
 /// An entry, and whether a search finds it as it is now.
 #[derive(Serialize, ToSchema)]
 pub struct EntryState {
     #[serde(flatten)]
-    entry: Entry,
+    entry: Pictured,
     /// Whether the search index has applied the file's last change.
     searchable: bool,
     /// What is known of its content; null until it was read.
@@ -67,14 +91,14 @@ pub struct Change {
     tag = "entries",
     params(Folder),
     responses(
-        (status = 200, body = Listing),
+        (status = 200, body = Listed),
         (status = 400, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list(
     State(app): State<App>,
     Query(query): Query<Folder>,
-) -> problem::Result<Json<Listing>> {
+) -> problem::Result<Json<Listed>> {
     let folder = FolderPath::parse(query.folder.as_deref().unwrap_or_default())?;
     let limit = page_size(query.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
     let sorting = Sorting {
@@ -83,7 +107,7 @@ pub async fn list(
     };
     let listing =
         app.look(move |library| library.list(&folder, sorting, query.cursor.as_deref(), limit));
-    Ok(Json(listing.await?))
+    Ok(Json(listing.await?.into()))
 }
 
 /// Shows a file, trashed or not
@@ -155,7 +179,7 @@ impl EntryState {
         Self {
             searchable: library.searchable_through() >= entry.sequence,
             facts: known_facts(library, &entry.sha256),
-            entry,
+            entry: entry.into(),
         }
     }
 }

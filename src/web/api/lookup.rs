@@ -5,8 +5,9 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::pictured::Pictured;
 use crate::error::{Error, Result};
-use crate::library::{Entry, FilePath, FolderPath};
+use crate::library::{FilePath, FolderPath};
 use crate::web::input;
 use crate::web::problem::{self, Problem};
 use crate::web::state::App;
@@ -30,7 +31,7 @@ pub struct Asked {
 pub struct Found {
     /// In the order in which they were asked for; paths with no file are left out. A path is
     /// answered in Unicode NFC, however it was asked for.
-    present: Vec<Entry>,
+    present: Vec<Pictured>,
 }
 
 /// Tells which of many paths have a file
@@ -53,6 +54,7 @@ pub async fn look_up(
 ) -> problem::Result<Json<Found>> {
     let paths = asked.paths()?;
     let present = app.look(move |library| library.present(&paths)).await?;
+    let present = present.into_iter().map(Pictured::from).collect();
     Ok(Json(Found { present }))
 }
 

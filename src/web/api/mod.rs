@@ -6,6 +6,7 @@ mod files;
 mod lookup;
 mod openapi;
 mod persistence;
+mod pictured;
 mod search;
 
 use axum::Router;
@@ -14,6 +15,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::state::App;
+use super::thumbnail;
 
 /// Everything below `/api/v1/`.
 pub fn router() -> Router<App> {
@@ -30,6 +32,7 @@ fn described() -> (Router<App>, utoipa::openapi::OpenApi) {
         .routes(routes!(entries::versions))
         .routes(routes!(events::events))
         .routes(routes!(search::search))
+        .routes(routes!(thumbnail::get))
         .routes(routes!(persistence::persistence))
         .split_for_parts()
 }

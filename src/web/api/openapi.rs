@@ -104,6 +104,7 @@ mod tests {
             ("/api/v1/entries/{id}/versions", &["get"]),
             ("/api/v1/events", &["get"]),
             ("/api/v1/search", &["get"]),
+            ("/thumbnail/{id}", &["get", "head"]),
             ("/api/v1/persistence", &["get"]),
         ] {
             for method in methods {

@@ -2,13 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde::Deserialize;
-use utoipa::IntoParams;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::entries::page_size;
+use super::pictured::Pictured;
 use crate::error::{Error, Result};
 use crate::library::FolderPath;
-use crate::library::search::{MOST_PASSAGES, Narrowing, Order, Request, Results};
+use crate::library::search::{
+    Facets, Hit, MOST_PASSAGES, Narrowing, Order, Request, Results, Snippet, Spelling,
+};
 use crate::web::input::Query;
 use crate::web::problem::{self, Problem};
 use crate::web::state::App;
@@ -92,16 +95,77 @@ impl Words {
     tag = "search",
     params(Words),
     responses(
-        (status = 200, body = Results),
+        (status = 200, body = Answer),
         (status = 400, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn search(
     State(app): State<App>,
     Query(words): Query<Words>,
-) -> problem::Result<Json<Results>> {
+) -> problem::Result<Json<Answer>> {
     let request = words.request()?;
-    Ok(Json(
-        app.look(move |library| library.search(&request)).await?,
-    ))
+    let results = app.look(move |library| library.search(&request)).await?;
+    Ok(Json(results.into()))
+}
+
+/// What was found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Results)]
+pub struct Answer {
+    total: u64,
+    hits: Vec<Found>,
+    /// How the query was read, in words.
+    read_as: String,
+    /// What could not be understood and was taken as plain words, one sentence each.
+    notes: Vec<String>,
+    /// Counted over all matches.
+    facets: Facets,
+    /// Another way to write the query, with words that files have; on the first page only.
+    spelling: Option<Spelling>,
+    /// Pass back to get the next page; absent on the last one.
+    next: Option<String>,
+    milliseconds: f64,
+}
+
+/// A file that was found.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Hit)]
+pub struct Found {
+    #[serde(flatten)]
+    entry: Pictured,
+    /// The file's name as passages are: escaped, with matches marked.
+    marked_name: String,
+    /// 0 where matches are not ordered by relevance.
+    score: f32,
+    /// The best passages: HTML-escaped text in which matches are wrapped in `<mark>`.
+    snippets: Vec<String>,
+    /// The same with the pages that they stand on.
+    passages: Vec<Snippet>,
+}
+
+impl From<Results> for Answer {
+    fn from(results: Results) -> Self {
+        Self {
+            total: results.total,
+            hits: results.hits.into_iter().map(Found::from).collect(),
+            read_as: results.read_as,
+            notes: results.notes,
+            facets: results.facets,
+            spelling: results.spelling,
+            next: results.next,
+            milliseconds: results.milliseconds,
+        }
+    }
+}
+
+impl From<Hit> for Found {
+    fn from(hit: Hit) -> Self {
+        Self {
+            entry: hit.entry.into(),
+            marked_name: hit.marked_name,
+            score: hit.score,
+            snippets: hit.snippets,
+            passages: hit.passages,
+        }
+    }
 }

@@ -6,6 +6,7 @@ use askama::filters::HtmlSafe;
 use super::show::{Moment, Size, file_url, folder_url, kind, name, search_url};
 use super::view::View;
 use crate::library::{Entry, FileId, FolderPath};
+use crate::web::thumbnail;
 
 /// A link and what it is called.
 pub struct Link {
@@ -67,12 +68,12 @@ struct Row {
     size: Size,
     stored: Moment,
     tags: Vec<Link>,
-    /// What stands for the file in a grid: its ending, or the picture that it is.
+    /// What stands for the file in a grid: its ending, or a picture of it if there is one.
     ending: String,
     picture: Option<String>,
 }
 
-/// Pictures up to this size stand for themselves in a grid.
+/// Pictures that have no thumbnail stand for themselves in a grid, up to this size.
 const SMALL_PICTURE: u64 = 1 << 20;
 
 impl HtmlSafe for Rows {}
@@ -108,14 +109,6 @@ impl Rows {
 
 impl Row {
     fn new(entry: &Entry, folder: Option<Link>) -> Self {
-        let is_picture = [
-            "image/png",
-            "image/jpeg",
-            "image/gif",
-            "image/webp",
-            "image/avif",
-        ]
-        .contains(&entry.media_type.as_str());
         let ending = entry
             .path
             .name()
@@ -124,8 +117,7 @@ impl Row {
         Self {
             id: entry.id,
             ending: name(&ending.chars().take(5).collect::<String>()),
-            picture: (is_picture && entry.size <= SMALL_PICTURE)
-                .then(|| format!("/download/{}?version={}", entry.id, entry.version)),
+            picture: picture(entry),
             url: file_url(entry.id),
             name: name(entry.path.name()),
             folder,
@@ -135,6 +127,17 @@ impl Row {
             tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
         }
     }
+}
+
+fn picture(entry: &Entry) -> Option<String> {
+    let Entry { id, version, .. } = entry;
+    let is_small = entry.size <= SMALL_PICTURE;
+    let itself = || match entry.media_type.as_str() {
+        "image/avif" if is_small => Some(format!("/download/{id}?version={version}")),
+        "image/svg+xml" if is_small => Some(format!("/shown/{id}?version={version}")),
+        _ => None,
+    };
+    thumbnail::address(*id, *version, &entry.media_type).or_else(itself)
 }
 
 /// The folders above something, the root first.

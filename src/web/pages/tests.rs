@@ -320,6 +320,7 @@ fn persistence() -> String {
                 seconds: 20,
                 memory: 512 << 20,
                 read: 7,
+                drawn: 0,
                 lost: 1,
                 trouble: None,
             },

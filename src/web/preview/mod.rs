@@ -23,6 +23,7 @@ use crate::store::now_ms;
 pub use part::{Shape, Text};
 
 use super::disposition::is_shown;
+use super::thumbnail;
 
 /// Larger pictures are not loaded unasked.
 const MOST_PICTURE_BYTES: u64 = 16 << 20;
@@ -50,6 +51,8 @@ pub struct Preview {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Media {
     Picture(String),
+    /// In place of a picture that is too large to be loaded unasked, or that browsers do not know.
+    Thumbnail(String),
     Sound(String),
     Film(String),
     /// PDF.
@@ -114,14 +117,21 @@ impl Media {
                 let page = page.map_or(String::new(), |page| format!("#page={page}"));
                 Some(Self::Document(format!("{}{page}", own())))
             }
-            "image" if entry.size > MOST_PICTURE_BYTES => None,
+            "image" if entry.size > MOST_PICTURE_BYTES || is_unknown(media) => {
+                thumbnail::address(id, entry.version, media).map(Self::Thumbnail)
+            }
             _ if media == "image/svg+xml" => Some(Self::Picture(own())),
-            "image" if is_shown(media) => Some(Self::Picture(format!("/download/{id}"))),
+            "image" => Some(Self::Picture(format!("/download/{id}"))),
             "audio" => Some(Self::Sound(format!("/download/{id}"))),
             "video" => Some(Self::Film(format!("/download/{id}"))),
             _ => None,
         }
     }
+}
+
+/// Whether browsers do not know what to do with pictures of this type.
+fn is_unknown(media: &str) -> bool {
+    media != "image/svg+xml" && !is_shown(media)
 }
 
 /// Whether a query has words to mark.

@@ -1,0 +1,45 @@
+//! PDF: the first page, drawn on white.
+
+use hayro::hayro_syntax::Pdf;
+use hayro::vello_cpu::color::palette::css::WHITE;
+use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
+use hayro_interpret::InterpreterSettings;
+use image::{DynamicImage, RgbaImage};
+
+use super::fitted;
+use crate::extract::pdf;
+use crate::extract::sink::Unreadable;
+
+/// Lengths are multiplied and cut off: a little more, and none is a pixel short.
+const LITTLE: f32 = 0.01;
+
+/// The first page, `edge` wide or high, whatever size it says it has.
+pub fn first(bytes: Vec<u8>, edge: u32) -> Result<DynamicImage, Unreadable> {
+    let document = Pdf::new(bytes).map_err(pdf::unreadable)?;
+    let page = document
+        .pages()
+        .first()
+        .ok_or_else(|| Unreadable::Broken("it has no pages".into()))?;
+    let (width, height) = page.render_dimensions();
+    if !(width > 0.0 && height > 0.0 && width.is_finite() && height.is_finite()) {
+        return Err(Unreadable::Broken("its first page has no size".into()));
+    }
+    let (across, down) = fitted(width.into(), height.into(), edge);
+    let drawn = render(
+        page,
+        &RenderCache::new(),
+        &InterpreterSettings::default(),
+        &RenderSettings::default(),
+        &PixmapSettings {
+            x_scale: (across as f32 + LITTLE) / width,
+            y_scale: (down as f32 + LITTLE) / height,
+            bg_color: WHITE,
+        },
+    );
+    let (across, down) = (drawn.width().into(), drawn.height().into());
+    let pixels = drawn.data_as_u8_slice().to_vec();
+    // On white nothing shines through.
+    RgbaImage::from_raw(across, down, pixels)
+        .map(|drawn| DynamicImage::ImageRgba8(drawn).into_rgb8().into())
+        .ok_or_else(|| Unreadable::Broken("its first page cannot be drawn".into()))
+}
