@@ -6,9 +6,8 @@ use super::format::Format;
 use super::sink::Sink;
 use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, read_from};
 
-/// Appends an attachment's name, and its text if it has any that this release reads.
+/// Appends a file's text if it has any that this release reads; its name says of what kind it is.
 pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
-    announce(name, out);
     if bytes.is_empty() {
         return;
     }
@@ -27,6 +26,8 @@ pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
 
 /// Says where an attachment begins.
 pub fn announce(name: &str, out: &mut Sink<'_>) {
-    out.paragraph("");
-    out.paragraph(&format!("Attachment: {name}"));
+    match name {
+        "" => out.paragraph("Attachment"),
+        name => out.paragraph(&format!("Attachment: {name}")),
+    }
 }

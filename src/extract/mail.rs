@@ -34,6 +34,7 @@ fn write(message: &Message<'_>, out: &mut Sink<'_>) {
             return;
         }
         let name = part.attachment_name().unwrap_or_default();
+        attachment::announce(name, out);
         match &part.body {
             PartType::Text(text) | PartType::Html(text) => {
                 attachment::read(name, text.as_bytes(), out);
@@ -42,7 +43,6 @@ fn write(message: &Message<'_>, out: &mut Sink<'_>) {
                 attachment::read(name, bytes, out);
             }
             PartType::Message(message) => {
-                attachment::announce(name, out);
                 out.inside(|out| write(message, out));
             }
             PartType::Multipart(_) => {}

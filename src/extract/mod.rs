@@ -53,6 +53,9 @@ pub use media::media_type;
 pub use sink::{Details, Found, PAGE_BREAK};
 pub use thumbnail::{Coding, MAKER, Picture, is_drawable};
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 use crate::error::{Error, Result};
 use flow::Flow;
 use format::Format;
@@ -93,6 +96,44 @@ pub struct Extraction {
     pub note: Option<String>,
     /// What the file says about itself besides its text.
     pub details: Details,
+    /// What it cost its reader, if another try might end otherwise.
+    pub lost: Option<Lost>,
+}
+
+/// How reading a file ended before its end, for reasons that lie outside of the file as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Lost {
+    /// It took longer than so many seconds.
+    Slow { seconds: u64 },
+    /// It took more than so many bytes of memory.
+    Memory { bytes: u64 },
+    /// So many times whoever read it was killed.
+    Killed { times: u32 },
+}
+
+/// Whoever reads a file may be killed so often before it is left alone.
+const MOST_KILLED: u32 = 3;
+
+impl Lost {
+    /// Whether it may be read to its end with so many seconds and bytes of memory.
+    pub fn may_end_otherwise(self, seconds: u64, memory: u64) -> bool {
+        match self {
+            Self::Slow { seconds: before } => seconds > before,
+            Self::Memory { bytes } => memory > bytes,
+            Self::Killed { times } => times < MOST_KILLED,
+        }
+    }
+
+    /// The same after what was lost before.
+    pub fn after(self, before: Option<Self>) -> Self {
+        match (self, before) {
+            (Self::Killed { times }, Some(Self::Killed { times: before })) => Self::Killed {
+                times: times + before,
+            },
+            _ => self,
+        }
+    }
 }
 
 /// Reads `file` from its start, whatever its position, and extracts its text. `size` is its length

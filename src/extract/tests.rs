@@ -8,6 +8,7 @@ use encoding_rs::{
 };
 use proptest::prelude::*;
 
+use super::Lost;
 use super::{Extraction, MAX_TEXT_BYTES, extract};
 
 mod documents;
@@ -320,5 +321,49 @@ proptest! {
         prop_assert_eq!(&extracted("a.txt", &wide(&marked, u16::to_le_bytes)).text, &text);
         prop_assert_eq!(&extracted("a.txt", &wide(&marked, u16::to_be_bytes)).text, &text);
         prop_assert_eq!(&extracted("a.txt", &encoded(&marked, UTF_8)).text, &text);
+    }
+}
+
+#[test]
+fn what_is_lost_is_tried_again_when_that_may_help() {
+    let slow = Lost::Slow { seconds: 20 };
+    assert!(slow.may_end_otherwise(21, 0) && !slow.may_end_otherwise(20, u64::MAX));
+    let hungry = Lost::Memory { bytes: 512 };
+    assert!(hungry.may_end_otherwise(0, 513) && !hungry.may_end_otherwise(u64::MAX, 512));
+    let killed = Lost::Killed { times: 1 };
+    assert!(killed.may_end_otherwise(0, 0));
+    let twice = killed.after(Some(killed));
+    assert_eq!(twice, Lost::Killed { times: 2 });
+    assert!(!killed.after(Some(twice)).may_end_otherwise(0, 0));
+    assert_eq!(killed.after(Some(slow)), killed);
+}
+
+#[test]
+fn an_empty_file_lacks_nothing() {
+    for name in ["a.txt", "a.png", "a.pdf", "a.docx", "a"] {
+        let found = extracted(name, b"");
+        assert_eq!((found.name_only, found.note), (None, None), "{name}");
+    }
+}
+
+#[test]
+fn a_mail_shows_its_head_and_what_its_page_says() {
+    let mail = "From: Ada <ada@example.org>\r\nTo: Ben <ben@example.org>\r\nDate: Mon, 3 Mar 2025 10:00:00 +0100\r\n\
+        Subject: Dues\r\nMIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n\
+        --b\r\nContent-Type: text/plain\r\n\r\nThis is a page.\r\n\
+        --b\r\nContent-Type: text/html\r\n\r\n<p>The dividend of the harbour is paid in the third week of May.</p>\r\n--b--\r\n";
+    let text = extracted("a.eml", mail.as_bytes()).text;
+    for line in [
+        "From: Ada ada@example.org",
+        "To: Ben ben@example.org",
+        "Date: Mon, 3 Mar 2025 10:00:00 +0100",
+        "Subject: Dues",
+        "This is a page.",
+        "The dividend of the harbour is paid in the third week of May.",
+    ] {
+        assert!(
+            text.lines().any(|found| found == line),
+            "{line:?} in {text}"
+        );
     }
 }

@@ -11,9 +11,12 @@ use super::Library;
 use super::search::{self, Passages};
 use super::thumbnails;
 use crate::error::{Error, Result};
-use crate::extract::{self, Details, Extraction};
+use crate::extract::child::Standing;
+use crate::extract::{self, Details, Extraction, Lost};
 use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
+
+const PDF: &str = "application/pdf";
 
 const FACTS: Table<Json<Facts>> = Table::new("facts");
 /// Where the passages of a text begin; see [`Passages::to_bytes`].
@@ -57,14 +60,21 @@ pub struct Facts {
     pub note: Option<String>,
     /// What the content says about itself besides its text.
     pub details: Details,
+    /// What it cost its reader, if another try might end otherwise.
+    pub lost: Option<Lost>,
 }
 
 impl Facts {
-    /// Whether this release gets more out of the content: it was not read to its end, or an older
-    /// extractor got nothing, or not all, out of it.
-    pub(crate) fn is_to_be_read_again(&self) -> bool {
-        let lacks = self.name_only.is_some() || self.note.is_some();
-        self.extractor == UNFINISHED || (self.extractor < extract::VERSION && lacks)
+    /// Whether there is more to be got out of the content, with `within` for each document: it was
+    /// not read to its end, or an older extractor got nothing, or not all, out of it, or it was
+    /// lost for want of what there is more of now.
+    pub(crate) fn is_to_be_read_again(&self, within: &Standing) -> bool {
+        let is_unknown = self.media_type == PDF && self.details.scripts.is_none();
+        let lacks = self.name_only.is_some() || self.note.is_some() || is_unknown;
+        let was_lost = self
+            .lost
+            .is_some_and(|lost| lost.may_end_otherwise(within.seconds, within.memory));
+        self.extractor == UNFINISHED || (self.extractor < extract::VERSION && lacks) || was_lost
     }
 }
 
@@ -98,11 +108,12 @@ impl Library {
             .store
             .kv
             .scan(&FACTS, &from.unwrap_or_default(), stride)?;
+        let within = self.readers().standing();
         let last = facts.last().filter(|_| facts.len() == stride);
         let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
         let found = facts
             .iter()
-            .filter(|(_, Json(facts))| facts.is_to_be_read_again());
+            .filter(|(_, Json(facts))| facts.is_to_be_read_again(&within));
         let found = found.map(|(key, _)| Digest::from_slice(key));
         Ok((found.collect::<Result<_>>()?, last))
     }
@@ -257,6 +268,7 @@ impl FactsBatch {
             name_only: extraction.name_only.clone(),
             note: extraction.note.clone(),
             details: extraction.details.clone(),
+            lost: extraction.lost,
         };
         for number in facts.passages..passages {
             batch.remove(&TEXT, &passage_key(digest, number));

@@ -151,8 +151,11 @@ impl Again {
         }
         steps.put_again(library, documents)?;
         let mut facts = FactsBatch::new()?;
-        for Done { digest, read } in &self.read {
+        for Done { digest, read } in &mut self.read {
             let before = library.facts(digest)?;
+            let lost_before = before.as_ref().and_then(|before| before.lost);
+            let lost = &mut read.extraction.lost;
+            *lost = lost.map(|lost| lost.after(lost_before));
             let size = before.as_ref().map_or(0, |before| before.size);
             let passages = before.map_or(0, |before| before.passages);
             facts.put(digest, size, read, &read.extraction.text, passages)?;
@@ -179,9 +182,10 @@ impl Again {
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
         while let Some(digest) = self.next() {
+            let within = library.readers().standing();
             let is_due = library
                 .facts(&digest)?
-                .is_none_or(|facts| facts.is_to_be_read_again());
+                .is_none_or(|facts| facts.is_to_be_read_again(&within));
             match library.files_with(&digest)?.into_iter().next() {
                 Some(entry) if is_due => return Job::begin(library, entry).map(Some),
                 _ => self.count(library, 1)?,

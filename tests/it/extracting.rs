@@ -131,7 +131,6 @@ fn a_child_has_nothing_of_the_servers() {
     let server = app.process().pid();
     let child = eventually("a child", || children(server).first().copied());
     app.put("sleep.misdeed", b"sleep");
-    // What whoever started the server left open for it, a child may have too.
     let blobs = app.directory().canonicalize().unwrap().join("blobs");
     let open = eventually("the child to have a document", || {
         let open: Vec<PathBuf> = fs::read_dir(format!("/proc/{child}/fd"))
@@ -144,6 +143,8 @@ fn a_child_has_nothing_of_the_servers() {
     let of = |what: &dyn Fn(&PathBuf) -> bool| open.iter().filter(|path| what(path)).count();
     let stored = app.directory().canonicalize().unwrap();
     assert_eq!(of(&|path| path.starts_with(&stored)), 1, "{open:?}");
+    // Beside it there are the standard streams, and nothing that whoever started the server left open.
+    assert_eq!(open.len(), 4, "{open:?}");
     assert_eq!(
         of(&|path| path.to_string_lossy().starts_with("socket:")),
         1,
@@ -211,7 +212,7 @@ fn a_document_whose_child_is_killed_is_read_again_once() {
     app.wait_searchable("dawdle.misdeed", "dawdle");
 
     let receipt = app.put("sleep.misdeed", b"sleep");
-    let why = "the reader failed on it";
+    let why = "its reader was killed";
     eventually("a child to be killed twice", || {
         let page = app.fetch(&format!("/files/{}", receipt.id)).text();
         if page.contains(why) {
@@ -366,4 +367,34 @@ fn nobody_else_can_order_a_child_about() {
         ended.stderr.contains("which starts it as it needs it"),
         "{ended:?}"
     );
+}
+
+#[test]
+fn what_was_lost_for_want_of_time_is_read_once_there_is_more() {
+    let mut app = TestApp::with(&[("EXTRACT_SECONDS", "1")]);
+    let id = app.put("long.misdeed", b"dawdle along the quay").id;
+    wait_told(&app, id, "reading took longer than a second");
+    app.set("EXTRACT_SECONDS", "60");
+    app.restart("patient");
+    app.wait_searchable("long.misdeed", "along the quay");
+    assert_eq!(app.entry(id)["facts"]["lost"], Value::Null);
+    app.assert_sound();
+}
+
+#[test]
+fn what_was_lost_to_somebody_who_kills_is_read_again_by_the_next_start() {
+    let mut app = TestApp::start();
+    let server = app.process().pid();
+    let id = app.put("long.misdeed", b"dawdle along the quay").id;
+    eventually("its child to be killed twice", || {
+        for pid in children(server) {
+            kill(pid);
+        }
+        let facts = &app.entry(id)["facts"];
+        (facts["lost"]["killed"]["times"] == 1).then_some(())
+    });
+    wait_told(&app, id, "its reader was killed");
+    app.restart("next");
+    app.wait_searchable("long.misdeed", "along the quay");
+    app.assert_sound();
 }

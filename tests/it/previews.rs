@@ -245,7 +245,7 @@ fn chromium_runs_and_fetches_nothing_that_a_file_holds() {
         "/OpenAction << /S /URI /URI ({spy}) >> /AA << /WC << /S /JavaScript /JS (app.launchURL\\('{spy}'\\);) >> >>"
     );
     let launching = format!(
-        "/OpenAction << /S /JavaScript /JS (this.submitForm\\('{spy}'\\); app.launchURL\\('{spy}'\\);) >>"
+        "/OpenAction << /S /JavaScript /JS (app.alert\\('quay'\\); this.submitForm\\('{spy}'\\); app.launchURL\\('{spy}'\\);) >>"
     );
     let files: [(&str, Vec<u8>); 9] = [
         ("a.html", html.clone().into_bytes()),
@@ -300,6 +300,9 @@ fn what_browsers_show_by_themselves_may_do_nothing_else() {
         "a.svg",
         b"<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
     );
+    let acting = "/OpenAction << /S /J#61vaScript /JS (app.alert\\(1\\);) >>";
+    let acting = stored(&app, "acting.pdf", &pdf(&["quay"], acting));
+    let broken = stored(&app, "broken.pdf", b"%PDF-1.7 and no more");
     let pdf = stored(&app, "a.pdf", &pdf(&["quay"], ""));
     let html = stored(&app, "a.html", b"<html>quay</html>");
     let answer = |id: i64| app.fetch(&format!("/shown/{id}"));
@@ -334,9 +337,51 @@ fn what_browsers_show_by_themselves_may_do_nothing_else() {
         );
         assert_eq!(answer(id).header("x-content-type-options"), "nosniff");
     }
+    for id in [html, acting, broken] {
+        let disposition = answer(id).header("content-disposition").to_owned();
+        assert!(disposition.starts_with("attachment"), "{disposition}");
+    }
+    // Nobody can forbid a document its own scripts: such a one is not opened.
+    for (id, why) in [
+        (acting, "It has scripts in it"),
+        (broken, "could not be read"),
+    ] {
+        let page = app.fetch(&format!("/files/{id}")).text();
+        assert!(!page.contains("<iframe"), "{page}");
+        assert!(page.contains(why), "{page}");
+    }
     assert!(
-        answer(html)
-            .header("content-disposition")
-            .starts_with("attachment")
+        app.fetch(&format!("/files/{pdf}"))
+            .text()
+            .contains("<iframe")
     );
+}
+
+/// Where a person looks, wherever in a long text it is.
+#[test]
+fn chromium_shows_what_was_searched_for_without_scrolling() {
+    let app = TestApp::start();
+    let lines = |from: usize, to: usize| -> String {
+        (from..to)
+            .map(|n| format!("{n} bales of cotton\n"))
+            .collect()
+    };
+    let text = format!("{}the zeppelin lands\n{}", lines(0, 900), lines(900, 2_000));
+    stored(&app, "manifest.txt", text.as_bytes());
+    let pages = ["quay", "mole"].map(str::to_owned);
+    let long = format!("{} dirigible", "ballast ".repeat(40));
+    stored(&app, "log.pdf", &pdf(&[&pages[0], &pages[1], &long], ""));
+    let browser = Browser::open();
+    for word in ["zeppelin", "dirigible"] {
+        browser.go(&app.url(&format!("/search?q={word}")));
+        browser.wait_text("1\u{a0}file");
+        browser.click("#results .hits a");
+        let seen = "const mark = document.querySelector('.said mark'); \
+            if (!mark) return false; \
+            const { left, top } = mark.getBoundingClientRect(); \
+            return mark.contains(document.elementFromPoint(left + 2, top + 2))";
+        eventually(&format!("{word:?} to be in sight"), || {
+            (browser.run(seen, json!([])) == true).then_some(())
+        });
+    }
 }

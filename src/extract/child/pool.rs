@@ -11,7 +11,7 @@ use super::process::{Loss, Outcome, Process, SoFar};
 use super::slots::{Slot, Slots};
 use super::{Confinement, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
-use crate::extract::{Extraction, Picture, Unreadable};
+use crate::extract::{Extraction, Lost, Picture, Unreadable};
 
 /// After a child could not be started, nobody who cannot wait tries it for so long.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
@@ -119,7 +119,8 @@ impl Pool {
             Outcome::Done(found) => Ok(Reading::Done(found)),
             Outcome::Unread(sentence) => Err(Error::internal(sentence)),
             Outcome::Lost(loss, so_far) => {
-                let found = document.as_far_as(so_far, self.why(&loss, "reading"));
+                let mut found = document.as_far_as(so_far, self.why(&loss, "reading"));
+                found.lost = self.lost_to(&loss);
                 Ok(Reading::Done(found))
             }
             Outcome::GivenUp(so_far) => match turn {
@@ -305,7 +306,23 @@ impl Pool {
             },
             Loss::Memory => format!("{what} takes more than {} MiB of memory", memory >> 20),
             Loss::Nesting => "it is nested too deeply".to_owned(),
+            Loss::Killed => "its reader was killed".to_owned(),
             Loss::Panicked(_) | Loss::Died(_) => "the reader failed on it".to_owned(),
+        }
+    }
+
+    /// What might end otherwise another time.
+    fn lost_to(&self, loss: &Loss) -> Option<Lost> {
+        let Options {
+            patience, memory, ..
+        } = &self.shared.options;
+        match loss {
+            Loss::Slow => Some(Lost::Slow {
+                seconds: patience.as_secs(),
+            }),
+            Loss::Memory => Some(Lost::Memory { bytes: *memory }),
+            Loss::Killed => Some(Lost::Killed { times: 1 }),
+            Loss::Nesting | Loss::Panicked(_) | Loss::Died(_) => None,
         }
     }
 }
@@ -339,6 +356,7 @@ impl Document<'_> {
             name_only: is_empty.then_some(name_only),
             note: (!is_empty).then_some(note),
             details: so_far.details,
+            lost: None,
         }
     }
 }

@@ -77,6 +77,8 @@ pub enum Loss {
     Memory,
     Nesting,
     Panicked(String),
+    /// By somebody else: the kernel, say, when the machine has no memory left.
+    Killed,
     /// Anything else.
     Died(String),
 }
@@ -88,6 +90,7 @@ impl fmt::Display for Loss {
             Self::Slow => f.write_str("it took too long"),
             Self::Memory => f.write_str("it took too much memory"),
             Self::Nesting => f.write_str("it is nested too deeply"),
+            Self::Killed => f.write_str("the reader was killed"),
             Self::Panicked(said) => write!(f, "the reader panicked: {said:?}"),
             Self::Died(said) => write!(f, "the reader died: {said:?}"),
         }
@@ -152,7 +155,7 @@ impl Process {
                 Received::Nothing => {}
                 Received::Message(..) => return Err(io::ErrorKind::InvalidData.into()),
                 Received::End => {
-                    let (status, words) = self.end();
+                    let (status, words, _) = self.end();
                     return Err(io::Error::other(format!("{status}: {}", words.trim())));
                 }
             }
@@ -204,6 +207,7 @@ impl Process {
                 name_only,
                 note,
                 details: so_far.details,
+                lost: None,
             }),
             Ok(other) => ended(other, so_far),
             Err(Broken::Lost(loss)) => Outcome::Lost(loss, so_far),
@@ -307,7 +311,7 @@ impl Process {
     }
 
     fn explain(&mut self) -> Loss {
-        let (status, words) = self.end();
+        let (status, words, is_its_own) = self.end();
         let signal = status.signal();
         if signal == Some(Signal::XCPU.as_raw()) {
             Loss::Slow
@@ -317,22 +321,27 @@ impl Process {
             // Without code that is not checked, only the end of the stack can be hit so; which of
             // the two it is depends on whose stack.
             Loss::Nesting
+        } else if signal == Some(Signal::KILL.as_raw()) && is_its_own {
+            Loss::Killed
         } else {
             Loss::Died(format!("{status}; {}", words.trim()))
         }
     }
 
-    /// How it ended, and its last words. One that only pretended to end is killed.
-    fn end(&mut self) -> (ExitStatus, String) {
+    /// How it ended, its last words, and whether that was without our help: one that only pretended
+    /// to end is killed.
+    fn end(&mut self) -> (ExitStatus, String, bool) {
         let deadline = Instant::now() + END;
         while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
             std::thread::sleep(Duration::from_millis(1));
         }
+        let is_its_own = matches!(self.child.try_wait(), Ok(Some(_)));
         let status = self.kill();
         let mut words = Vec::new();
         // What was there is in `words`, whatever ended the reading of it.
         let _ = (&self.stderr).take(4096).read_to_end(&mut words);
-        (status, String::from_utf8_lossy(&words).into_owned())
+        let words = String::from_utf8_lossy(&words).into_owned();
+        (status, words, is_its_own)
     }
 
     fn kill(&mut self) -> ExitStatus {

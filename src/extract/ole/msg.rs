@@ -52,19 +52,20 @@ fn message<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sin
         out.details.author = sender.clone().or_else(|| address.clone());
         out.details.date = sent;
         out.tell();
-    } else {
-        out.paragraph(subject.as_deref().unwrap_or_default());
-        out.paragraph(sender.as_deref().unwrap_or_default());
     }
     // Inside of an organisation an address is a path in its directory.
     let address =
         address.filter(|address| address.contains('@') && Some(address) != sender.as_ref());
-    out.paragraph(address.as_deref().unwrap_or_default());
-    for line in [properties.text(TO), properties.text(CC)]
-        .into_iter()
-        .flatten()
-    {
-        out.paragraph(&line);
+    let from: Vec<String> = [sender, address].into_iter().flatten().collect();
+    for (field, value) in [
+        ("From", Some(from.join(" "))),
+        ("To", properties.text(TO)),
+        ("Cc", properties.text(CC)),
+        ("Subject", subject),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            out.paragraph(&format!("{field}: {value}"));
+        }
     }
     out.line();
     properties.body(out);
@@ -81,11 +82,11 @@ fn message<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sin
         let mut properties = Properties::of(storage, &inside, 8);
         let name = properties.text(LONG_NAME).or_else(|| properties.text(NAME));
         let name = name.unwrap_or_default();
+        attachment::announce(&name, out);
         let embedded = format!("{inside}/__substg1.0_3701000D");
         if let Some(bytes) = properties.binary(DATA) {
             attachment::read(&name, &bytes, out);
         } else if storage.file.is_storage(&embedded) && nesting < MOST_NESTING {
-            out.paragraph(&name);
             message(storage, &embedded, out);
         }
     }
