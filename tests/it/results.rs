@@ -294,7 +294,7 @@ fn pages_narrow_order_and_widen_without_scripts() {
         .into_iter()
         .find(|(url, _)| url.starts_with("/files/"));
     let (url, _) = hit.unwrap();
-    assert!(url.ends_with("?q=harbour#text"), "{url}");
+    assert!(url.ends_with("?q=harbour#match"), "{url}");
     assert_eq!(app.fetch(&url).status, 200);
 }
 
