@@ -7,6 +7,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
+use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -127,8 +128,16 @@ fn a_child_can_do_nothing_but_read() {
 /// A descriptor too many could be a lock of the server's, which would then outlive it.
 #[test]
 fn a_child_has_nothing_of_the_servers() {
+    // Without the flag that closes it, as whoever starts a server may leave a file open.
+    let left = tempfile::NamedTempFile::new().unwrap();
+    let _open = rustix::fs::open(left.path(), OFlags::RDONLY, Mode::empty()).unwrap();
     let mut app = TestApp::with(&[("SECRET_OF_THE_SERVER", "shibboleth")]);
     let server = app.process().pid();
+    let has_it = fs::read_dir(format!("/proc/{server}/fd"))
+        .unwrap()
+        .flatten()
+        .any(|entry| fs::read_link(entry.path()).is_ok_and(|path| path == left.path()));
+    assert!(has_it, "the server has it");
     let child = eventually("a child", || children(server).first().copied());
     app.put("sleep.misdeed", b"sleep");
     let blobs = app.directory().canonicalize().unwrap().join("blobs");
@@ -143,7 +152,7 @@ fn a_child_has_nothing_of_the_servers() {
     let of = |what: &dyn Fn(&PathBuf) -> bool| open.iter().filter(|path| what(path)).count();
     let stored = app.directory().canonicalize().unwrap();
     assert_eq!(of(&|path| path.starts_with(&stored)), 1, "{open:?}");
-    // Beside it there are the standard streams, and nothing that whoever started the server left open.
+    // Beside it there are the standard streams, and nothing that the server was started with.
     assert_eq!(open.len(), 4, "{open:?}");
     assert_eq!(
         of(&|path| path.to_string_lossy().starts_with("socket:")),
