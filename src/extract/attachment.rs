@@ -3,7 +3,7 @@
 use std::io::Cursor;
 
 use super::format::Format;
-use super::sink::Sink;
+use super::sink::{Sink, Unreadable};
 use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, read_from};
 
 /// Appends a file's text if it has any that this release reads; its name says of what kind it is.
@@ -12,16 +12,28 @@ pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
         return;
     }
     out.inside(|out| {
-        let head = &bytes[..bytes.len().min(HEAD_BYTES)];
-        let media_type = super::media_type(name, &head[..head.len().min(MEDIA_TYPE_BYTES)]);
-        if let Ok(format) = Format::of(&media_type, head) {
-            // What cannot be read of it is no fault of the document around it.
-            let read = read_from(Cursor::new(bytes), bytes.len() as u64, format, out);
-            if let Err(unreadable) = read {
-                out.paragraph(&format!("({})", unreadable.sentence()));
-            }
+        if let Err(unreadable) = append(name, bytes, out) {
+            out.paragraph(&format!("({})", unreadable.sentence()));
         }
     });
+}
+
+/// The same of what a document only shows: most of it is pictures of formulas and their like, and
+/// what cannot be read is not worth a word.
+pub fn shown(bytes: &[u8], out: &mut Sink<'_>) {
+    out.inside(|out| {
+        let _ = append("", bytes, out);
+    });
+}
+
+fn append(name: &str, bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
+    let head = &bytes[..bytes.len().min(HEAD_BYTES)];
+    let media_type = super::media_type(name, &head[..head.len().min(MEDIA_TYPE_BYTES)]);
+    match Format::of(&media_type, head) {
+        // What cannot be read of it is no fault of the document around it.
+        Ok(format) => read_from(Cursor::new(bytes), bytes.len() as u64, format, out).map(drop),
+        Err(_) => Ok(()),
+    }
 }
 
 /// Says where an attachment begins.

@@ -66,7 +66,7 @@ pub fn read<R: Read + Seek>(
             if EMBEDDED.iter().any(|kind| relation.is(kind))
                 && let Some(document) = package.bytes(&relation.target)
             {
-                attachment::read("", &document, out);
+                attachment::shown(&document, out);
             }
         }
         out.end_page();
