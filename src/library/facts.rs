@@ -11,6 +11,7 @@ use super::Library;
 use super::search::{self, Passages};
 use super::thumbnails;
 use crate::error::{Error, Result};
+use crate::extract::ocr::pages_without_text;
 use crate::extract::{self, Details, Extraction};
 use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
@@ -57,18 +58,33 @@ pub struct Facts {
     pub note: Option<String>,
     /// What the content says about itself besides its text.
     pub details: Details,
+    /// Pages of which only a picture can tell what they say, 1 for a picture; absent where an earlier
+    /// release read it.
+    pub scans: Option<u32>,
+    /// How many of those optical character recognition read; absent while it was not tried.
+    pub recognised: Option<u32>,
 }
 
 impl Facts {
     /// Whether this release gets more out of the content: it was not read to its end, or an older
-    /// extractor got nothing, or not all, out of it.
-    pub(crate) fn is_to_be_read_again(&self) -> bool {
+    /// extractor got nothing, or not all, out of it, or there are scans in it and this host
+    /// `recognises` text. What was recognised elsewhere is not given up by a host that cannot.
+    pub(crate) fn is_to_be_read_again(&self, recognises: bool) -> bool {
+        if !recognises && self.recognised.is_some_and(|pages| pages > 0) {
+            return false;
+        }
         let lacks = self.name_only.is_some() || self.note.is_some();
-        self.extractor == UNFINISHED || (self.extractor < extract::VERSION && lacks)
+        let may_be_scanned = match self.scans {
+            Some(pages) => pages > 0,
+            None => extract::is_drawable(&self.media_type),
+        };
+        self.extractor == UNFINISHED
+            || (self.extractor < extract::VERSION && lacks)
+            || (recognises && self.recognised.is_none() && may_be_scanned)
     }
 }
 
-/// How far contents that an earlier release could not read, or not well, have been read again.
+/// How far contents that could not be read before, or not well, have been read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Again {
@@ -94,6 +110,7 @@ impl Library {
     ) -> Result<(Vec<Digest>, Option<Digest>)> {
         // The key after a digest is that digest with a zero byte.
         let from = after.map(|digest| [digest.as_bytes().as_slice(), &[0]].concat());
+        let recognises = self.readers().recognises();
         let facts = self
             .store
             .kv
@@ -102,7 +119,7 @@ impl Library {
         let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
         let found = facts
             .iter()
-            .filter(|(_, Json(facts))| facts.is_to_be_read_again());
+            .filter(|(_, Json(facts))| facts.is_to_be_read_again(recognises));
         let found = found.map(|(key, _)| Digest::from_slice(key));
         Ok((found.collect::<Result<_>>()?, last))
     }
@@ -201,6 +218,26 @@ pub(crate) struct Read {
     pub extraction: Extraction,
     /// Whether it was read to its end, be that a failure.
     pub is_whole: bool,
+    /// See [`Facts::recognised`].
+    pub recognised: Option<u32>,
+}
+
+impl Read {
+    /// Pages, from 0, of which only a picture can tell what they say; `text` is what was found in the
+    /// content. Where it was cut off, nobody knows what is behind it.
+    pub(crate) fn scans(&self, text: &str) -> Vec<u32> {
+        let Extraction {
+            media_type,
+            truncated,
+            name_only,
+            details,
+            ..
+        } = &self.extraction;
+        match *truncated || name_only.is_some() {
+            true => Vec::new(),
+            false => pages_without_text(media_type, text, details),
+        }
+    }
 }
 
 /// Facts and texts on their way into the store, in one commit.
@@ -232,6 +269,7 @@ impl FactsBatch {
         let Read {
             extraction,
             is_whole,
+            recognised,
         } = read;
         let mut batch = Batch::default();
         let split = search::split(text);
@@ -257,6 +295,8 @@ impl FactsBatch {
             name_only: extraction.name_only.clone(),
             note: extraction.note.clone(),
             details: extraction.details.clone(),
+            scans: Some(read.scans(text).len() as u32),
+            recognised: *recognised,
         };
         for number in facts.passages..passages {
             batch.remove(&TEXT, &passage_key(digest, number));

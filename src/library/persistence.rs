@@ -68,13 +68,16 @@ pub struct Totals {
 }
 
 /// How documents are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Reading {
     #[serde(flatten)]
     pub children: Standing,
-    /// How far contents have been read again that an earlier release could not read; absent when
+    /// How far contents have been read again that could not be read before; absent when
     /// there are none.
     pub again: Option<Again>,
+    /// The languages in which scans and pictures are recognised, such as `eng+deu`; absent where
+    /// they are not.
+    pub ocr: Option<String>,
 }
 
 /// One store as readiness names it.
@@ -83,6 +86,18 @@ pub struct StoreHealth {
     pub store: &'static str,
     pub ok: bool,
     pub detail: String,
+}
+
+impl Reading {
+    /// How scans and pictures are read, as a sentence.
+    pub fn of_scans(&self) -> String {
+        match &self.ocr {
+            Some(languages) => format!(
+                "Scans and pictures are read by tesseract ({languages}), behind everything else."
+            ),
+            None => "Scans and pictures are not read: there is no tesseract on the PATH.".into(),
+        }
+    }
 }
 
 impl Library {
@@ -134,6 +149,7 @@ impl Library {
             children: self.readers.standing(),
             // Told as far as the facts can be read now.
             again: self.reading_again().unwrap_or_default(),
+            ocr: self.readers.languages().map(str::to_owned),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Reading again, behind everything else: contents that took too long when it was their turn, and
-//! those that an earlier release could not read.
+//! Reading again, behind everything else: contents that took too long when it was their turn, those
+//! that an earlier release could not read, and scans, where this host recognises text.
 //!
 //! One content at a time, in a child that nobody else wants, with a rest after each. What is known
 //! until then serves on. The new text goes into the index first and into the facts after that: the
@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::batch::read_blob;
+use super::scans::recognised;
 use super::steps::Steps;
 use crate::error::{Error, Result};
 use crate::extract::{self, child::Turn};
@@ -178,10 +179,11 @@ impl Again {
     /// The next content that a live file has: others are of old versions, and can wait until they
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
+        let recognises = library.readers().recognises();
         while let Some(digest) = self.next() {
             let is_due = library
                 .facts(&digest)?
-                .is_none_or(|facts| facts.is_to_be_read_again());
+                .is_none_or(|facts| facts.is_to_be_read_again(recognises));
             match library.files_with(&digest)?.into_iter().next() {
                 Some(entry) if is_due => return Job::begin(library, entry).map(Some),
                 _ => self.count(library, 1)?,
@@ -261,7 +263,8 @@ impl Job {
                 let (library, stop) = (library.clone(), stop.clone());
                 move || {
                     let stop = || stop.load(Ordering::Relaxed);
-                    let read = read_blob(&library, &entry, Turn::Later, &stop);
+                    let read = read_blob(&library, &entry, Turn::Later, &stop)
+                        .and_then(|read| recognised(&library, &entry, read, &stop));
                     // Whoever gave it up does not listen.
                     let _ = answer.send(read);
                 }
