@@ -168,7 +168,10 @@ fn in_words(report: &Report) -> String {
     }
     if let Some(reading) = &report.reading {
         lines.push(format!("reading   {}", reading.children.sentence()));
-        lines.push(format!("scans     {}", reading.of_scans()));
+        lines.push(format!(
+            "scans     Scans and pictures are {}.",
+            reading.of_scans()
+        ));
         if let Some(again) = &reading.again {
             lines.push(format!(
                 "again     {} of {} contents that could not be read before",

@@ -310,7 +310,7 @@ impl Config {
                 workers,
                 patience,
                 memory: memory("EXTRACT_MEMORY", 512 << 20, 64 << 20)? as u64,
-                ocr: ocr(&get)?,
+                ocr: ocr(get)?,
             },
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
             log: get("LOG").unwrap_or("info").to_owned(),

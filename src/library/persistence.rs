@@ -89,13 +89,11 @@ pub struct StoreHealth {
 }
 
 impl Reading {
-    /// How scans and pictures are read, as a sentence.
+    /// How scans and pictures are read, in words that follow "are".
     pub fn of_scans(&self) -> String {
         match &self.ocr {
-            Some(languages) => format!(
-                "Scans and pictures are read by tesseract ({languages}), behind everything else."
-            ),
-            None => "Scans and pictures are not read: there is no tesseract on the PATH.".into(),
+            Some(languages) => format!("read by tesseract ({languages}), behind everything else"),
+            None => "not read: no tesseract that works is on the PATH".into(),
         }
     }
 }

@@ -122,7 +122,7 @@ fn tesseract_reads_scans_and_pictures() {
     assert!(!page(plain.id).contains("Read by OCR"));
     assert_eq!(app.entry(scan.id)["facts"]["recognised"], 1);
     assert_eq!(app.persistence()["reading"]["ocr"], "eng");
-    let told = "Scans and pictures are read by tesseract (eng), behind everything else.";
+    let told = "read by tesseract (eng), behind everything else";
     assert!(app.fetch("/persistence").text().contains(told));
     app.assert_sound();
 }
@@ -133,7 +133,7 @@ fn tesseract_may_come_and_go_with_releases() {
     let scan = half_scanned("an empty quay", "a zeppelin over the mole");
     let scan = app.put("scan.pdf", &scan);
     app.wait_searchable("scan.pdf", "quay");
-    let told = "Scans and pictures are not read: there is no tesseract on the PATH.";
+    let told = "not read: no tesseract that works is on the PATH";
     assert!(app.fetch("/persistence").text().contains(told));
     assert!(app.operate(&["check"]).stdout.contains(told));
     assert_eq!(app.found("zeppelin"), [""; 0]);
