@@ -1,5 +1,6 @@
 //! Micro-benchmarks of search: words per second when indexing, and the time of one query with
-//! its snippets over 20,000 made-up documents. Run with `cargo bench --bench search`.
+//! its snippets over 20,000 made-up documents; then of finding another spelling among 300,000
+//! words. Run with `cargo bench --bench search`, or `-- spelling` for the latter alone.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -66,6 +67,13 @@ fn document(dice: &mut Dice, words: &[String]) -> String {
 }
 
 fn main() {
+    if !std::env::args().any(|argument| argument == "spelling") {
+        searching();
+    }
+    spelling();
+}
+
+fn searching() {
     let mut dice = Dice(7);
     let words = vocabulary(&mut dice, 100_000);
     let texts: Vec<String> = (0..DOCUMENTS)
@@ -106,6 +114,71 @@ fn throughput(what: &str, bytes: usize, work: impl FnOnce() -> u64) {
     println!("{what}: {:.0} MB/s ({made})", bytes as f64 / 1e6 / seconds);
 }
 
+/// So many words are in a library of 100,000 documents.
+const VOCABULARY: usize = 300_000;
+/// As many segments as merging leaves of one.
+const SEGMENTS: usize = 8;
+
+/// What this thread has computed, whatever else the machine does.
+fn cpu_time() -> Duration {
+    let spent = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(spent.tv_sec as u64, spent.tv_nsec as u32)
+}
+
+/// Queries whose words no file has, and what finding another spelling of them costs.
+fn spelling() {
+    let mut dice = Dice(11);
+    let words = vocabulary(&mut dice, VOCABULARY);
+    // Every word is in a document; the commoner ones are in every segment.
+    let common = words[..VOCABULARY / 10].join(" ");
+    let rare = words[VOCABULARY / 10..].chunks(VOCABULARY / SEGMENTS + 1);
+    let texts: Vec<String> = rare
+        .map(|words| format!("{common} {}", words.join(" ")))
+        .collect();
+    let (searcher, fields) = index(&texts);
+    println!(
+        "{VOCABULARY} words, {} segments",
+        searcher.segment_readers().len()
+    );
+    for (what, slips, count) in [
+        ("one slip", 1, 1),
+        ("two slips", 2, 1),
+        ("an unknown word", 9, 1),
+        ("four unknown words", 9, 4),
+    ] {
+        let mut times: Vec<Duration> = (0..200)
+            .map(|_| {
+                let words = (0..count).map(|_| misspelt(&mut dice, &words, slips));
+                let query = words.collect::<Vec<_>>().join(" ");
+                let start = cpu_time();
+                let parsed = search::parse(&query, NOW);
+                let found = search::respell(&searcher, &fields, &parsed, &query);
+                std::hint::black_box(found.expect("an answer"));
+                cpu_time() - start
+            })
+            .collect();
+        times.sort_unstable();
+        let at = |percent: usize| times[times.len() * percent / 100];
+        println!("{what}: p50 {:.2?} p99 {:.2?}", at(50), at(99));
+    }
+}
+
+/// A word of ordinary length with so many of its letters changed.
+fn misspelt(dice: &mut Dice, words: &[String], slips: usize) -> String {
+    let word = loop {
+        let word = &words[dice.roll() as usize % words.len()];
+        if (8..13).contains(&word.len()) {
+            break word;
+        }
+    };
+    let mut letters = word.clone().into_bytes();
+    for _ in 0..slips {
+        let at = 1 + dice.roll() as usize % (letters.len() - 1);
+        letters[at] = b'a' + (dice.roll() % 26) as u8;
+    }
+    String::from_utf8(letters).expect("letters")
+}
+
 fn index(texts: &[String]) -> (Searcher, Fields) {
     let mut schema = Schema::builder();
     let fields = Fields::add_to(&mut schema);
@@ -129,6 +202,9 @@ fn index(texts: &[String]) -> (Searcher, Fields) {
         writer
             .add_document(fields.document(&source))
             .expect("room for a document");
+        if texts.len() <= SEGMENTS {
+            writer.commit().expect("a commit in memory");
+        }
     }
     writer.commit().expect("a commit in memory");
     println!(

@@ -1,8 +1,14 @@
-"""What other programs read in a document: pdftotext, and LibreOffice for all that is not PDF."""
+"""What other programs read in a document: pdftotext, and LibreOffice for all that is not PDF.
+
+PPTX is taken out of what LibreOffice would save of it, not out of how it sets it: on a page the letters of a justified line stand
+apart as if each were a word, and what stands on a master or a layout stands on the page of every slide. Of the older
+presentations it would save every cell of the workbooks that their charts came from, so for them pages it is.
+"""
 
 import shutil
 import subprocess
 import tempfile
+import xml.etree.ElementTree as xml
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +20,8 @@ PACKAGES = ["libreoffice-writer-nogui", "libreoffice-calc-nogui", "libreoffice-i
 # Cells as they are shown, with a tab between them, in UTF-8, of all sheets.
 CSV = "csv:Text - txt - csv (StarCalc):9,34,76,1,,0,false,true,true,false,false,-1"
 TXT = "txt:Text (encoded):UTF8"
-AS_PDF = {"ppt", "pptx", "odp"}
+AS_PDF = {"ppt", "odp"}
+AS_FLAT = {"pptx"}
 AS_TABLE = {"xls", "xlsx", "ods"}
 PATIENCE = 40
 BATCH = 15
@@ -34,12 +41,12 @@ def programs():
 def texts(documents, progress):
     """By digest the text of each document that the reference can open; `None` for the others."""
     programs()
-    CACHE.mkdir(parents=True, exist_ok=True)
-    missing = [(digest, path) for digest, path in documents if not kept(digest).exists()]
+    (CACHE / "flat").mkdir(parents=True, exist_ok=True)
+    missing = [(digest, path) for digest, path in documents if not kept(digest, path).exists()]
     pdfs = [document for document in missing if document[1].suffix.lower() == ".pdf"]
     for number, (digest, path) in enumerate(pdfs):
         progress(f"pdftotext {number + 1} of {len(pdfs)}")
-        keep(digest, of_pdf(path))
+        keep(digest, path, of_pdf(path))
     others = [document for document in missing if document[1].suffix.lower() != ".pdf"]
     for start in range(0, len(others), BATCH):
         progress(f"LibreOffice {start + 1} of {len(others)}")
@@ -48,22 +55,26 @@ def texts(documents, progress):
         for digest, path in batch:
             # One that takes a whole batch down is tried by itself.
             text = read.get(digest)
-            keep(digest, text if text is not None else of_office([(digest, path)]).get(digest))
-    return {digest: recall(digest) for digest, _ in documents}
+            keep(digest, path, text if text is not None else of_office([(digest, path)]).get(digest))
+    return {digest: recall(digest, path) for digest, path in documents}
 
 
-def kept(digest):
-    return CACHE / f"{digest}.txt"
+def kept(digest, path):
+    return CACHE / ("flat" if kind(path) in AS_FLAT else "") / f"{digest}.txt"
 
 
-def keep(digest, text):
+def kind(path):
+    return path.suffix.lower().lstrip(".")
+
+
+def keep(digest, path, text):
     """That a document cannot be opened is kept as a file of one zero byte."""
     # Tables of a million empty cells are long, and say nothing.
-    kept(digest).write_bytes(b"\0" if text is None else " ".join(text.replace("\0", " ").split()).encode(errors="replace"))
+    kept(digest, path).write_bytes(b"\0" if text is None else " ".join(text.replace("\0", " ").split()).encode(errors="replace"))
 
 
-def recall(digest):
-    content = kept(digest).read_bytes()
+def recall(digest, path):
+    content = kept(digest, path).read_bytes()
     return None if content == b"\0" else content.decode()
 
 
@@ -77,12 +88,12 @@ def of_pdf(path):
 
 def of_office(batch):
     """Copies the documents under names that cannot collide, converts them together, and collects what came out."""
-    kind = batch[0][1].suffix.lower().lstrip(".")
-    target = "pdf" if kind in AS_PDF else CSV if kind in AS_TABLE else TXT
+    ending_in = kind(batch[0][1])
+    target = "pdf" if ending_in in AS_PDF else "fodp" if ending_in in AS_FLAT else CSV if ending_in in AS_TABLE else TXT
     ending = target.split(":")[0]
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        copies = {digest: shutil.copy(path, folder / f"{digest}.{kind}") for digest, path in batch}
+        copies = {digest: shutil.copy(path, folder / f"{digest}.{ending_in}") for digest, path in batch}
         home = f"-env:UserInstallation=file://{HOME / 'libreoffice'}"
         command = ["soffice", home, "--headless", "--norestore", "--convert-to", target, "--outdir", folder / "out", *copies.values()]
         try:
@@ -93,5 +104,34 @@ def of_office(batch):
         for digest, _ in batch:
             made = sorted((folder / "out").glob(f"{digest}*.{ending}"))
             if made:
-                read[digest] = "\n".join(of_pdf(path) or "" if ending == "pdf" else path.read_text(errors="replace") for path in made)
+                read[digest] = "\n".join(READERS.get(ending, of_text)(path) for path in made)
         return read
+
+
+def of_text(path):
+    return path.read_text(errors="replace")
+
+
+def of_flat(path):
+    """The paragraphs of the slides and their notes, in a flat OpenDocument file."""
+    office, text = (f"{{urn:oasis:names:tc:opendocument:xmlns:{name}:1.0}}" for name in ("office", "text"))
+    body = xml.parse(path).getroot().find(f"{office}body")
+    paragraphs = [] if body is None else (found for found in body.iter() if found.tag in (f"{text}p", f"{text}h"))
+    return "\n".join("".join(pieces(paragraph, text)) for paragraph in paragraphs)
+
+
+def pieces(element, text):
+    """Text with what elements stand for. Tabs, line ends and several spaces are elements; so are fields, whose text here is of no
+    slide (the number of each is `<number>`) or of today."""
+    yield element.text or ""
+    for inner in element:
+        if inner.tag in (f"{text}page-number", f"{text}date", f"{text}time"):
+            yield f" {inner.tail or ''}"
+            continue
+        if inner.tag in (f"{text}s", f"{text}tab", f"{text}line-break"):
+            yield " "
+        yield from pieces(inner, text)
+        yield inner.tail or ""
+
+
+READERS = {"pdf": lambda path: of_pdf(path) or "", "fodp": of_flat}

@@ -19,6 +19,13 @@ WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff
 # Details that are also written into the text, where the reference has them not.
 SAID = ["title", "author", "album", "camera"]
 
+# Of any text no more is kept than this, in bytes: of the reference's no more counts. There are documents made to hold gigabytes.
+MOST_TEXT = 16 << 20
+# Fields that stand for a sign by the number it has in a font of signs. The reference writes the letter that has that number in other fonts,
+# so a document that consists of them (a test of another reader does) has no right answer to compare with.
+SIGNS = re.compile(rb"\\fldinst\s*SYMBOL\s")
+MANY_SIGNS = 100
+
 # What to reach, by group: share of all words, mean over files, precision, opened, all in percent.
 TARGETS = {
     "PDF, ordinary": {"micro": 99.5, "mean": 98, "precision": 98},
@@ -57,7 +64,11 @@ def measure(binary, group, documents):
     say("")
     readings = list(ours.values())
     # What a password protects has been answered for, though the reference may know the password that Excel uses for none.
-    compared = [compare(one, theirs[digest]) for (digest, _), one in ours.items() if theirs[digest] is not None and one.outcome != "encrypted"]
+    compared = [
+        compare(one, theirs[digest])
+        for (digest, path), one in ours.items()
+        if theirs[digest] is not None and one.outcome != "encrypted" and not is_of_signs(path)
+    ]
     compared = [(found, expected, read) for found, expected, read in compared if expected]
     cpu = sorted(one.cpu_ms for one in readings)
     peak = sorted(one.peak_mib for one in readings)
@@ -81,8 +92,12 @@ def compare(one, expected):
     """How many words of the reference are found, how many it has, and how many are found at all."""
     found = words(one.text)
     found -= words("\n".join(one.details.get(name) or "" for name in SAID))
-    expected = words(expected)
+    expected = words(expected.encode(errors="replace")[:MOST_TEXT].decode(errors="ignore"))
     return (found & expected).total(), expected.total(), found.total()
+
+
+def is_of_signs(path):
+    return path.suffix.lower() == ".rtf" and len(SIGNS.findall(path.read_bytes())) >= MANY_SIGNS
 
 
 def words(text):

@@ -142,6 +142,8 @@ def command(plan, name, directory, root, port):
     port = str(port)
     if name == "wharfside":
         settings = {"STORAGE_DIR": root, "HOST": "127.0.0.1", "PORT": port, "LOG": "warn", "GIT_REV": "bench"}
+        # As the Procfile starts it.
+        settings["MALLOC_ARENA_MAX"] = 2
         return [plan.wharfside, "serve"], settings
     if name == "miniserve":
         return [fetch.cargo_peer(name), "-u", "--temp-directory", state, "-i", "127.0.0.1", "-p", port, root], {}

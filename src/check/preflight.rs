@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::config::{self, Access, Config};
 use crate::error::{Error, Kind, Result};
+use crate::extract::child::Pool;
 use crate::library::Library;
 use crate::store::mount::Presence;
 use crate::store::rehearse::{Facts, Folder};
@@ -60,6 +61,7 @@ pub fn rehearse(config: &Config) -> Report {
         steps: Vec::new(),
     };
     preflight.configuration();
+    preflight.reading();
     // What ends it early has left its row.
     let _ = preflight.run();
     let ok = preflight
@@ -149,6 +151,34 @@ impl Preflight<'_> {
             "configuration",
             format!("it would listen on {host}, port {port}, {access}."),
         );
+    }
+
+    /// Starts a child as the server will: without one, documents are stored and found by their
+    /// names, so it keeps no release from going live.
+    fn reading(&mut self) {
+        let children = Pool::new(self.config.library().extraction);
+        let warmed = children.warm();
+        children.close();
+        match warmed {
+            Ok(confinement) => match confinement.lacking() {
+                None => self.ok(
+                    "reading",
+                    format!(
+                        "a process that reads documents was started, kept in by {}.",
+                        confinement.named()
+                    ),
+                ),
+                Some(lacking) => self.say("reading", Verdict::Warning, lacking, None),
+            },
+            Err(error) => self.say(
+                "reading",
+                Verdict::Warning,
+                format!(
+                    "{error} Until one can, documents are found by their names only; allow this user more processes or memory."
+                ),
+                None,
+            ),
+        }
     }
 
     /// The directory as it is, if it is there; a start makes one that is missing.
@@ -485,5 +515,32 @@ fn size(bytes: u64) -> String {
         ..MEBI => format!("{} KiB", bytes.div_ceil(1 << 10)),
         MEBI..GIBI => format!("{:.1} MiB", bytes as f64 / MEBI as f64),
         GIBI.. => format!("{:.1} GiB", bytes as f64 / GIBI as f64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_release_that_can_read_no_documents_may_go_live() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path().display().to_string();
+        let mut config = Config::from_vars([("STORAGE_DIR".to_owned(), root)]).unwrap();
+        // The program at hand is a test, which is no child whatever it is told.
+        config.extraction.command = &["--list"];
+        let report = rehearse(&config);
+        let reading = report
+            .steps
+            .iter()
+            .find(|step| step.step == "reading")
+            .unwrap();
+        assert_eq!(reading.verdict, Verdict::Warning);
+        assert!(
+            reading
+                .sentence
+                .starts_with("No child to read documents can be started")
+        );
+        assert!(report.ok, "{report:?}");
     }
 }

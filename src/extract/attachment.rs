@@ -8,7 +8,7 @@ use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, read_from};
 
 /// Appends an attachment's name, and its text if it has any that this release reads.
 pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
-    out.paragraph(name);
+    announce(name, out);
     if bytes.is_empty() {
         return;
     }
@@ -17,7 +17,16 @@ pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
         let media_type = super::media_type(name, &head[..head.len().min(MEDIA_TYPE_BYTES)]);
         if let Ok(format) = Format::of(&media_type, head) {
             // What cannot be read of it is no fault of the document around it.
-            let _ = read_from(Cursor::new(bytes), bytes.len() as u64, format, out);
+            let read = read_from(Cursor::new(bytes), bytes.len() as u64, format, out);
+            if let Err(unreadable) = read {
+                out.paragraph(&format!("({})", unreadable.sentence()));
+            }
         }
     });
+}
+
+/// Says where an attachment begins.
+pub fn announce(name: &str, out: &mut Sink<'_>) {
+    out.paragraph("");
+    out.paragraph(&format!("Attachment: {name}"));
 }

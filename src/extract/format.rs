@@ -31,8 +31,11 @@ pub enum Format {
     /// Sound and video.
     Recording,
     Zip,
+    SevenZip,
     Tar,
     Gzip,
+    Bzip2,
+    Xz,
     Zstd,
 }
 
@@ -98,7 +101,10 @@ fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
         ("audio", "midi" | "x-mpegurl" | "mpegurl") => return None,
         ("audio" | "video", _) => Format::Recording,
         ("application", "x-tar") => Format::Tar,
+        ("application", "x-7z-compressed") => Format::SevenZip,
         ("application", "gzip") => Format::Gzip,
+        ("application", "x-bzip2") => Format::Bzip2,
+        ("application", "x-xz") => Format::Xz,
         ("application", "zstd") => Format::Zstd,
         _ if head.starts_with(magic::ZIP) => Format::Zip,
         _ => return None,
@@ -113,6 +119,9 @@ fn unread(media_type: &str) -> Option<&'static str> {
         ("font", _) => "A font holds no text to read; the file is found by its name.",
         ("application", "postscript") => {
             "This release reads no PostScript; the file is found by its name."
+        }
+        ("application", "vnd.rar") => {
+            "This release does not read what a RAR archive lists; the file is found by its name."
         }
         ("application", subtype) if is_archive(subtype) => {
             "This release does not look inside archives of this kind; the file is found by its name."
@@ -136,8 +145,5 @@ fn is_office(subtype: &str) -> bool {
 }
 
 fn is_archive(subtype: &str) -> bool {
-    matches!(
-        subtype,
-        "zip" | "x-bzip2" | "x-xz" | "x-7z-compressed" | "vnd.rar" | "vnd.debian.binary-package"
-    )
+    matches!(subtype, "zip" | "vnd.debian.binary-package")
 }

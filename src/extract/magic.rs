@@ -35,7 +35,6 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
     (0, b"FLV\x01", "video/x-flv"),
     (0, b"\0\0\x01\xba", "video/mpeg"),
     (0, b"\x1f\x8b\x08", "application/gzip"),
-    (0, b"BZh91AY&SY", "application/x-bzip2"),
     (0, b"\xfd7zXZ\0", "application/x-xz"),
     (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
     (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
@@ -82,11 +81,23 @@ fn container(head: &[u8]) -> Option<&'static str> {
             true => "video/ogg",
             false => "audio/ogg",
         })
+    } else if is_bzip2(head) {
+        Some("application/x-bzip2")
     } else if head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4]) {
         Some("image/bmp")
     } else {
         None
     }
+}
+
+/// The size of its blocks, as a digit, stands between the signature and the first block (which
+/// begins with the digits of pi) or the end (which begins with those of its root).
+fn is_bzip2(head: &[u8]) -> bool {
+    let rest = head.strip_prefix(b"BZh").and_then(<[u8]>::split_first);
+    rest.is_some_and(|(size, rest)| {
+        let begins = rest.starts_with(b"1AY&SY") || rest.starts_with(b"\x17rE8P\x90");
+        size.is_ascii_digit() && begins
+    })
 }
 
 /// OpenDocument and EPUB put their type uncompressed into the first entry, Office Open XML the

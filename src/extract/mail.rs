@@ -1,10 +1,14 @@
-//! Messages as they are sent (RFC 5322, MIME): who to whom, the text, and what is attached.
+//! Messages as they are sent (RFC 5322, MIME): their head as people know it, the text, and what is
+//! attached.
 
-use mail_parser::{Address, DateTime, Message, MessageParser, MimeHeaders, PartType};
+use mail_parser::{Address, DateTime, Message, MessageParser, MessagePart, MimeHeaders, PartType};
 
 use super::flow::Flow;
 use super::sink::{Sink, Unreadable};
 use super::{MAX_TEXT_BYTES, attachment, html};
+
+/// A page that says so many times as much as the plain text beside it says something else.
+const MUCH_MORE: usize = 2;
 
 pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let message = MessageParser::default()
@@ -19,24 +23,10 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
 }
 
 fn write(message: &Message<'_>, out: &mut Sink<'_>) {
-    for people in [message.from(), message.to(), message.cc()]
-        .into_iter()
-        .flatten()
-    {
-        let line: Vec<String> = everybody(people);
-        out.paragraph(&line.join(", "));
-    }
-    for part in message.text_bodies() {
+    head(message, out);
+    for text in texts(message) {
         out.line();
-        match &part.body {
-            PartType::Text(text) => out.text(text),
-            PartType::Html(page) => {
-                let mut flow = Flow::new(MAX_TEXT_BYTES);
-                html::text(page, &mut flow);
-                out.text(&flow.into_text());
-            }
-            _ => {}
-        }
+        out.text(&text);
         out.line();
     }
     for part in message.attachments() {
@@ -52,14 +42,51 @@ fn write(message: &Message<'_>, out: &mut Sink<'_>) {
                 attachment::read(name, bytes, out);
             }
             PartType::Message(message) => {
-                out.paragraph(name);
-                out.inside(|out| {
-                    out.paragraph(message.subject().unwrap_or_default());
-                    write(message, out);
-                });
+                attachment::announce(name, out);
+                out.inside(|out| write(message, out));
             }
             PartType::Multipart(_) => {}
         }
+    }
+}
+
+/// The fields that people look for, each on a line of its own.
+fn head(message: &Message<'_>, out: &mut Sink<'_>) {
+    let people = |people: Option<&Address<'_>>| people.map(|them| everybody(them).join(", "));
+    for (field, value) in [
+        ("From", people(message.from())),
+        ("To", people(message.to())),
+        ("Cc", people(message.cc())),
+        ("Date", message.date().map(DateTime::to_rfc822)),
+        ("Subject", message.subject().map(str::to_owned)),
+    ] {
+        if let Some(value) = value.filter(|value| !value.is_empty()) {
+            out.paragraph(&format!("{field}: {value}"));
+        }
+    }
+}
+
+/// What a message says. What it says as plain text and as a page is the same; but there are senders
+/// whose plain text is no more than that there is a page.
+fn texts(message: &Message<'_>) -> Vec<String> {
+    let plain: Vec<String> = message.text_bodies().filter_map(text_of).collect();
+    let page: Vec<String> = message.html_bodies().filter_map(text_of).collect();
+    let length = |texts: &[String]| texts.iter().map(String::len).sum::<usize>();
+    match length(&page) > MUCH_MORE * length(&plain) {
+        true => plain.into_iter().chain(page).collect(),
+        false => plain,
+    }
+}
+
+fn text_of(part: &MessagePart<'_>) -> Option<String> {
+    match &part.body {
+        PartType::Text(text) => Some(text.clone().into_owned()),
+        PartType::Html(page) => {
+            let mut flow = Flow::new(MAX_TEXT_BYTES);
+            html::text(page, &mut flow);
+            Some(flow.into_text())
+        }
+        _ => None,
     }
 }
 

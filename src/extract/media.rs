@@ -76,7 +76,16 @@ fn may_be_text(named: &str) -> bool {
         "application" => {
             let opaque = matches!(
                 subtype,
-                "octet-stream" | "pdf" | "rtf" | "postscript" | "msword" | "x-msdownload" | "gzip"
+                "octet-stream"
+                    | "pdf"
+                    | "rtf"
+                    | "postscript"
+                    | "msword"
+                    | "x-msdownload"
+                    | "gzip"
+                    | "zstd"
+                    | "x-xz"
+                    | "x-7z-compressed"
             );
             let vendor = subtype.starts_with("vnd.")
                 && !subtype.ends_with("xml")

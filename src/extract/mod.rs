@@ -62,7 +62,7 @@ use sink::{Sink, Unreadable};
 use source::Source;
 
 /// Stored with what was extracted; raised when a release reads more, or reads it better.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The most text, in bytes of UTF-8, that is kept of one file.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
@@ -140,6 +140,13 @@ pub fn stream(
         media_type = inside.to_owned();
     }
     pass_on(Found::MediaType(&media_type));
+    // Nothing is wrong with an empty file, whatever it is called.
+    if head.is_empty() {
+        return Ok(Extraction {
+            media_type,
+            ..Extraction::default()
+        });
+    }
     let format = match Format::of(&media_type, &head) {
         Ok(format) => format,
         Err(reason) => return Ok(Extraction::name_only(media_type, reason.to_owned())),
@@ -208,7 +215,10 @@ fn read_from<R: Read + Seek>(
         Format::Recording => recording::read(reader, out)?,
         Format::Zip => archive::zip(reader, out)?,
         Format::Tar => archive::tar(reader, out)?,
+        Format::SevenZip => archive::seven_zip(reader, out)?,
         Format::Gzip => archive::gzip(reader, out)?,
+        Format::Bzip2 => archive::bzip2(reader, out)?,
+        Format::Xz => archive::xz(reader, out)?,
         Format::Zstd => archive::zstd(reader, out)?,
         text => {
             return Ok(Some(

@@ -52,7 +52,8 @@ impl<R: Read + Seek> Package<R> {
         Some(text(bytes, encoding))
     }
 
-    fn bytes(&mut self, name: &str) -> Option<Vec<u8>> {
+    /// A part as it stands; as far as it goes if it is damaged or too long.
+    pub fn bytes(&mut self, name: &str) -> Option<Vec<u8>> {
         let index = *self.places.get(&key(name))?;
         let part = self.archive.by_index(index).ok()?;
         let most = self.room.min(MOST_OF_PART);

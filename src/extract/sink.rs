@@ -52,6 +52,9 @@ pub struct Details {
     /// How long it plays.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
+    /// Whether it has scripts that a viewer may run; told of PDF alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scripts: Option<bool>,
 }
 
 /// Why a document gives no text, or no more of it.

@@ -5,8 +5,8 @@ use memchr::{memchr, memchr2};
 /// What programs put between cells, the most likely first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// The table with a tab between cells, and without the quotes around them (RFC 4180). A quote that
-/// is never closed loses no text.
+/// The table with a tab between cells, and without the quotes around them (RFC 4180); a line that
+/// goes on within quotes is one row all the same. A quote that is never closed loses no text.
 pub fn text(table: &str) -> String {
     let delimiter = delimiter(table);
     let mut out = String::with_capacity(table.len());
@@ -33,12 +33,19 @@ pub fn text(table: &str) -> String {
 /// Appends a cell that `text` begins with (after the opening quote), and returns what follows
 /// the closing quote.
 fn quoted_cell<'a>(mut text: &'a str, delimiter: u8, out: &mut String) -> &'a str {
+    let begin = out.len();
     while let Some(quote) = memchr(b'"', text.as_bytes()) {
         out.push_str(&text[..quote]);
         text = &text[quote + 1..];
         match text.as_bytes().first() {
-            None | Some(b'\n') => return text,
-            Some(next) if *next == delimiter => return text,
+            None | Some(b'\n') => {
+                in_one_line(out, begin);
+                return text;
+            }
+            Some(next) if *next == delimiter => {
+                in_one_line(out, begin);
+                return text;
+            }
             Some(b'"') => text = &text[1..],
             Some(_) => {}
         }
@@ -46,6 +53,15 @@ fn quoted_cell<'a>(mut text: &'a str, delimiter: u8, out: &mut String) -> &'a st
     }
     out.push_str(text);
     ""
+}
+
+/// What would end a row, or a cell of it, is a space inside of a cell.
+fn in_one_line(out: &mut String, begin: usize) {
+    if memchr2(b'\n', b'\t', &out.as_bytes()[begin..]).is_some() {
+        let cell = out[begin..].replace(['\n', '\t'], " ");
+        out.truncate(begin);
+        out.push_str(&cell);
+    }
 }
 
 /// The delimiter that the first line has most of.
@@ -68,7 +84,7 @@ mod tests {
     #[test]
     fn cells_are_separated() {
         let table = "name,harbour\n\"Doe, Jane\",\"said \"\"aye\"\"\"\nplain,\"two\nlines\"\n";
-        let expected = "name\tharbour\nDoe, Jane\tsaid \"aye\"\nplain\ttwo\nlines\n";
+        let expected = "name\tharbour\nDoe, Jane\tsaid \"aye\"\nplain\ttwo lines\n";
         assert_eq!(text(table), expected);
     }
 

@@ -66,6 +66,11 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Whether it was read to its end, apart from scans.
+    pub(crate) fn is_read(&self) -> bool {
+        self.extractor != UNFINISHED
+    }
+
     /// Whether this release gets more out of the content: it was not read to its end, or an older
     /// extractor got nothing, or not all, out of it, or there are scans in it and this host
     /// `recognises` text. What was recognised elsewhere is not given up by a host that cannot.
@@ -78,7 +83,7 @@ impl Facts {
             Some(pages) => pages > 0,
             None => extract::is_drawable(&self.media_type),
         };
-        self.extractor == UNFINISHED
+        !self.is_read()
             || (self.extractor < extract::VERSION && lacks)
             || (recognises && self.recognised.is_none() && may_be_scanned)
     }
@@ -354,4 +359,37 @@ fn decompress(bytes: &[u8]) -> Result<String> {
             .map_err(|e| damaged().because(e))
     })?;
     String::from_utf8(text).map_err(|e| damaged().because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scans_are_read_again_where_they_can_be_and_never_given_up() {
+        let read = Facts {
+            extractor: extract::VERSION,
+            media_type: "application/pdf".into(),
+            scans: Some(2),
+            ..Facts::default()
+        };
+        assert!(read.is_to_be_read_again(true) && !read.is_to_be_read_again(false));
+        let without = Facts {
+            scans: Some(0),
+            ..read.clone()
+        };
+        assert!(!without.is_to_be_read_again(true));
+        let by_an_earlier_release = Facts {
+            scans: None,
+            ..read.clone()
+        };
+        assert!(by_an_earlier_release.is_to_be_read_again(true));
+        let recognised = Facts {
+            extractor: extract::VERSION - 1,
+            note: Some("Contents readable in part only.".into()),
+            recognised: Some(1),
+            ..read
+        };
+        assert!(recognised.is_to_be_read_again(true) && !recognised.is_to_be_read_again(false));
+    }
 }

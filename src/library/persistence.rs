@@ -89,12 +89,24 @@ pub struct StoreHealth {
 }
 
 impl Reading {
+<<<<<<< HEAD
     /// How scans and pictures are read, in words that follow "are".
     pub fn of_scans(&self) -> String {
         match &self.ocr {
             Some(languages) => format!("read by tesseract ({languages}), behind everything else"),
             None => "not read: no tesseract that works is on the PATH".into(),
         }
+=======
+    fn finding(&self) -> Option<Finding> {
+        let trouble = self.children.trouble.as_ref()?;
+        Some(Finding {
+            severity: Severity::Warning,
+            sentence: format!(
+                "{trouble} Until one can, documents are found by their names only; they are read then."
+            ),
+            remedy: None,
+        })
+>>>>>>> ec064563f105ae16d7dc01532f0616a217475eac
     }
 }
 
@@ -103,7 +115,9 @@ impl Library {
     pub fn persistence(&self) -> Result<Persistence> {
         let stores = self.store.verify()?;
         let mount = Mount::inspect(&self.root)?;
-        let findings = mount.findings();
+        let mut findings = mount.findings();
+        let reading = self.reading();
+        findings.extend(reading.finding());
         let mut repairs = self.report.repairs.clone();
         for repair in self
             .store
@@ -137,7 +151,7 @@ impl Library {
             boots: timeline,
             totals: self.totals()?,
             uploads: self.unfinished_uploads()?,
-            reading: self.reading(),
+            reading,
             repairs,
         })
     }

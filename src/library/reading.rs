@@ -51,7 +51,13 @@ impl Library {
             }));
         }
         let last = passages.len() as u32 - 1;
-        let of = passages.page(last, &load(last)?).unwrap_or(1);
+        let begun = passages.page(last, "").unwrap_or(1);
+        let of = match facts.details.pages {
+            // Of a text with page breaks its reader knew how many pages there are, and ended each.
+            // The text alone would not tell of empty ones at its end.
+            Some(pages) if !facts.truncated => pages.max(begun),
+            _ => passages.page(last, &load(last)?).unwrap_or(1),
+        };
         let page = match place {
             Place::Page(page) => page.clamp(1, of),
             Place::Passage(number) => passages.page(number.min(last), "").unwrap_or(1),
@@ -107,5 +113,51 @@ impl Library {
         let mut bytes = Vec::with_capacity(most.min(size) as usize);
         file.take(most).read_to_end(&mut bytes).map_err(failed)?;
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::{FactsBatch, Read};
+    use super::super::tests::Bench;
+    use super::*;
+    use crate::extract::{Details, Extraction};
+
+    #[test]
+    fn there_are_as_many_pages_as_the_document_has() {
+        let bench = Bench::new();
+        let digest = bench.put("a.pdf", "x").sha256;
+        let text = format!("one\u{c}{}\u{c}three", "two ".repeat(10_000));
+        let part = |pages, truncated, place| {
+            let details = Details {
+                pages,
+                ..Details::default()
+            };
+            let extraction = Extraction {
+                truncated,
+                details,
+                ..Extraction::default()
+            };
+            let read = Read {
+                extraction,
+                is_whole: true,
+            };
+            let mut facts = FactsBatch::new().unwrap();
+            facts.put(&digest, 1, &read, &text, 0).unwrap();
+            bench.library.store().kv.write(facts.into()).unwrap();
+            let facts = bench.library.facts(&digest).unwrap().unwrap();
+            let part = bench.library.part(&digest, &facts, place).unwrap().unwrap();
+            (part.text, part.place, part.of)
+        };
+        let three = "three".to_owned();
+        let page = |number| Place::Page(number);
+        // The last one is empty, which the text does not tell.
+        assert_eq!(part(Some(4), false, page(4)), (String::new(), page(4), 4));
+        assert_eq!(part(Some(4), false, page(3)), (three.clone(), page(3), 4));
+        assert_eq!(part(Some(4), false, page(9)).1, page(4));
+        // Where the text was cut, the document's other pages are not there to be shown.
+        assert_eq!(part(Some(400), true, page(9)), (three.clone(), page(3), 3));
+        assert_eq!(part(None, false, page(9)), (three, page(3), 3));
+        assert_eq!(part(Some(1), false, page(2)).2, 2);
     }
 }

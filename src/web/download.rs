@@ -18,6 +18,7 @@ use super::disposition::{CONTENT_POLICY, disposition, viewed};
 use super::file_body::{Piece, file_body, length};
 use super::input::{Path, Query};
 use super::known_facts::known_facts;
+use super::preview;
 use super::problem::{self, Failure};
 use super::range::{Wanted, wanted};
 use super::state::App;
@@ -99,10 +100,18 @@ pub async fn answer(
     let sender = app.clone();
     let response = app.look(move |library| {
         let content = find(library)?;
-        let encoding = match content.media_type.starts_with("text/") {
-            true => known_facts(library, &content.sha256).and_then(|facts| facts.encoding),
+        let is_document = asked.is_viewed && content.media_type == preview::PDF;
+        let facts = match is_document || content.media_type.starts_with("text/") {
+            true => known_facts(library, &content.sha256),
             false => None,
         };
+        // A viewer would run what scripts it has.
+        let is_closed = is_document && preview::why_closed(facts.as_ref()).is_some();
+        let asked = Asked {
+            is_viewed: asked.is_viewed && !is_closed,
+            ..asked
+        };
+        let encoding = facts.and_then(|facts| facts.encoding);
         respond(&sender, content, encoding.as_deref(), &asked)
     });
     Ok(response.await?)

@@ -82,7 +82,9 @@ async fn readiness(app: &App) -> Readiness {
     }
     // A store that can be rebuilt keeps nobody from serving; that it is away is told all the same.
     let away = stores.iter().find(|store| !store.ok);
-    let reason = away.map(|store| format!("{}: {}", store.store, store.detail));
+    let away = away.map(|store| format!("{}: {}", store.store, store.detail));
+    let unread = || app.library().ok()?.readers().standing().trouble;
+    let reason = away.or_else(unread);
     answer(Status::Ready, stores, reason)
 }
 

@@ -40,7 +40,7 @@ const MOST_WAIT: Duration = Duration::from_secs(2);
 
 /// What is left to read again, as long as the lease is held.
 pub(super) struct Again {
-    /// Contents that were not waited for; those come first.
+    /// Contents that were not waited for, and behind them new scans; those come first.
     deferred: VecDeque<Digest>,
     noted: VecDeque<Digest>,
     look: Look,
@@ -92,7 +92,7 @@ impl Again {
 
     /// Goes on a little; called when there is nothing else to do.
     pub(super) fn turn(&mut self, library: &Library, steps: &mut Steps) -> Result<()> {
-        self.deferred.extend(steps.take_deferred());
+        self.defer(library, steps.take_deferred())?;
         self.take_outcome();
         if self.is_time_to_put() {
             self.put(library, steps)?;
@@ -101,6 +101,18 @@ impl Again {
             self.job = self.begin_next(library)?;
         }
         self.look_on(library)
+    }
+
+    /// What somebody will look for by its words comes before scans, each of which takes seconds.
+    fn defer(&mut self, library: &Library, digests: Vec<Digest>) -> Result<()> {
+        for digest in digests {
+            let facts = library.facts(&digest)?;
+            match facts.is_some_and(|facts| facts.is_read()) {
+                true => self.deferred.push_back(digest),
+                false => self.deferred.push_front(digest),
+            }
+        }
+        Ok(())
     }
 
     fn take_outcome(&mut self) {

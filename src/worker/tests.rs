@@ -98,6 +98,12 @@ fn what_an_older_release_could_not_read_is_read_again_behind_the_rest() {
     }
     let later = put(&library, "later.txt", "harbour of a later release");
     plant(&library, &later.sha256, name_only(VERSION + 1));
+    let read = put(&library, "read.txt", "all of it was read");
+    let old = Facts {
+        name_only: None,
+        ..name_only(VERSION - 1)
+    };
+    plant(&library, &read.sha256, old.clone());
 
     let worker = Worker::start(library.clone()).unwrap();
     let mut progress = Vec::new();
@@ -122,6 +128,9 @@ fn what_an_older_release_could_not_read_is_read_again_behind_the_rest() {
     }
     let facts = library.facts(&later.sha256).unwrap().unwrap();
     assert_eq!(facts, name_only(VERSION + 1));
+    // What an older release read is not read again.
+    let facts = library.facts(&read.sha256).unwrap().unwrap();
+    assert_eq!(facts, old);
     worker.stop();
     library.close();
 }

@@ -14,7 +14,7 @@ use ureq::http::request::Builder;
 use ureq::http::{HeaderMap, Request};
 use wharfside::library::Receipt;
 
-use crate::command::{Ended, PATIENCE, Process, eventually, operate, wharfside};
+use crate::command::{Ended, PATIENCE, Process, WHARFSIDE, eventually, operate, program};
 
 /// What RFC 3986 calls unreserved, and the slash between segments.
 const PATH: &AsciiSet = &NON_ALPHANUMERIC
@@ -102,6 +102,7 @@ impl Answer {
 
 /// One process on a directory that outlives it.
 pub struct TestApp {
+    program: PathBuf,
     process: Process,
     directory: Arc<Directory>,
     environment: Vec<(String, String)>,
@@ -149,15 +150,31 @@ impl TestApp {
         app
     }
 
+    /// Out of another file than the one that was built.
+    pub fn out_of(program: &Path) -> Self {
+        let mut app = Self::begin_out_of(program, Directory::new(), &[]);
+        app.wait_ready();
+        app
+    }
+
     /// Listening, but perhaps not ready, and perhaps never.
     pub fn begin(directory: Arc<Directory>, environment: &[(&str, &str)]) -> Self {
+        Self::begin_out_of(Path::new(WHARFSIDE), directory, environment)
+    }
+
+    fn begin_out_of(
+        program: &Path,
+        directory: Arc<Directory>,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let environment = environment
             .iter()
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect();
-        let process = spawn(&directory, &environment);
+        let process = spawn(program, &directory, &environment);
         let address = address(&process);
         Self {
+            program: program.to_owned(),
             process,
             directory,
             environment,
@@ -205,7 +222,7 @@ impl TestApp {
     /// Starts again after its end, with the same environment.
     pub fn start_again(&mut self) {
         assert!(!self.process.runs(), "it still runs");
-        self.process = spawn(&self.directory, &self.environment);
+        self.process = spawn(&self.program, &self.directory, &self.environment);
         self.address = address(&self.process);
         self.wait_ready();
     }
@@ -468,8 +485,8 @@ pub fn errors(ended: &Ended) -> Vec<String> {
     wrong.into_iter().filter(about_files).collect()
 }
 
-fn spawn(directory: &Directory, environment: &Vec<(String, String)>) -> Process {
-    let mut command = wharfside(["serve"]);
+fn spawn(file: &Path, directory: &Directory, environment: &Vec<(String, String)>) -> Process {
+    let mut command = program(file, ["serve"]);
     command
         .env("STORAGE_DIR", directory.path())
         .env("HOST", "127.0.0.1")

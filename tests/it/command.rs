@@ -13,6 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Nothing here takes this long on a machine that works; it only bounds a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+pub const WHARFSIDE: &str = env!("CARGO_BIN_EXE_wharfside");
+
 /// Asks until there is an answer.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + PATIENCE;
@@ -27,7 +29,12 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 
 /// `wharfside` with an environment of its own: nothing of the machine's leaks in.
 pub fn wharfside<I: AsRef<OsStr>>(arguments: impl IntoIterator<Item = I>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wharfside"));
+    program(Path::new(WHARFSIDE), arguments)
+}
+
+/// The same, where its file may be another's.
+pub fn program<I: AsRef<OsStr>>(file: &Path, arguments: impl IntoIterator<Item = I>) -> Command {
+    let mut command = Command::new(file);
     command
         .env_clear()
         .args(arguments)

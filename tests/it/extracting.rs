@@ -3,14 +3,16 @@
 //!
 //! Files called `.misdeed` make the child of a build for tests do what they hold.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::app::{TestApp, errors};
-use crate::command::eventually;
+use crate::command::{WHARFSIDE, eventually};
 
 /// The children of a process that read documents.
 fn children(server: u32) -> Vec<i32> {
@@ -150,9 +152,18 @@ fn a_child_has_nothing_of_the_servers() {
     let environment = fs::read(format!("/proc/{child}/environ")).unwrap();
     assert_eq!(environment, b"");
     let limits = fs::read_to_string(format!("/proc/{child}/limits")).unwrap();
-    for limit in ["Max file size", "Max core file size"] {
-        let line = limits.lines().find(|line| line.starts_with(limit)).unwrap();
-        assert!(line[limit.len()..].trim().starts_with("0 "), "{line}");
+    let limit = |name: &str| {
+        let line = limits.lines().find_map(|line| line.strip_prefix(name));
+        let hard = line.and_then(|line| line.split_whitespace().nth(1));
+        hard.unwrap_or_else(|| panic!("no {name} in {limits}"))
+            .to_owned()
+    };
+    for nothing in ["Max file size", "Max core file size", "Max processes"] {
+        assert_eq!(limit(nothing), "0", "{nothing}");
+    }
+    assert_eq!(limit("Max data size"), (512_u64 << 20).to_string());
+    for bounded in ["Max address space", "Max cpu time", "Max open files"] {
+        assert_ne!(limit(bounded), "unlimited", "{bounded}");
     }
 }
 
@@ -263,6 +274,57 @@ fn a_release_that_is_told_to_go_does_not_finish_its_document() {
     eventually("the old release's children to end", || {
         (!left.iter().any(|pid| runs(*pid))).then_some(())
     });
+}
+
+/// A program whose file may not be run can go on, and can start nothing.
+#[test]
+fn without_children_everything_is_stored_and_found_by_its_name() {
+    let folder = TempDir::new().unwrap();
+    let program = folder.path().join("wharfside");
+    fs::copy(WHARFSIDE, &program).unwrap();
+    let allow = |mode| fs::set_permissions(&program, Permissions::from_mode(mode)).unwrap();
+    let mut app = TestApp::out_of(&program);
+    let server = app.process().pid();
+    let left = eventually("a child", || {
+        let children = children(server);
+        (!children.is_empty()).then_some(children)
+    });
+    allow(0o644);
+    left.iter().for_each(|pid| kill(*pid));
+
+    let sentence = "No child to read documents can be started";
+    let receipts: Vec<_> = (0..20)
+        .map(|number| {
+            app.put(
+                &format!("tide {number}.txt"),
+                format!("quay{number}").as_bytes(),
+            )
+        })
+        .collect();
+    for (number, receipt) in receipts.iter().enumerate() {
+        app.wait_searchable(&format!("tide {number}.txt"), &format!("\"tide {number}\""));
+        wait_told(&app, receipt.id, "Contents are not read yet");
+        assert_eq!(app.found(&format!("quay{number}")), [""; 0]);
+    }
+    let persistence = app.persistence();
+    let findings = persistence["findings"].to_string();
+    assert!(findings.contains(sentence), "{findings}");
+    assert!(app.fetch("/persistence").text().contains(sentence));
+    let health = app.fetch("/health/ready");
+    assert_eq!(health.status, 200);
+    assert!(health.text().contains(sentence), "{}", health.text());
+
+    allow(0o755);
+    for (number, receipt) in receipts.iter().enumerate() {
+        let word = format!("quay{number}");
+        app.assert_keeps(receipt, word.as_bytes(), &word);
+    }
+    eventually("the trouble to be forgotten", || {
+        let reading = &app.persistence()["reading"];
+        reading["trouble"].is_null().then_some(())
+    });
+    assert!(app.fetch("/health/ready").json()["reason"].is_null());
+    app.assert_sound();
 }
 
 #[test]

@@ -102,6 +102,7 @@ fn p7_beside_a_running_release_it_passes_and_touches_nothing() {
     passes(&ended);
     for step in [
         "configuration",
+        "reading",
         "mount",
         "entries",
         "storage",
@@ -114,6 +115,7 @@ fn p7_beside_a_running_release_it_passes_and_touches_nothing() {
         assert!(row(&ended, step).starts_with("ok "), "{ended:?}");
     }
     assert!(row(&ended, "configuration").contains("port 5000"));
+    assert!(row(&ended, "reading").contains("seccomp, and limits on memory"));
     assert_eq!(content(app.directory()), before);
     assert_eq!(app.stop(), Some(0));
     // Nobody is there any more, the catalog is one file, and it is the same.

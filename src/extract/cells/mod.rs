@@ -22,7 +22,8 @@ pub struct Digits {
     decimals: usize,
     thousands: bool,
     percent: bool,
-    exponent: bool,
+    /// Digits at least of the power of ten; none without one.
+    exponent: Option<usize>,
     /// How often it is divided by a thousand.
     scaled: i32,
 }
@@ -100,12 +101,21 @@ impl Shown {
                     digits.scaled += 1;
                 }
                 '.' if !is_moment => in_decimals = true,
+                '.' if matches!(chars.peek(), Some('0')) => {
+                    let mut length = 0;
+                    while chars.next_if_eq(&'0').is_some() {
+                        length += 1;
+                    }
+                    parts.push(Part::Fraction(length));
+                    continue;
+                }
                 '%' => {
                     digits.percent = true;
                     literal.push('%');
                 }
                 'E' | 'e' if has_digits && matches!(chars.peek(), Some('+' | '-')) => {
-                    digits.exponent = true;
+                    let power = chars.by_ref().skip(1).take_while(|c| *c == '0');
+                    digits.exponent = Some(power.count().clamp(1, 15));
                     break;
                 }
                 'G' | 'g' if section.eq_ignore_ascii_case("general") => return Self::General,
@@ -180,9 +190,9 @@ impl Digits {
         // More decimals than a number has would be noise, and its text without bound.
         let decimals = self.decimals.min(15);
         let digits = match self.exponent {
-            true => scientific(&format!("{value:.decimals$E}")),
-            false if value >= 1e21 => general(value),
-            false => rounded(value, decimals),
+            Some(power) => scientific(&format!("{value:.decimals$E}"), power),
+            None if value >= 1e21 => general(value),
+            None => rounded(value, decimals),
         };
         let digits = match self.thousands {
             true => grouped(&digits),
@@ -202,14 +212,14 @@ fn rounded(value: f64, decimals: usize) -> String {
     format!("{nudged:.decimals$}")
 }
 
-/// With a sign and two digits at least for the power of ten.
-fn scientific(text: &str) -> String {
+/// With a sign and so many digits at least for the power of ten.
+fn scientific(text: &str, least: usize) -> String {
     let (digits, power) = text.split_once('E').unwrap_or((text, "0"));
     let (sign, power) = match power.strip_prefix('-') {
         Some(power) => ('-', power),
         None => ('+', power),
     };
-    format!("{digits}E{sign}{power:0>2}")
+    format!("{digits}E{sign}{power:0>least$}")
 }
 
 fn grouped(digits: &str) -> String {
@@ -234,7 +244,7 @@ fn general(number: f64) -> String {
         return "0".to_owned();
     }
     if !(1e-4..1e15).contains(&size) {
-        return scientific(&format!("{number:E}"));
+        return scientific(&format!("{number:E}"), 2);
     }
     // Fifteen digits are exact.
     let whole = size.log10().floor() as i32 + 1;
@@ -265,6 +275,7 @@ mod tests {
         assert_eq!(shown("0.0%", 0.1234), "12.3%");
         assert_eq!(shown("[$€-407] #,##0;[Red]-#,##0", -1234.0), "-€ 1,234");
         assert_eq!(shown("0.00E+00", 12345.0), "1.23E+04");
+        assert_eq!(shown("0.0E+0", 12345.0), "1.2E+4");
         assert_eq!(shown("0.0,,\" M\"", 12_300_000.0), "12.3 M");
         assert_eq!(shown("0;\"a;b\"", 5.0), "5");
         assert_eq!(shown("0.00", 1.005), "1.01");
@@ -282,6 +293,11 @@ mod tests {
         assert_eq!(shown("dddd, d-mmm-yy", 44_000.0), "Thursday, 18-Jun-20");
         assert_eq!(shown("h:mm AM/PM", 0.604_166_67), "2:30 PM");
         assert_eq!(shown("[h]:mm", 1.5), "36:00");
+        assert_eq!(
+            shown("hh:mm:ss.000", 0.25 + 1.009 / 86_400.0),
+            "06:00:01.009"
+        );
+        assert_eq!(built_in(47).text(0.5 + 59.96 / 86_400.0, false), "01:00.0");
         assert_eq!(Shown::from_code("yyyy").text(0.0, true), "1904");
         assert_eq!(shown("yyyy-mm-dd", 1e12), "1000000000000");
     }

@@ -3,6 +3,9 @@
 use jiff::Span;
 use jiff::civil::{Date, date};
 
+/// A day is kept to no finer a fraction than this.
+const MOST_DIGITS: usize = 3;
+
 /// A piece of a date's format.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
@@ -13,6 +16,8 @@ pub enum Part {
     Hour(usize),
     Minute(usize),
     Second(usize),
+    /// So many digits of a second, behind their point.
+    Fraction(usize),
     /// Which half of the day; hours are then counted to twelve.
     HalfDay,
     /// All hours, minutes or seconds, not only those of a day.
@@ -46,11 +51,17 @@ impl Part {
 
 /// A number of days as the parts say; nothing where there is no such day.
 pub fn text(parts: &[Part], days: f64, from_1904: bool) -> Option<String> {
-    let seconds = (days * 86_400.0).round();
-    if !(0.0..=2_958_466.0 * 86_400.0).contains(&seconds) {
+    if !(0.0..=2_958_466.0).contains(&days) {
         return None;
     }
-    let seconds = seconds as i64;
+    let digits = parts.iter().find_map(|part| match part {
+        Part::Fraction(digits) => Some((*digits).min(MOST_DIGITS)),
+        _ => None,
+    });
+    let digits = digits.unwrap_or(0);
+    let unit = 10_i64.pow(digits as u32);
+    let ticks = (days * 86_400.0 * unit as f64).round() as i64;
+    let (seconds, fraction) = (ticks / unit, ticks % unit);
     let (day, second) = (seconds / 86_400, seconds % 86_400);
     let date = day_of(day, from_1904)?;
     let (hour, minute) = (second / 3_600, second / 60 % 60);
@@ -73,6 +84,7 @@ pub fn text(parts: &[Part], days: f64, from_1904: bool) -> Option<String> {
             Part::Hour(length) => padded(hour, *length),
             Part::Minute(length) => padded(minute, *length),
             Part::Second(length) => padded(second % 60, *length),
+            Part::Fraction(_) => format!(".{fraction:0digits$}"),
             Part::HalfDay => if hour < 12 { "AM" } else { "PM" }.to_owned(),
             Part::Elapsed('h') => (seconds / 3_600).to_string(),
             Part::Elapsed('m') => (seconds / 60).to_string(),

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::io;
+<<<<<<< HEAD
 use std::path::Path;
+=======
+use std::os::fd::RawFd;
+>>>>>>> ec064563f105ae16d7dc01532f0616a217475eac
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
@@ -42,6 +46,23 @@ const INSTALLED: [&str; 8] = [
 /// Between the signal that ends a child which used its time up and the one that cannot be caught.
 const LAST_SECONDS: u64 = 2;
 const PRIORITY: i32 = 5;
+
+/// Closes what the server was started with, or anybody gave it, that is not a child's: only
+/// standard streams are, and stdin is its socket.
+pub fn close_inherited() -> io::Result<()> {
+    let open: Vec<RawFd> = std::fs::read_dir("/proc/self/fd")?
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|descriptor| *descriptor > rustix::stdio::raw_stderr())
+        .collect();
+    for descriptor in open {
+        match nix::unistd::close(descriptor) {
+            // The one that the list was read from is closed already.
+            Ok(()) | Err(nix::Error::EBADF) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
 
 /// Sets what holds on any kernel. What it is worth is not open to doubt, so any failure is one.
 pub fn bound(bounds: &Bounds, descriptors: u64) -> io::Result<()> {

@@ -127,16 +127,20 @@ impl Standing {
             1 => "one at a time in a process of its own".to_owned(),
             most => format!("at most {most} at once, each in a process of its own"),
         };
-        format!(
+        let sentence = format!(
             "Documents are read {most}{by}: {} MiB and {} seconds each.",
             self.memory >> 20,
             self.seconds
-        )
+        );
+        match &self.trouble {
+            None => sentence,
+            Some(why) => format!("{sentence} {why}"),
+        }
     }
 }
 
 /// How reading stands in this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Standing {
     /// Absent until a child was started.
     pub confinement: Option<Confinement>,
@@ -154,6 +158,8 @@ pub struct Standing {
     pub drawn: u64,
     /// Children that a document has cost.
     pub lost: u64,
+    /// Why no child can be started, as a sentence; absent as long as one can.
+    pub trouble: Option<String>,
 }
 
 /// What is guarded stays true between any two statements, so a panic elsewhere does not matter.

@@ -1,18 +1,22 @@
 //! A few warm children, for everybody in this process who has a document to read.
 
 use std::fs::File;
+use std::io;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::nursery::Nursery;
 use super::process::{Loss, Outcome, Process, SoFar};
 use super::recogniser::Recogniser;
 use super::slots::{Slot, Slots};
-use super::{Confinement, Options, Standing};
+use super::{Confinement, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
 use crate::extract::thumbnail::Wish;
 use crate::extract::{Extraction, Picture, Unreadable};
+
+/// After a child could not be started, nobody who cannot wait tries it for so long.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
 /// A cheap handle; clones share the children.
 #[derive(Clone)]
@@ -26,6 +30,8 @@ struct Shared {
     nursery: Nursery,
     recogniser: Option<Recogniser>,
     confinement: OnceLock<Confinement>,
+    /// Why no child could be started when it was last tried, and when that was.
+    trouble: Mutex<Option<(String, Instant)>>,
     read: AtomicU64,
     drawn: AtomicU64,
     lost: AtomicU64,
@@ -55,7 +61,8 @@ pub enum Turn {
 #[derive(Debug)]
 pub enum Reading {
     Done(Extraction),
-    /// As far as [`Turn::Now`] allowed; it would go on.
+    /// As far as [`Turn::Now`] allowed; it would go on. Nothing of it while no child can be
+    /// started: then documents are found by their names until one can.
     Unfinished(Extraction),
 }
 
@@ -81,6 +88,7 @@ impl Pool {
             nursery: Nursery::new(options.command),
             options,
             confinement: OnceLock::new(),
+            trouble: Mutex::default(),
             read: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
             lost: AtomicU64::new(0),
@@ -95,7 +103,7 @@ impl Pool {
     /// # Errors
     /// Never for what a document is or does. [`Kind::Busy`] when it was stopped, or has to be tried
     /// again because somebody else could not wait; [`Kind::Unavailable`] when no child can be
-    /// started; [`Kind::Internal`] when the disk does not give the document's bytes.
+    /// started and nobody waits; [`Kind::Internal`] when the disk does not give the document's bytes.
     pub fn read(
         &self,
         document: &Document<'_>,
@@ -105,7 +113,13 @@ impl Pool {
         let patience = self.shared.options.patience;
         let outcome = self.have(document.name, turn, stop, |process, give_up| {
             process.read(document, patience, give_up)
-        })?;
+        });
+        let outcome = match (outcome, turn) {
+            (Err(error), Turn::Now(_)) if error.kind() == Kind::Unavailable => {
+                return Ok(Reading::Unfinished(document.not_yet()));
+            }
+            (outcome, _) => outcome?,
+        };
         if matches!(outcome, Outcome::Done(_) | Outcome::Unread(_)) {
             self.shared.read.fetch_add(1, Relaxed);
         }
@@ -223,7 +237,7 @@ impl Pool {
     /// As [`read`](Self::read).
     pub fn warm(&self) -> Result<Confinement> {
         let mut slot = self.take(Turn::Now(Duration::ZERO), &|| false)?;
-        slot.process = Some(self.process(&mut slot)?);
+        slot.process = Some(self.process(&mut slot, false)?);
         let confinement = self.shared.confinement.get().copied();
         confinement.ok_or_else(|| Error::internal("A child did not say what it is kept from."))
     }
@@ -244,6 +258,9 @@ impl Pool {
             read: self.shared.read.load(Relaxed),
             drawn: self.shared.drawn.load(Relaxed),
             lost: self.shared.lost.load(Relaxed),
+            trouble: lock(&self.shared.trouble)
+                .as_ref()
+                .map(|(why, _)| why.clone()),
         }
     }
 
@@ -266,7 +283,7 @@ impl Pool {
         stop: &dyn Fn() -> bool,
         work: impl Fn(&mut Process, &dyn Fn() -> bool) -> Outcome<T, S>,
     ) -> Result<Outcome<T, S>> {
-        let mut process = self.process(slot)?;
+        let mut process = self.process(slot, matches!(turn, Turn::Now(_)))?;
         let began = Instant::now();
         let give_up = || {
             let is_over = matches!(turn, Turn::Now(most) if began.elapsed() >= most);
@@ -283,27 +300,33 @@ impl Pool {
         Ok(outcome)
     }
 
-    /// The slot's child, or a new one.
-    fn process(&self, slot: &mut Slot) -> Result<Process> {
+    /// The slot's child, or a new one. Those in a hurry do not try what just failed.
+    fn process(&self, slot: &mut Slot, in_hurry: bool) -> Result<Process> {
         if let Some(process) = slot.process.take() {
             return Ok(process);
+        }
+        if let Some((why, since)) = &*lock(&self.shared.trouble)
+            && in_hurry
+            && since.elapsed() < AFTER_FAILURE
+        {
+            return Err(Error::unavailable(why.clone()));
         }
         let Options {
             patience, memory, ..
         } = self.shared.options;
         let slots = Arc::downgrade(&self.shared.slots);
         let started = self.shared.nursery.start(&slots);
-        let (process, confinement) = started
-            .and_then(|mut process| {
-                let confinement = process.begin(patience, memory)?;
-                Ok((process, confinement))
-            })
-            .map_err(|error| {
-                Error::unavailable(format!(
-                    "No child to read documents can be started: {error}."
-                ))
-                .because(error)
-            })?;
+        let started = started.and_then(|mut process| {
+            let confinement = process.begin(patience, memory)?;
+            Ok((process, confinement))
+        });
+        let (process, confinement) = match started {
+            Ok(started) => started,
+            Err(error) => return Err(self.in_trouble(error)),
+        };
+        if lock(&self.shared.trouble).take().is_some() {
+            tracing::info!("documents can be read again");
+        }
         if self.shared.confinement.set(confinement).is_ok()
             && let Some(lacking) = confinement.lacking()
         {
@@ -312,13 +335,26 @@ impl Pool {
         Ok(process)
     }
 
+    /// Notes that no child can be started, and logs the first time.
+    fn in_trouble(&self, error: io::Error) -> Error {
+        let why = format!("No child to read documents can be started: {error}.");
+        let before = lock(&self.shared.trouble).replace((why.clone(), Instant::now()));
+        if before.is_none() && !self.shared.slots.is_closed() {
+            tracing::warn!("{why} Until one can, documents are found by their names only.");
+        }
+        Error::unavailable(why).because(error)
+    }
+
     /// In words that follow a colon; `what` was being done.
     fn why(&self, loss: &Loss, what: &str) -> String {
         let Options {
             patience, memory, ..
         } = &self.shared.options;
         match loss {
-            Loss::Slow => format!("{what} took longer than {} seconds", patience.as_secs()),
+            Loss::Slow => match patience.as_secs() {
+                1 => format!("{what} took longer than a second"),
+                seconds => format!("{what} took longer than {seconds} seconds"),
+            },
             Loss::Memory => format!("{what} takes more than {} MiB of memory", memory >> 20),
             Loss::Nesting => "it is nested too deeply".to_owned(),
             Loss::Panicked(_) | Loss::Died(_) => "the reader failed on it".to_owned(),
@@ -337,6 +373,12 @@ impl Document<'_> {
     fn yet(&self, so_far: SoFar) -> Extraction {
         let sentence = "Contents are still being read.";
         self.part(so_far, sentence.to_owned(), sentence.to_owned())
+    }
+
+    /// A document that nobody can read now.
+    fn not_yet(&self) -> Extraction {
+        let sentence = "Contents are not read yet: no process that reads documents can be started.";
+        self.part(SoFar::default(), sentence.to_owned(), String::new())
     }
 
     fn part(&self, so_far: SoFar, name_only: String, note: String) -> Extraction {

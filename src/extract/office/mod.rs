@@ -9,6 +9,7 @@ mod xlsx;
 
 use std::io::{Read, Seek};
 
+use super::cells::Shown;
 use super::entity;
 use super::markup::{Attributes, Language, Token, Tokens};
 use super::package::{Package, resolve};
@@ -145,12 +146,23 @@ fn attribute<'a>(attributes: Attributes<'a>, name: &str) -> Option<&'a str> {
 
 /// Appends the text of a drawing, a slide or a chart (DrawingML).
 fn drawing(document: &str, out: &mut Sink<'_>) {
+    shapes(document, true, out);
+}
+
+/// The same, perhaps without what only stands for what slides have in its place.
+fn shapes(document: &str, with_placeholders: bool, out: &mut Sink<'_>) {
     let mut tokens = Tokens::new(document, Language::Xml);
     let mut in_text = false;
+    let mut in_placeholder = false;
+    // Charts keep numbers with every digit that binary fractions have.
+    let mut in_numbers = false;
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start { name, empty, .. } => match local(name) {
-                "t" | "v" => in_text = !empty,
+                "t" | "v" => in_text = !empty && !in_placeholder,
+                "sp" => in_placeholder = false,
+                "ph" => in_placeholder = !with_placeholders,
+                "numCache" | "numLit" => in_numbers = !empty,
                 "br" => out.line(),
                 "tab" => out.cell(),
                 // The same again for readers that know less.
@@ -161,10 +173,16 @@ fn drawing(document: &str, out: &mut Sink<'_>) {
                 match local(name) {
                     "p" | "tr" | "pt" | "text" | "txBody" => out.line(),
                     "tc" => out.cell(),
+                    "sp" => in_placeholder = false,
+                    "numCache" | "numLit" => in_numbers = false,
                     _ => {}
                 }
                 in_text = false;
             }
+            Token::Text(text) if in_text && in_numbers => match text.trim().parse() {
+                Ok(number) => out.text(&Shown::General.text(number, false)),
+                Err(_) => out.text(&entity::decode(text)),
+            },
             Token::Text(text) if in_text => out.text(&entity::decode(text)),
             Token::Literal(text) if in_text => out.text(text),
             _ => {}

@@ -1,14 +1,19 @@
-//! Presentations (PresentationML): a page for each slide, its notes at its end.
+//! Presentations (PresentationML): a page for each slide, with what is shown on it, and its notes
+//! at its end.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::{attribute, drawing, local, relations};
+use super::{Relation, attribute, drawing, local, relations, shapes};
+use crate::extract::attachment;
 use crate::extract::markup::{Language, Token, Tokens};
 use crate::extract::package::Package;
 use crate::extract::sink::Sink;
 
 /// What belongs to a slide and has text.
 const OF_SLIDE: [&str; 4] = ["diagramData", "chart", "notesSlide", "comments"];
+/// Documents of other programs that a slide shows.
+const EMBEDDED: [&str; 2] = ["oleObject", "package"];
 
 pub fn read<R: Read + Seek>(
     package: &mut Package<R>,
@@ -37,6 +42,7 @@ pub fn read<R: Read + Seek>(
         .collect();
     out.details.pages = u32::try_from(slides.len()).ok();
     out.tell();
+    let mut shown = HashSet::new();
     for slide in slides {
         if out.is_full() {
             break;
@@ -46,6 +52,7 @@ pub fn read<R: Read + Seek>(
             drawing(&document, out);
         }
         let relations = relations(package, slide);
+        background(package, &relations, &mut shown, out);
         let parts = OF_SLIDE
             .iter()
             .flat_map(|kind| relations.iter().filter(|relation| relation.is(kind)));
@@ -55,6 +62,38 @@ pub fn read<R: Read + Seek>(
                 drawing(&part, out);
             }
         }
+        for relation in &relations {
+            if EMBEDDED.iter().any(|kind| relation.is(kind))
+                && let Some(document) = package.bytes(&relation.target)
+            {
+                attachment::read("", &document, out);
+            }
+        }
         out.end_page();
+    }
+}
+
+/// What a slide shows that stands on its layout and its master. All slides of a kind show it; it
+/// is found on the first.
+fn background<R: Read + Seek>(
+    package: &mut Package<R>,
+    of_slide: &[Relation],
+    shown: &mut HashSet<String>,
+    out: &mut Sink<'_>,
+) {
+    let Some(layout) = of_slide.iter().find(|relation| relation.is("slideLayout")) else {
+        return;
+    };
+    if !shown.insert(layout.target.clone()) {
+        return;
+    }
+    let of_layout = relations(package, &layout.target);
+    let master = of_layout.iter().find(|relation| relation.is("slideMaster"));
+    let master = master.filter(|master| shown.insert(master.target.clone()));
+    for relation in master.into_iter().chain([layout]) {
+        if let Some(part) = package.part(&relation.target) {
+            out.line();
+            shapes(&part, false, out);
+        }
     }
 }

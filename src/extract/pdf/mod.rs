@@ -6,6 +6,7 @@
 mod letters;
 mod listener;
 mod page;
+mod scripts;
 
 use hayro_interpret::hayro_syntax::object::DateTime;
 use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
@@ -19,6 +20,7 @@ use listener::Listener;
 pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let pdf = Pdf::new(bytes).map_err(unreadable)?;
     describe(&pdf, &mut out.details);
+    out.details.scripts = Some(scripts::has_scripts(&pdf));
     out.tell();
     let cache = InterpreterCache::new();
     for page in pdf.pages().iter() {

@@ -61,7 +61,7 @@ fn office_open_xml() {
     let details = reads("a", &made::xlsx(), &kind("spreadsheetml.sheet"), &text);
     assert_eq!(details, about(Some(3)));
 
-    let text = format!("{head}first\nspoken\u{c}second");
+    let text = format!("{head}first\nThe port\nOn each\n007\n0.3\nspoken\nembedded\u{c}second");
     let details = reads(
         "a",
         &made::pptx(),
@@ -178,21 +178,42 @@ fn archives_list_what_is_in_them() {
     let entries = made::zip(&[("pier/a.txt", "abc"), ("b.bin", "")]);
     reads("a", &entries, "application/zip", "pier/a.txt\nb.bin");
     let names = "pier/a.txt\npier/b.pdf";
-    reads("a", &made::tar(), "application/x-tar", names);
-    reads("a", &made::gzip(&made::tar()), "application/gzip", names);
-    reads(
-        "a",
-        &zstd::encode_all(&made::tar()[..], 1).unwrap(),
-        "application/zstd",
-        names,
-    );
-    reads(
-        "a.log.gz",
-        &made::gzip("a café\n".as_bytes()),
-        "application/gzip",
-        "a café\n",
-    );
-    reads("a.gz", &made::gzip(&[0, 1, 2, 255]), "application/gzip", "");
+    let tar = made::tar();
+    let all = made::seven_zip(&["pier/a.txt", "pier/b.pdf"]);
+    reads("a", &all, "application/x-7z-compressed", names);
+    reads("a", &tar, "application/x-tar", names);
+    reads("a", &made::gzip(&tar), "application/gzip", names);
+    reads("a", &made::bzip2(&tar), "application/x-bzip2", names);
+    reads("a", &made::xz(&tar), "application/x-xz", names);
+    let packed = zstd::encode_all(&tar[..], 1).unwrap();
+    reads("a", &packed, "application/zstd", names);
+}
+
+#[test]
+fn a_compressed_text_is_read() {
+    let text = "a café\n";
+    let content = text.as_bytes();
+    reads("a.log.gz", &made::gzip(content), "application/gzip", text);
+    let packed = made::bzip2(content);
+    reads("a.log.bz2", &packed, "application/x-bzip2", text);
+    reads("a.log.xz", &made::xz(content), "application/x-xz", text);
+    // Several, one behind the other, are one text.
+    let twice = [made::xz(content), made::xz(content)].concat();
+    reads("a.log.xz", &twice, "application/x-xz", &text.repeat(2));
+    let noise = [0, 1, 2, 255];
+    reads("a.gz", &made::gzip(&noise), "application/gzip", "");
+    reads("a.xz", &made::xz(&noise), "application/x-xz", "");
+    let nothing = b"BZh9\x17\x72\x45\x38\x50\x90\0\0\0\0";
+    reads("a", nothing, "application/x-bzip2", "");
+    reads("a.xz", content, "text/plain", text);
+}
+
+#[test]
+fn an_archive_that_is_not_read_is_named() {
+    let found = extracted("a", b"Rar!\x1a\x07\x01\0");
+    assert_eq!(found.media_type, "application/vnd.rar");
+    let why = found.name_only.unwrap();
+    assert!(why.contains("RAR archive lists"), "{why}");
 }
 
 #[test]
@@ -210,6 +231,7 @@ fn what_is_protected_says_so() {
         ),
         ("a.xls", made::xls(true)),
         ("a.doc", made::compound(&[("/WordDocument", &doc)])),
+        ("a.7z", made::encrypted_seven_zip()),
     ];
     for (name, content) in documents {
         let found = extracted(name, &content);
@@ -230,6 +252,8 @@ fn what_is_broken_says_so() {
         ),
         ("a.jpg", b"\xff\xd8\xff\xe1".to_vec()),
         ("a.docx", made::zip(&[("a.txt", "plain")])),
+        ("a.7z", b"7z\xbc\xaf\x27\x1c and no more".to_vec()),
+        ("a.xz", b"\xfd7zXZ\0 and no more".to_vec()),
     ] {
         let found = extracted(name, &content);
         let sentence = found.name_only.unwrap_or_default();

@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Write};
 
+use lzma_rust2::{XzOptions, XzWriter};
+use sevenz_rust2::{ArchiveEntry, ArchiveWriter};
 use zip::CompressionMethod;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
@@ -158,8 +160,32 @@ pub fn pptx() -> Vec<u8> {
             ("ppt/slides/slide2.xml", &slide("first")),
             (
                 "ppt/slides/_rels/slide2.xml.rels",
-                "<Relationships><Relationship Id='n' Type='http://x/notesSlide' Target='../notesSlides/n.xml'/></Relationships>",
+                "<Relationships><Relationship Id='n' Type='http://x/notesSlide' Target='../notesSlides/n.xml'/>\
+                 <Relationship Id='c' Type='http://x/chart' Target='../c.xml'/><Relationship Id='o' Type='http://x/oleObject' Target='../o.bin'/>\
+                 <Relationship Id='l' Type='http://x/slideLayout' Target='../l.xml'/></Relationships>",
             ),
+            (
+                "ppt/slides/_rels/slide1.xml.rels",
+                "<Relationships><Relationship Id='l' Type='http://x/slideLayout' Target='../l.xml'/></Relationships>",
+            ),
+            (
+                "ppt/_rels/l.xml.rels",
+                "<Relationships><Relationship Id='m' Type='http://x/slideMaster' Target='m.xml'/></Relationships>",
+            ),
+            (
+                "ppt/l.xml",
+                "<p:sldLayout><p:sp><p:nvPr><p:ph type='title'/></p:nvPr><a:p><a:t>Click here</a:t></a:p></p:sp>\
+                 <p:sp><a:p><a:t>On each</a:t></a:p></p:sp></p:sldLayout>",
+            ),
+            (
+                "ppt/m.xml",
+                "<p:sldMaster><p:sp><a:p><a:t>The port</a:t></a:p></p:sp></p:sldMaster>",
+            ),
+            (
+                "ppt/c.xml",
+                "<c:chart><c:strCache><c:pt><c:v>007</c:v></c:pt></c:strCache><c:numCache><c:pt><c:v>0.30000000000000004</c:v></c:pt></c:numCache></c:chart>",
+            ),
+            ("ppt/o.bin", "{\\rtf1 embedded}"),
             (
                 "ppt/notesSlides/n.xml",
                 "<p:notes><a:p><a:t>spoken</a:t></a:p></p:notes>",
@@ -642,6 +668,48 @@ pub fn gzip(content: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+pub fn bzip2(content: &[u8]) -> Vec<u8> {
+    let mut packed = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+pub fn xz(content: &[u8]) -> Vec<u8> {
+    let mut packed = XzWriter::new(Vec::new(), XzOptions::with_preset(0)).unwrap();
+    packed.write_all(content).unwrap();
+    packed.finish().unwrap()
+}
+
+pub fn seven_zip(names: &[&str]) -> Vec<u8> {
+    let mut archive = ArchiveWriter::new(Cursor::new(Vec::new())).unwrap();
+    for name in names {
+        let entry = ArchiveEntry::new_file(name);
+        archive
+            .push_archive_entry(entry, Some(&b"abc"[..]))
+            .unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+/// A 7z archive around this header, which is not packed.
+pub fn seven_zip_of(header: &[u8]) -> Vec<u8> {
+    let mut start = 0u64.to_le_bytes().to_vec();
+    start.extend((header.len() as u64).to_le_bytes());
+    start.extend(crc32fast::hash(header).to_le_bytes());
+    let mut file = b"7z\xbc\xaf\x27\x1c\0\x04".to_vec();
+    file.extend(crc32fast::hash(&start).to_le_bytes());
+    [file, start, header.to_vec()].concat()
+}
+
+/// One whose names, too, are behind a password.
+pub fn encrypted_seven_zip() -> Vec<u8> {
+    let coder = [0x24, 0x06, 0xf1, 0x07, 0x01, 2, 0x53, 0];
+    let streams = [0x17, 6, 0, 1, 9, 16, 0, 7, 0x0b, 1, 0, 1];
+    let sizes = [0x0c, 16, 0, 0];
+    let header = [&streams[..], &coder, &sizes].concat();
+    [seven_zip_of(&header), vec![0; 16]].concat()
+}
+
 /// One of each, under a name that fits.
 pub fn all() -> Vec<(&'static str, Vec<u8>)> {
     vec![
@@ -667,5 +735,9 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.tar", tar()),
         ("a.tar.gz", gzip(&tar())),
         ("a.log.gz", gzip(b"a line of a log\n")),
+        ("a.tar.bz2", bzip2(&tar())),
+        ("a.tar.xz", xz(&tar())),
+        ("a.log.xz", xz(b"a line of a log\n")),
+        ("a.7z", seven_zip(&["pier/a.txt", "pier/b.pdf"])),
     ]
 }

@@ -97,7 +97,8 @@ fn by_type(essence: &str) -> Option<Class> {
     let subtype = essence.strip_prefix("application/").unwrap_or(essence);
     Some(match subtype {
         "pdf" => Class::Pdf,
-        "msword" | "rtf" | "text/rtf" | "vnd.apple.pages" => Class::Document,
+        // What is left of an office document that a password protects.
+        "msword" | "rtf" | "text/rtf" | "vnd.apple.pages" | "x-ole-storage" => Class::Document,
         "vnd.ms-excel" | "vnd.apple.numbers" | "text/csv" | "text/tab-separated-values" => {
             Class::Spreadsheet
         }
@@ -107,7 +108,7 @@ fn by_type(essence: &str) -> Option<Class> {
         "text/html" | "xhtml+xml" => Class::Web,
         "text/plain" | "text/markdown" => return None,
         "javascript" | "x-javascript" | "typescript" | "x-sh" | "x-python" | "x-perl" | "x-php"
-        | "x-ruby" | "sql" | "text/javascript" | "text/css" => Class::Code,
+        | "x-ruby" | "sql" | "x-tex" | "x-latex" | "text/javascript" | "text/css" => Class::Code,
         "json" | "xml" | "text/xml" | "yaml" | "x-yaml" | "text/yaml" | "text/x-yaml" | "toml"
         | "text/x-toml" | "x-ndjson" => Class::Data,
         "zip"

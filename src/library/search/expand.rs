@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use tantivy::postings::TermInfo;
 use tantivy::schema::Field;
-use tantivy::{Searcher, SegmentReader};
+use tantivy::termdict::TermStreamer;
+use tantivy::{InvertedIndexReader, Searcher, SegmentReader};
 
 use crate::library::text::MAX_WORD_BYTES;
 
@@ -53,6 +54,17 @@ pub fn expand(
     })
 }
 
+/// Whether a word of `field` begins with `prefix`.
+pub fn begins_some(searcher: &Searcher, field: Field, prefix: &str) -> tantivy::Result<bool> {
+    for segment in searcher.segment_readers() {
+        let inverted = segment.inverted_index(field)?;
+        if words(&inverted, prefix)?.advance() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// As [`expand`] for one segment, most common first, ready to have their postings read.
 pub fn expand_segment(
     segment: &SegmentReader,
@@ -75,16 +87,7 @@ fn scan(
     mut found: impl FnMut(&str, &TermInfo),
 ) -> tantivy::Result<bool> {
     let inverted = segment.inverted_index(field)?;
-    // The byte 0xFF is in no UTF-8 text: this is above everything that begins with the prefix.
-    let mut above = Vec::with_capacity(prefix.len() + 1);
-    above.extend_from_slice(prefix.as_bytes());
-    above.push(0xFF);
-    let mut stream = inverted
-        .terms()
-        .range()
-        .ge(prefix)
-        .lt(&above)
-        .into_stream()?;
+    let mut stream = words(&inverted, prefix)?;
     let mut scanned = 0;
     while stream.advance() {
         if scanned == MAX_SCANNED {
@@ -98,4 +101,13 @@ fn scan(
         }
     }
     Ok(false)
+}
+
+fn words<'a>(inverted: &'a InvertedIndexReader, prefix: &str) -> std::io::Result<TermStreamer<'a>> {
+    // The byte 0xFF is in no UTF-8 text: this is above everything that begins with the prefix.
+    let mut above = Vec::with_capacity(prefix.len() + 1);
+    above.extend_from_slice(prefix.as_bytes());
+    above.push(0xFF);
+    let range = inverted.terms().range();
+    range.ge(prefix).lt(&above).into_stream()
 }

@@ -12,6 +12,7 @@ mod passage;
 mod place;
 mod query;
 mod rank;
+mod slips;
 mod snippet;
 mod spell;
 mod tally;

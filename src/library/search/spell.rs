@@ -2,19 +2,21 @@
 //! nearest that files have; for one that hardly any has, a near one that very many have.
 //!
 //! Only the words change: operators, quotes and fields stay as they were typed. Work is bounded:
-//! a few words of ordinary length are looked at, each by an automaton that walks the dictionaries.
+//! a few words of ordinary length are looked at, each by an automaton that walks the dictionaries
+//! for as long as its share of [`MOST_STEPS`] lasts.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
 
-use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::Field;
-use tantivy::{Searcher, Term};
+use tantivy::{Searcher, SegmentReader, Term};
 
-use super::expand::expand;
+use super::expand::begins_some;
 use super::fields::Fields;
 use super::query::{Form, Node, Parsed, Scope, Text};
 use super::rank::forms;
+use super::slips::Slips;
 use crate::library::text::spaced_words;
 
 /// Words that are looked at; a query of more is not misspelt but long.
@@ -27,6 +29,8 @@ const TELLING_CHARS: usize = 4;
 const LONG_CHARS: usize = 6;
 /// Near words taken from each dictionary.
 const MOST_NEAR: usize = 1_000;
+/// Bytes of dictionaries that are looked at for one query: some ten milliseconds.
+const MOST_STEPS: u32 = 400_000;
 /// Files that a word may be in and still be taken for a slip, and how many times more files have
 /// the word that is meant.
 const FEW_FILES: u64 = 3;
@@ -51,7 +55,7 @@ pub fn respell(
     if words.len() > MOST_WORDS {
         return Ok(None);
     }
-    let dictionary = Dictionary { searcher, fields };
+    let dictionary = Dictionary::new(searcher, fields, words.len());
     let mut respelt = query.to_owned();
     let mut changed = false;
     // From the end, so that places before it stay where they are.
@@ -110,9 +114,24 @@ fn is_ordinary(word: &str) -> bool {
 struct Dictionary<'a> {
     searcher: &'a Searcher,
     fields: &'a Fields,
+    /// The largest come first: what most files have is there, should looking end early.
+    segments: Vec<&'a SegmentReader>,
+    /// Steps that a word may take.
+    share: u32,
 }
 
-impl Dictionary<'_> {
+impl<'a> Dictionary<'a> {
+    fn new(searcher: &'a Searcher, fields: &'a Fields, words: usize) -> Self {
+        let mut segments: Vec<_> = searcher.segment_readers().iter().collect();
+        segments.sort_by_key(|segment| std::cmp::Reverse(segment.num_docs()));
+        Self {
+            searcher,
+            fields,
+            segments,
+            share: MOST_STEPS / words.max(1) as u32,
+        }
+    }
+
     fn fields_of(&self, scope: Scope) -> Vec<Field> {
         let Fields {
             name, around, body, ..
@@ -138,8 +157,9 @@ impl Dictionary<'_> {
             LONG_CHARS.. if known == 0 => 2,
             _ => 1,
         };
+        let left = Cell::new(self.share);
         for distance in 1..=furthest {
-            let near = self.near(word, distance)?;
+            let near = self.near(word, distance, &left)?;
             let fitting = near.into_iter().filter(|(_, files)| *files >= least);
             let best = fitting.max_by(|a, b| self.weight(word, a).cmp(&self.weight(word, b)));
             if let Some((best, _)) = best {
@@ -150,11 +170,11 @@ impl Dictionary<'_> {
     }
 
     /// Of equals the one first in the alphabet, so that equal queries get equal answers.
-    fn weight<'a>(
+    fn weight<'w>(
         &self,
         word: &Wanted,
-        (near, files): &'a (String, u64),
-    ) -> (u64, std::cmp::Reverse<&'a str>) {
+        (near, files): &'w (String, u64),
+    ) -> (u64, std::cmp::Reverse<&'w str>) {
         let same = near.chars().next() == word.folded.chars().next();
         let weight = files.saturating_mul(if same { SAME_START } else { 1 });
         (weight, std::cmp::Reverse(near.as_str()))
@@ -174,10 +194,7 @@ impl Dictionary<'_> {
 
     fn begins_others(&self, word: &Wanted) -> tantivy::Result<bool> {
         for field in self.fields_of(word.scope) {
-            if !expand(self.searcher, field, &word.folded, 1)?
-                .words
-                .is_empty()
-            {
+            if begins_some(self.searcher, field, &word.folded)? {
                 return Ok(true);
             }
         }
@@ -185,15 +202,18 @@ impl Dictionary<'_> {
     }
 
     /// Ordinary words that differ in at most so many characters, and in how many files each is.
-    fn near(&self, word: &Wanted, distance: u8) -> tantivy::Result<HashMap<String, u64>> {
+    fn near(
+        &self,
+        word: &Wanted,
+        distance: usize,
+        left: &Cell<u32>,
+    ) -> tantivy::Result<HashMap<String, u64>> {
         let mut near: HashMap<String, u64> = HashMap::new();
-        let term = Term::from_field_text(self.fields.body, &word.folded);
-        // It knows the word alone, and serves every field.
-        let automaton = FuzzyTermQuery::new(term, distance, true).automaton()?;
+        let slips = Slips::new(&word.folded, distance, left);
         for field in self.fields_of(word.scope) {
-            for segment in self.searcher.segment_readers() {
+            for segment in &self.segments {
                 let inverted = segment.inverted_index(field)?;
-                let mut builder = inverted.terms().search(&automaton);
+                let mut builder = inverted.terms().search(&slips);
                 // Two slips are looked for only behind the right first letter: that is a
                 // twentieth of the dictionary.
                 if let Some(first) = word.folded.chars().next().filter(|_| distance > 1) {

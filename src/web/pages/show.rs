@@ -151,7 +151,31 @@ pub fn kind(media_type: &str) -> String {
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     let known = match essence {
         "application/pdf" => "PDF",
+        "application/epub+zip" => "EPUB book",
         "application/json" => "JSON",
+        "application/msword" => "Word document",
+        "application/rtf" | "text/rtf" => "RTF document",
+        "application/vnd.ms-excel" => "Excel workbook",
+        "application/vnd.ms-outlook" => "Outlook message",
+        "application/vnd.ms-powerpoint" => "PowerPoint slides",
+        "application/vnd.oasis.opendocument.presentation" => "OpenDocument slides",
+        "application/vnd.oasis.opendocument.spreadsheet" => "OpenDocument table",
+        "application/vnd.oasis.opendocument.text" => "OpenDocument text",
+        "application/vnd.openxmlformats-officedocument.presentationml.presentation" => {
+            "PowerPoint slides"
+        }
+        "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet" => "Excel workbook",
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.document" => {
+            "Word document"
+        }
+        "application/x-7z-compressed" => "7z archive",
+        "application/x-bzip2" => "bzip2 archive",
+        "application/x-ole-storage" => "Office document",
+        "application/x-tar" => "tar archive",
+        "application/x-tex" => "TeX source",
+        "application/x-xz" => "xz archive",
+        "application/zstd" => "zstd archive",
+        "message/rfc822" => "e-mail",
         "application/xml" | "text/xml" => "XML",
         "application/zip" => "ZIP archive",
         "application/gzip" => "gzip archive",

@@ -322,6 +322,7 @@ fn persistence() -> String {
                 read: 7,
                 drawn: 0,
                 lost: 1,
+                trouble: None,
             },
             again: Some(Again { extractor: 2, done: 120, total: 3_400 }),
             ocr: Some("eng+deu".into()),

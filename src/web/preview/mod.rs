@@ -7,7 +7,8 @@
 //! Nothing of a content becomes markup of the page but what [`markdown`] and [`code`] make of it,
 //! and they make elements without identity, script, or anything that a browser fetches by itself.
 //! What a browser shows by itself (a picture, a document) has an address of its own, whose answer
-//! forbids scripts and other sources.
+//! forbids scripts and other sources. No answer can forbid a PDF its own scripts, which its viewer
+//! runs: one that has any, or of which that is not known, is shown as a picture of its first page.
 
 mod code;
 mod markdown;
@@ -27,6 +28,7 @@ use super::thumbnail;
 
 /// Larger pictures are not loaded unasked.
 const MOST_PICTURE_BYTES: u64 = 16 << 20;
+pub const PDF: &str = "application/pdf";
 /// Places of a query that are listed.
 const MOST_MATCHES: usize = 20;
 
@@ -57,6 +59,18 @@ pub enum Media {
     Film(String),
     /// PDF.
     Document(String),
+    /// PDF that must not be opened here.
+    Closed(Closed),
+}
+
+/// What stands in place of a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// Of its first page.
+    pub picture: Option<String>,
+    pub why: &'static str,
+    /// Where the whole of it is.
+    pub url: String,
 }
 
 impl Preview {
@@ -94,7 +108,7 @@ impl Preview {
             query: &opening.query,
         };
         Ok(Self {
-            media: Media::of(entry, page),
+            media: Media::of(entry, facts, page),
             text: shown.text(place, matches)?,
         })
     }
@@ -109,14 +123,21 @@ fn number(part: &str) -> Result<u32> {
 }
 
 impl Media {
-    fn of(entry: &Entry, page: Option<u32>) -> Option<Self> {
+    fn of(entry: &Entry, facts: Option<&Facts>, page: Option<u32>) -> Option<Self> {
         let (id, media) = (entry.id, entry.media_type.as_str());
         let own = || format!("/shown/{id}");
         match media.split_once('/')?.0 {
-            _ if media == "application/pdf" => {
-                let page = page.map_or(String::new(), |page| format!("#page={page}"));
-                Some(Self::Document(format!("{}{page}", own())))
-            }
+            _ if media == PDF => Some(match why_closed(facts) {
+                None => {
+                    let page = page.map_or(String::new(), |page| format!("#page={page}"));
+                    Self::Document(format!("{}{page}", own()))
+                }
+                Some(why) => Self::Closed(Closed {
+                    picture: thumbnail::address(id, entry.version, media),
+                    why,
+                    url: format!("/download/{id}"),
+                }),
+            }),
             "image" if entry.size > MOST_PICTURE_BYTES || is_unknown(media) => {
                 thumbnail::address(id, entry.version, media).map(Self::Thumbnail)
             }
@@ -126,6 +147,19 @@ impl Media {
             "video" => Some(Self::Film(format!("/download/{id}"))),
             _ => None,
         }
+    }
+}
+
+/// Why a PDF is not opened in a browser's viewer, which would run its scripts; nothing if it has
+/// none.
+pub fn why_closed(facts: Option<&Facts>) -> Option<&'static str> {
+    match facts.map(|facts| facts.details.scripts) {
+        Some(Some(false)) => None,
+        Some(Some(true)) => Some("It has scripts in it, so it is not opened here."),
+        Some(None) => {
+            Some("Whether it has scripts in it could not be read, so it is not opened here.")
+        }
+        None => Some("It is not read yet, so it is not known whether it has scripts in it."),
     }
 }
 

@@ -8,6 +8,11 @@ use crate::web::pages::encode;
 
 /// Longer texts are shown in parts, and without colours.
 const MOST_FORMATTED: u64 = 64 << 10;
+const MARK: &str = "<mark>";
+const FIRST_MARK: &str = "<mark id=\"match\">";
+/// Where the text begins on the page, and where the first mark is in it.
+const TEXT: &str = "#text";
+const MATCH: &str = "#match";
 
 /// Where to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +28,8 @@ pub enum Wanted {
 pub struct Text {
     /// Made here: nothing of the content is in it unescaped.
     pub html: String,
+    /// Whether what was searched for is in it, and marked; the first mark is called `match`.
+    pub is_marked: bool,
     pub shape: Shape,
     /// Such as "Page 3 of 12"; empty if this is all.
     pub place: String,
@@ -65,10 +72,13 @@ pub struct Shown<'a> {
 impl Shown<'_> {
     pub fn text(&self, wanted: Wanted, matches: Vec<Snippet>) -> Result<Option<Text>> {
         let matches = matches.into_iter().map(|found| Match {
-            url: self.at(match found.page {
-                Some(page) => Place::Page(page),
-                None => Place::Passage(found.part),
-            }),
+            url: self.at(
+                match found.page {
+                    Some(page) => Place::Page(page),
+                    None => Place::Passage(found.part),
+                },
+                MATCH,
+            ),
             html: found.html,
             page: found.page,
         });
@@ -78,6 +88,8 @@ impl Shown<'_> {
         };
         Ok(text.map(|text| Text {
             matches: matches.collect(),
+            is_marked: text.html.contains(MARK),
+            html: text.html.replacen(MARK, FIRST_MARK, 1),
             ..text
         }))
     }
@@ -118,7 +130,7 @@ impl Shown<'_> {
         Ok(Some(Text {
             html: mark_text(self.parsed, &text),
             place: if goes_on { "The beginning" } else { "" }.to_owned(),
-            end: goes_on.then(|| self.url("part=end")),
+            end: goes_on.then(|| self.url(&format!("part=end{TEXT}"))),
             ..Text::default()
         }))
     }
@@ -129,10 +141,13 @@ impl Shown<'_> {
             Place::Passage(number) => ("Part", number + 1),
         };
         let beside = |at: u32| {
-            self.at(match part.place {
-                Place::Page(_) => Place::Page(at),
-                Place::Passage(_) => Place::Passage(at - 1),
-            })
+            self.at(
+                match part.place {
+                    Place::Page(_) => Place::Page(at),
+                    Place::Passage(_) => Place::Passage(at - 1),
+                },
+                TEXT,
+            )
         };
         let is_last = at >= part.of;
         let (html, shape) = match self.entry.media_type.as_str() {
@@ -150,7 +165,7 @@ impl Shown<'_> {
             },
             earlier: (at > 1).then(|| beside(at - 1)),
             later: (!is_last).then(|| beside(at + 1)),
-            end: (facts.truncated && self.is_text()).then(|| self.url("part=end")),
+            end: (facts.truncated && self.is_text()).then(|| self.url(&format!("part=end{TEXT}"))),
             ..Text::default()
         }
     }
@@ -190,7 +205,7 @@ impl Shown<'_> {
         Ok(Text {
             html: mark_text(self.parsed, &lines),
             place: "The end".to_owned(),
-            earlier: Some(self.url("part=0")),
+            earlier: Some(self.url(&format!("part=0{TEXT}"))),
             ..Text::default()
         })
     }
@@ -208,10 +223,10 @@ impl Shown<'_> {
         self.facts.and_then(|facts| facts.encoding.as_deref())
     }
 
-    fn at(&self, place: Place) -> String {
+    fn at(&self, place: Place, fragment: &str) -> String {
         self.url(&match place {
-            Place::Page(page) => format!("page={page}"),
-            Place::Passage(number) => format!("part={number}"),
+            Place::Page(page) => format!("page={page}{fragment}"),
+            Place::Passage(number) => format!("part={number}{fragment}"),
         })
     }
 
@@ -220,6 +235,6 @@ impl Shown<'_> {
             "" => String::new(),
             query => format!("q={}&", encode(query)),
         };
-        format!("/files/{}?{query}{place}#text", self.entry.id)
+        format!("/files/{}?{query}{place}", self.entry.id)
     }
 }

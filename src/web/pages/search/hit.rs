@@ -66,7 +66,7 @@ fn opened_at(file: &str, query: &str, snippet: &Snippet) -> String {
     let fields: Vec<String> = query.into_iter().chain(place).collect();
     match fields.is_empty() {
         true => file.to_owned(),
-        false => format!("{file}?{}#text", fields.join("&")),
+        false => format!("{file}?{}#match", fields.join("&")),
     }
 }
 
@@ -84,11 +84,11 @@ mod tests {
         assert_eq!(opened_at("/files/7", "", &at(None, 0)), "/files/7");
         assert_eq!(
             opened_at("/files/7", "a \"b\"", &at(Some(12), 3)),
-            "/files/7?q=a%20%22b%22&page=12#text"
+            "/files/7?q=a%20%22b%22&page=12#match"
         );
         assert_eq!(
             opened_at("/files/7", "a", &at(None, 3)),
-            "/files/7?q=a&part=3#text"
+            "/files/7?q=a&part=3#match"
         );
     }
 }
