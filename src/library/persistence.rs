@@ -89,14 +89,14 @@ pub struct StoreHealth {
 }
 
 impl Reading {
-<<<<<<< HEAD
     /// How scans and pictures are read, in words that follow "are".
     pub fn of_scans(&self) -> String {
         match &self.ocr {
             Some(languages) => format!("read by tesseract ({languages}), behind everything else"),
             None => "not read: no tesseract that works is on the PATH".into(),
         }
-=======
+    }
+
     fn finding(&self) -> Option<Finding> {
         let trouble = self.children.trouble.as_ref()?;
         Some(Finding {
@@ -106,7 +106,6 @@ impl Reading {
             ),
             remedy: None,
         })
->>>>>>> ec064563f105ae16d7dc01532f0616a217475eac
     }
 }
 

@@ -2,11 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::io;
-<<<<<<< HEAD
-use std::path::Path;
-=======
 use std::os::fd::RawFd;
->>>>>>> ec064563f105ae16d7dc01532f0616a217475eac
+use std::path::Path;
 
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,

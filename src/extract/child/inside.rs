@@ -42,18 +42,12 @@ pub fn serve() -> Result<()> {
     let failed = |error: io::Error| {
         Error::internal("A child that reads documents lost its server.").because(error)
     };
-<<<<<<< HEAD
-    confine::bound(&bounds, confine::DESCRIPTORS).map_err(|error| {
-        Error::internal(format!("Limits could not be set: {error}.")).because(error)
-    })?;
-=======
     let closed = confine::close_inherited();
     closed
-        .and_then(|()| confine::bound(&bounds))
+        .and_then(|()| confine::bound(&bounds, confine::DESCRIPTORS))
         .map_err(|error| {
             Error::internal(format!("Limits could not be set: {error}.")).because(error)
         })?;
->>>>>>> ec064563f105ae16d7dc01532f0616a217475eac
     std::panic::set_hook(Box::new(|panic| {
         if let Ok(mut last) = LAST_PANIC.lock() {
             *last = panic.to_string();

@@ -212,8 +212,12 @@ pub fn turn_into(program: &Program, picture: OwnedFd) -> io::Error {
         data,
         bounds,
     } = program;
-    let prepared = confine::bound(bounds, confine::DESCRIPTORS_OF_A_PROGRAM)
-        .and_then(|()| Ok(rustix::stdio::dup2_stdin(&picture)?))
+    let taken = rustix::stdio::dup2_stdin(&picture);
+    drop(picture);
+    let prepared = taken
+        .map_err(io::Error::from)
+        .and_then(|()| confine::close_inherited())
+        .and_then(|()| confine::bound(bounds, confine::DESCRIPTORS_OF_A_PROGRAM))
         .and_then(|()| {
             let own = path.parent().into_iter().chain(data.as_deref());
             confine::lock_in_program(own)
