@@ -126,6 +126,7 @@ fn look(library: &Library, deep: bool, report: &mut Report) -> Result<()> {
         }
         Err(error) => report.findings.push(wrong(error.sentence())),
     }
+    library.readers().recognises();
     report.reading = Some(library.reading());
     if deep {
         let (compared, findings) = deep::compare(library)?;
@@ -167,9 +168,13 @@ fn in_words(report: &Report) -> String {
     }
     if let Some(reading) = &report.reading {
         lines.push(format!("reading   {}", reading.children.sentence()));
+        lines.push(format!(
+            "scans     Scans and pictures are {}.",
+            reading.of_scans()
+        ));
         if let Some(again) = &reading.again {
             lines.push(format!(
-                "again     {} of {} contents that an earlier release could not read",
+                "again     {} of {} contents that could not be read before",
                 again.done, again.total
             ));
         }

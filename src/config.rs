@@ -7,11 +7,12 @@
 //! in containers that serve no web traffic.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::{Error, Result};
-use crate::extract::child;
+use crate::extract::{Ocr, child};
 use crate::library::{Generation, Limits, Reserve, Settings};
 
 const PREFIX: &str = "WHARFSIDE_";
@@ -113,6 +114,11 @@ pub const VARIABLES: &[Variable] = &[
         name: "EXTRACT_MEMORY",
         default: "512MiB",
         help: "memory that reading or drawing one document may take, at least 64MiB",
+    },
+    Variable {
+        name: "OCR_LANGUAGES",
+        default: "those that tesseract has, at most three",
+        help: "languages in which scans and pictures are read where tesseract is on the PATH, such as eng+deu",
     },
     Variable {
         name: "GIT_REV",
@@ -304,6 +310,7 @@ impl Config {
                 workers,
                 patience,
                 memory: memory("EXTRACT_MEMORY", 512 << 20, 64 << 20)? as u64,
+                ocr: ocr(get)?,
             },
             release: get("GIT_REV").unwrap_or(BUILD_REVISION).to_owned(),
             log: get("LOG").unwrap_or("info").to_owned(),
@@ -316,6 +323,31 @@ impl Config {
             crash_point: get(CRASH_POINT).map(crash_point).transpose()?,
         })
     }
+}
+
+/// What recognises text, if it is on the PATH.
+fn ocr<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Option<Ocr>> {
+    let languages = get("OCR_LANGUAGES").map(str::to_owned);
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "_+/-".contains(c);
+    if let Some(languages) = &languages
+        && !(languages.starts_with(char::is_alphanumeric) && languages.chars().all(is_part))
+    {
+        let right = "languages as tesseract names them, such as eng+deu";
+        return Err(bad("OCR_LANGUAGES", languages, right));
+    }
+    let folders = get("PATH").unwrap_or_default().split(':').map(Path::new);
+    let mut programs = folders.filter(|folder| folder.is_absolute());
+    let program = programs.find_map(|folder| {
+        let program = folder.join("tesseract");
+        let found = std::fs::metadata(&program).ok()?;
+        let is_program = found.is_file() && found.permissions().mode() & 0o111 != 0;
+        is_program.then_some(program)
+    });
+    Ok(program.map(|program| Ocr {
+        program,
+        languages,
+        data: get("TESSDATA_PREFIX").map(PathBuf::from),
+    }))
 }
 
 #[cfg(feature = "crash-points")]

@@ -46,6 +46,11 @@
 //! **Search.** [`Library::search`](library::Library::search): the index proposes ids and
 //! scores, the catalog decides which of them are there, the facts show the passage.
 //!
+//! **Scan.** Where this host has tesseract, pages without text are read behind everything else: a
+//! child draws them, tesseract reads the picture in a process of its own
+//! ([`Pool::recognise`](extract::child::Pool::recognise)), and the content is put into the index and
+//! the facts again.
+//!
 //! **Thumbnail.** [`Library::thumbnail`](library::Library::thumbnail) has it, or it is made now:
 //! once, however many ask, in its turn beside the documents that are being read, by a child
 //! ([`Pool::draw`](extract::child::Pool::draw)). It is answered first and kept then

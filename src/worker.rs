@@ -10,6 +10,7 @@
 
 mod again;
 mod batch;
+mod scans;
 mod steps;
 
 use std::sync::Arc;

@@ -31,6 +31,7 @@ mod mail;
 mod markdown;
 mod markup;
 mod media;
+pub mod ocr;
 mod office;
 mod ole;
 mod opendocument;
@@ -50,6 +51,7 @@ use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 pub use media::media_type;
+pub use ocr::Ocr;
 pub use sink::{Details, Found, PAGE_BREAK};
 pub use thumbnail::{Coding, MAKER, Picture, is_drawable};
 

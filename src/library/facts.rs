@@ -11,7 +11,8 @@ use super::Library;
 use super::search::{self, Passages};
 use super::thumbnails;
 use crate::error::{Error, Result};
-use crate::extract::child::Standing;
+use crate::extract::child::Means;
+use crate::extract::ocr::pages_without_text;
 use crate::extract::{self, Details, Extraction, Lost};
 use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
@@ -62,23 +63,44 @@ pub struct Facts {
     pub details: Details,
     /// What it cost its reader, if another try might end otherwise.
     pub lost: Option<Lost>,
+    /// Pages of which only a picture can tell what they say, 1 for a picture; absent where an earlier
+    /// release read it.
+    pub scans: Option<u32>,
+    /// How many of those optical character recognition read; absent while it was not tried.
+    pub recognised: Option<u32>,
 }
 
 impl Facts {
-    /// Whether there is more to be got out of the content, with `within` for each document: it was
-    /// not read to its end, or an older extractor got nothing, or not all, out of it, or it was
-    /// lost for want of what there is more of now.
-    pub(crate) fn is_to_be_read_again(&self, within: &Standing) -> bool {
+    /// Whether it was read to its end, apart from scans.
+    pub(crate) fn is_read(&self) -> bool {
+        self.extractor != UNFINISHED
+    }
+
+    /// Whether there is more to be got out of the content with these means: it was not read to its
+    /// end, or an older extractor got nothing, or not all, out of it, or it was lost for want of what
+    /// there is more of now, or there are scans in it that can be recognised. What was recognised
+    /// elsewhere is not given up by a host that cannot.
+    pub(crate) fn is_to_be_read_again(&self, means: Means) -> bool {
+        if !means.recognises && self.recognised.is_some_and(|pages| pages > 0) {
+            return false;
+        }
         let is_unknown = self.media_type == PDF && self.details.scripts.is_none();
         let lacks = self.name_only.is_some() || self.note.is_some() || is_unknown;
+        let may_be_scanned = match self.scans {
+            Some(pages) => pages > 0,
+            None => extract::is_drawable(&self.media_type),
+        };
         let was_lost = self
             .lost
-            .is_some_and(|lost| lost.may_end_otherwise(within.seconds, within.memory));
-        self.extractor == UNFINISHED || (self.extractor < extract::VERSION && lacks) || was_lost
+            .is_some_and(|lost| lost.may_end_otherwise(means.seconds, means.memory));
+        !self.is_read()
+            || (self.extractor < extract::VERSION && lacks)
+            || (means.recognises && self.recognised.is_none() && may_be_scanned)
+            || was_lost
     }
 }
 
-/// How far contents that an earlier release could not read, or not well, have been read again.
+/// How far contents that could not be read before, or not well, have been read again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Again {
@@ -104,16 +126,16 @@ impl Library {
     ) -> Result<(Vec<Digest>, Option<Digest>)> {
         // The key after a digest is that digest with a zero byte.
         let from = after.map(|digest| [digest.as_bytes().as_slice(), &[0]].concat());
+        let means = self.readers().means();
         let facts = self
             .store
             .kv
             .scan(&FACTS, &from.unwrap_or_default(), stride)?;
-        let within = self.readers().standing();
         let last = facts.last().filter(|_| facts.len() == stride);
         let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
         let found = facts
             .iter()
-            .filter(|(_, Json(facts))| facts.is_to_be_read_again(&within));
+            .filter(|(_, Json(facts))| facts.is_to_be_read_again(means));
         let found = found.map(|(key, _)| Digest::from_slice(key));
         Ok((found.collect::<Result<_>>()?, last))
     }
@@ -212,6 +234,26 @@ pub(crate) struct Read {
     pub extraction: Extraction,
     /// Whether it was read to its end, be that a failure.
     pub is_whole: bool,
+    /// See [`Facts::recognised`].
+    pub recognised: Option<u32>,
+}
+
+impl Read {
+    /// Pages, from 0, of which only a picture can tell what they say; `text` is what was found in the
+    /// content. Where it was cut off, nobody knows what is behind it.
+    pub(crate) fn scans(&self, text: &str) -> Vec<u32> {
+        let Extraction {
+            media_type,
+            truncated,
+            name_only,
+            details,
+            ..
+        } = &self.extraction;
+        match *truncated || name_only.is_some() {
+            true => Vec::new(),
+            false => pages_without_text(media_type, text, details),
+        }
+    }
 }
 
 /// Facts and texts on their way into the store, in one commit.
@@ -243,6 +285,7 @@ impl FactsBatch {
         let Read {
             extraction,
             is_whole,
+            recognised,
         } = read;
         let mut batch = Batch::default();
         let split = search::split(text);
@@ -269,6 +312,8 @@ impl FactsBatch {
             note: extraction.note.clone(),
             details: extraction.details.clone(),
             lost: extraction.lost,
+            scans: Some(read.scans(text).len() as u32),
+            recognised: *recognised,
         };
         for number in facts.passages..passages {
             batch.remove(&TEXT, &passage_key(digest, number));
@@ -326,4 +371,51 @@ fn decompress(bytes: &[u8]) -> Result<String> {
             .map_err(|e| damaged().because(e))
     })?;
     String::from_utf8(text).map_err(|e| damaged().because(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WITH: Means = Means {
+        seconds: 20,
+        memory: 512 << 20,
+        recognises: true,
+    };
+    const WITHOUT: Means = Means {
+        recognises: false,
+        ..WITH
+    };
+
+    #[test]
+    fn scans_are_read_again_where_they_can_be_and_never_given_up() {
+        let read = Facts {
+            extractor: extract::VERSION,
+            media_type: "application/pdf".into(),
+            scans: Some(2),
+            details: Details {
+                scripts: Some(false),
+                ..Details::default()
+            },
+            ..Facts::default()
+        };
+        assert!(read.is_to_be_read_again(WITH) && !read.is_to_be_read_again(WITHOUT));
+        let without = Facts {
+            scans: Some(0),
+            ..read.clone()
+        };
+        assert!(!without.is_to_be_read_again(WITH));
+        let by_an_earlier_release = Facts {
+            scans: None,
+            ..read.clone()
+        };
+        assert!(by_an_earlier_release.is_to_be_read_again(WITH));
+        let recognised = Facts {
+            extractor: extract::VERSION - 1,
+            note: Some("Contents readable in part only.".into()),
+            recognised: Some(1),
+            ..read
+        };
+        assert!(recognised.is_to_be_read_again(WITH) && !recognised.is_to_be_read_again(WITHOUT));
+    }
 }

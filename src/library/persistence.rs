@@ -72,9 +72,12 @@ pub struct Totals {
 pub struct Reading {
     #[serde(flatten)]
     pub children: Standing,
-    /// How far contents have been read again that an earlier release could not read; absent when
+    /// How far contents have been read again that could not be read before; absent when
     /// there are none.
     pub again: Option<Again>,
+    /// The languages in which scans and pictures are recognised, such as `eng+deu`; absent where
+    /// they are not.
+    pub ocr: Option<String>,
 }
 
 /// One store as readiness names it.
@@ -86,6 +89,14 @@ pub struct StoreHealth {
 }
 
 impl Reading {
+    /// How scans and pictures are read, in words that follow "are".
+    pub fn of_scans(&self) -> String {
+        match &self.ocr {
+            Some(languages) => format!("read by tesseract ({languages}), behind everything else"),
+            None => "not read: no tesseract that works is on the PATH".into(),
+        }
+    }
+
     fn finding(&self) -> Option<Finding> {
         let trouble = self.children.trouble.as_ref()?;
         Some(Finding {
@@ -149,6 +160,7 @@ impl Library {
             children: self.readers.standing(),
             // Told as far as the facts can be read now.
             again: self.reading_again().unwrap_or_default(),
+            ocr: self.readers.languages().map(str::to_owned),
         }
     }
 

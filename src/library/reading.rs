@@ -139,6 +139,7 @@ mod tests {
                 ..Extraction::default()
             };
             let read = Read {
+                recognised: None,
                 extraction,
                 is_whole: true,
             };

@@ -246,7 +246,9 @@ fn stores_text(text: &mut String, app: &App, stores: &[crate::library::StoreHeal
 }
 
 fn reading_text(text: &mut String, reading: &Reading) {
-    let Reading { children, again } = reading;
+    let Reading {
+        children, again, ..
+    } = reading;
     let left = again.map_or(0, |again| again.total - again.done);
     for (name, kind, help, value) in [
         (

@@ -1,5 +1,5 @@
-//! Reading again, behind everything else: contents that took too long when it was their turn, and
-//! those that an earlier release could not read.
+//! Reading again, behind everything else: contents that took too long when it was their turn, those
+//! that an earlier release could not read, and scans, where this host recognises text.
 //!
 //! One content at a time, in a child that nobody else wants, with a rest after each. What is known
 //! until then serves on. The new text goes into the index first and into the facts after that: the
@@ -13,6 +13,7 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::batch::read_blob;
+use super::scans::recognised;
 use super::steps::Steps;
 use crate::error::{Error, Result};
 use crate::extract::{self, child::Turn};
@@ -39,7 +40,7 @@ const MOST_WAIT: Duration = Duration::from_secs(2);
 
 /// What is left to read again, as long as the lease is held.
 pub(super) struct Again {
-    /// Contents that were not waited for; those come first.
+    /// Contents that were not waited for, and behind them new scans; those come first.
     deferred: VecDeque<Digest>,
     noted: VecDeque<Digest>,
     look: Look,
@@ -91,7 +92,7 @@ impl Again {
 
     /// Goes on a little; called when there is nothing else to do.
     pub(super) fn turn(&mut self, library: &Library, steps: &mut Steps) -> Result<()> {
-        self.deferred.extend(steps.take_deferred());
+        self.defer(library, steps.take_deferred())?;
         self.take_outcome();
         if self.is_time_to_put() {
             self.put(library, steps)?;
@@ -100,6 +101,18 @@ impl Again {
             self.job = self.begin_next(library)?;
         }
         self.look_on(library)
+    }
+
+    /// What somebody will look for by its words comes before scans, each of which takes seconds.
+    fn defer(&mut self, library: &Library, digests: Vec<Digest>) -> Result<()> {
+        for digest in digests {
+            let facts = library.facts(&digest)?;
+            match facts.is_some_and(|facts| facts.is_read()) {
+                true => self.deferred.push_back(digest),
+                false => self.deferred.push_front(digest),
+            }
+        }
+        Ok(())
     }
 
     fn take_outcome(&mut self) {
@@ -181,11 +194,11 @@ impl Again {
     /// The next content that a live file has: others are of old versions, and can wait until they
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
+        let means = library.readers().means();
         while let Some(digest) = self.next() {
-            let within = library.readers().standing();
             let is_due = library
                 .facts(&digest)?
-                .is_none_or(|facts| facts.is_to_be_read_again(&within));
+                .is_none_or(|facts| facts.is_to_be_read_again(means));
             match library.files_with(&digest)?.into_iter().next() {
                 Some(entry) if is_due => return Job::begin(library, entry).map(Some),
                 _ => self.count(library, 1)?,
@@ -265,7 +278,8 @@ impl Job {
                 let (library, stop) = (library.clone(), stop.clone());
                 move || {
                     let stop = || stop.load(Ordering::Relaxed);
-                    let read = read_blob(&library, &entry, Turn::Later, &stop);
+                    let read = read_blob(&library, &entry, Turn::Later, &stop)
+                        .and_then(|read| recognised(&library, &entry, read, &stop));
                     // Whoever gave it up does not listen.
                     let _ = answer.send(read);
                 }

@@ -59,7 +59,7 @@ pub(super) fn prepare(
         through,
         more: read.len() < found || changed.len() == BATCH_FILES || bytes >= most_bytes,
         changed,
-        deferred: deferred(&read),
+        deferred: deferred(library, &read),
         read,
         facts,
     }))
@@ -228,15 +228,22 @@ pub(super) fn read_blob(
     Ok(Read {
         extraction,
         is_whole,
+        recognised: None,
     })
 }
 
-fn deferred(read: &[Option<Indexed>]) -> Vec<Digest> {
+fn deferred(library: &Library, read: &[Option<Indexed>]) -> Vec<Digest> {
     let unfinished = read.iter().flatten().filter(|indexed| {
         let found = indexed.found.as_ref();
-        found.is_some_and(|found| !found.is_whole)
+        found.is_some_and(|found| is_unfinished(library, found, &indexed.text))
     });
     unfinished.map(|indexed| indexed.entry.sha256).collect()
+}
+
+/// Whether there is more to find in a content of which this `text` was found: it goes on, or holds
+/// scans.
+pub(super) fn is_unfinished(library: &Library, found: &Read, text: &str) -> bool {
+    !found.is_whole || (library.readers().recognises() && !found.scans(text).is_empty())
 }
 
 fn facts_of(read: &[Option<Indexed>], after: u64, through: u64) -> Result<FactsBatch> {

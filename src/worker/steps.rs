@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::batch::{BATCH_FILES, Prepared, TURN, documents, prepare, read_blob};
+use super::batch::{BATCH_FILES, Prepared, TURN, documents, is_unfinished, prepare, read_blob};
 use crate::error::{Error, Kind, Result};
 use crate::extract::child::Turn;
 use crate::library::{FactsBatch, Library};
@@ -214,8 +214,8 @@ impl Steps {
                     other => other?,
                 };
                 facts.put(&entry.sha256, entry.size, &found, &found.extraction.text, 0)?;
-                self.deferred
-                    .extend((!found.is_whole).then_some(entry.sha256));
+                let is_unfinished = is_unfinished(library, &found, &found.extraction.text);
+                self.deferred.extend(is_unfinished.then_some(entry.sha256));
                 seen.push(entry.sha256);
             }
             through = Some(changed.sequence);

@@ -142,6 +142,7 @@ fn facts_of_a_later_release_are_not_overwritten() {
     let digest = put(&library, "a.txt", "quay").sha256;
     let write = |is_whole| {
         let read = Read {
+            recognised: None,
             extraction: Extraction {
                 media_type: "text/plain".into(),
                 ..Extraction::default()

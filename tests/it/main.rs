@@ -31,6 +31,7 @@ mod redeploy;
 mod releases;
 mod reload;
 mod results;
+mod scans;
 mod search;
 mod serving;
 mod smoke;

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::Path;
 
-use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus,
+    Scope, path_beneath_rules,
+};
 use rustix::process::{Resource, Rlimit, Signal};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
@@ -22,7 +26,20 @@ const BESIDE_DATA: u64 = 256 << 20;
 /// Documents nest; readers that recurse get more room than usual, and an end to it.
 const STACK: u64 = 64 << 20;
 /// Standard streams, the document, and some to spare.
-const DESCRIPTORS: u64 = 8;
+pub const DESCRIPTORS: u64 = 8;
+/// The same with libraries, and data of its own.
+pub const DESCRIPTORS_OF_A_PROGRAM: u64 = 32;
+/// Where programs, libraries and their data are, as far as there are such places.
+const INSTALLED: [&str; 8] = [
+    "/bin",
+    "/etc/ld.so.cache",
+    "/lib",
+    "/lib64",
+    "/nix/store",
+    "/usr/bin",
+    "/usr/lib",
+    "/usr/share",
+];
 /// Between the signal that ends a child which used its time up and the one that cannot be caught.
 const LAST_SECONDS: u64 = 2;
 const PRIORITY: i32 = 5;
@@ -45,7 +62,7 @@ pub fn close_inherited() -> io::Result<()> {
 }
 
 /// Sets what holds on any kernel. What it is worth is not open to doubt, so any failure is one.
-pub fn bound(bounds: &Bounds) -> io::Result<()> {
+pub fn bound(bounds: &Bounds, descriptors: u64) -> io::Result<()> {
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
     rustix::thread::set_no_new_privs(true)?;
     // Of use where they are possible, and nobody's business where they are not.
@@ -55,7 +72,7 @@ pub fn bound(bounds: &Bounds) -> io::Result<()> {
 
     limit(Resource::Data, bounds.memory)?;
     limit(Resource::As, bounds.memory + BESIDE_DATA)?;
-    limit(Resource::Nofile, DESCRIPTORS)?;
+    limit(Resource::Nofile, descriptors)?;
     for nothing in [
         Resource::Fsize,
         Resource::Core,
@@ -114,6 +131,59 @@ fn landlock() -> Result<Enforced, landlock::RulesetError> {
         RulesetStatus::NotEnforced => Enforced::Not,
     })
 }
+
+/// Locks a thread in that is about to execute a program: what is installed can be read, and what is
+/// its own, and nothing can be written or reached, as far as the kernel can see to that.
+pub fn lock_in_program<'a>(own: impl Iterator<Item = &'a Path>) -> io::Result<()> {
+    let places = INSTALLED.iter().map(Path::new).chain(own);
+    let read = AccessFs::from_read(RULES);
+    let landlocked = Ruleset::default()
+        .handle_access(AccessFs::from_all(RULES))
+        .and_then(|rules| rules.handle_access(AccessNet::from_all(RULES)))
+        .and_then(|rules| rules.scope(Scope::from_all(RULES)))
+        .and_then(|rules| rules.create())
+        .and_then(|rules| rules.add_rules(path_beneath_rules(places, read)))
+        .and_then(|rules| rules.restrict_self());
+    landlocked.map_err(io::Error::other)?;
+    let Some(arch) = architecture() else {
+        return Ok(());
+    };
+    let refused = REFUSED_TO_A_PROGRAM.iter().map(|call| (*call, Vec::new()));
+    let filter = SeccompFilter::new(
+        refused.collect(),
+        SeccompAction::Allow,
+        SeccompAction::Errno(libc::EPERM as u32),
+        arch,
+    );
+    let program = filter
+        .and_then(BpfProgram::try_from)
+        .map_err(io::Error::other)?;
+    // A kernel without seccomp has the limits and landlock, if that.
+    if let Err(error) = seccompiler::apply_filter(&program) {
+        tracing::debug!(%error, "no seccomp");
+    }
+    Ok(())
+}
+
+/// What a program that reads a picture has no use for.
+const REFUSED_TO_A_PROGRAM: &[libc::c_long] = &[
+    libc::SYS_socket,
+    libc::SYS_socketpair,
+    libc::SYS_connect,
+    libc::SYS_bind,
+    libc::SYS_kill,
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_pidfd_open,
+    libc::SYS_unshare,
+    libc::SYS_setns,
+    libc::SYS_mount,
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_io_uring_setup,
+    libc::SYS_keyctl,
+];
 
 /// What is not on the list fails, as on a kernel that has no such call: a library that tries may
 /// go on without.
@@ -230,6 +300,32 @@ mod tests {
         });
         for outcome in refused {
             assert_eq!(outcome.unwrap_err().kind(), PermissionDenied);
+        }
+    }
+
+    #[test]
+    fn a_program_reads_what_is_installed_and_no_more() {
+        let [installed, other, written, connected] = locked_in(|| {
+            lock_in_program(std::iter::empty()).unwrap();
+            [
+                File::open("/usr/bin/env").map(drop),
+                File::open("/etc/passwd").map(drop),
+                File::create(std::env::temp_dir().join("wharfside-was-here")).map(drop),
+                TcpStream::connect("127.0.0.1:9").map(drop),
+            ]
+        });
+        assert_eq!(connected.unwrap_err().kind(), PermissionDenied);
+        installed.unwrap();
+        let landlock = Ruleset::default().handle_access(AccessFs::from_all(RULES));
+        let is_there = landlock
+            .and_then(|rules| rules.create())
+            .and_then(|rules| locked_in(|| rules.restrict_self()));
+        match is_there.unwrap().ruleset {
+            RulesetStatus::NotEnforced => eprintln!("DID NOT RUN: this kernel has no landlock"),
+            _ => {
+                assert_eq!(other.unwrap_err().kind(), PermissionDenied);
+                assert_eq!(written.unwrap_err().kind(), PermissionDenied);
+            }
         }
     }
 

@@ -6,11 +6,12 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-use super::confine;
 use super::message::{
     MOST_BYTES, Order, Received, Told, receive_order, send, send_bytes, send_text,
 };
+use super::{confine, recogniser};
 use crate::error::{Error, Result};
+use crate::extract::thumbnail::Wish;
 use crate::extract::{Details, Found, stream, thumbnail};
 
 /// What the panic at hand said, for [`Told::Panicked`]; nothing goes to stderr, which is for the
@@ -28,6 +29,10 @@ pub fn serve() -> Result<()> {
     let mut buffer = vec![0; MOST_BYTES];
     let bounds = match receive_order(socket, &mut buffer) {
         Ok(Received::Message(Order::Begin(bounds), None)) => bounds,
+        Ok(Received::Message(Order::Become(program), Some(picture))) => {
+            let error = recogniser::turn_into(&program, picture);
+            return Err(Error::unavailable("Tesseract cannot be executed.").because(error));
+        }
         _ => {
             return Err(Error::invalid(
                 "\"wharfside extract\" reads documents for \"wharfside serve\", which starts it as it needs it; it takes no orders from anybody else.",
@@ -39,7 +44,7 @@ pub fn serve() -> Result<()> {
     };
     let closed = confine::close_inherited();
     closed
-        .and_then(|()| confine::bound(&bounds))
+        .and_then(|()| confine::bound(&bounds, confine::DESCRIPTORS))
         .map_err(|error| {
             Error::internal(format!("Limits could not be set: {error}.")).because(error)
         })?;
@@ -58,10 +63,10 @@ pub fn serve() -> Result<()> {
                 Order::Draw {
                     media_type,
                     size,
-                    edge,
+                    wish,
                 },
                 Some(file),
-            ) => draw(socket, file, size, &media_type, edge, bounds.memory),
+            ) => draw(socket, file, size, &media_type, wish, bounds.memory),
             Received::Message(..) | Received::Nothing => continue,
             Received::End => return Ok(()),
         };
@@ -114,14 +119,14 @@ fn draw(
     file: OwnedFd,
     size: u64,
     media_type: &str,
-    edge: u32,
+    wish: Wish,
     memory: u64,
 ) -> Told {
     let mut file = File::from(file);
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "crash-points")]
         super::probe::misbehave_drawing(&mut file);
-        thumbnail::draw(&mut file, size, media_type, edge, memory)
+        thumbnail::draw(&mut file, size, media_type, wish, memory)
     }));
     match outcome {
         Ok(Ok(Ok(picture))) => match send_bytes(socket, &picture.bytes) {

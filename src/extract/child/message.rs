@@ -16,6 +16,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::Confinement;
+use super::recogniser::Program;
+use crate::extract::thumbnail::Wish;
 use crate::extract::{Coding, Details};
 
 /// Longest message, in bytes.
@@ -34,12 +36,14 @@ pub enum Order {
     Begin(Bounds),
     /// With the document's descriptor.
     Read { name: String, size: u64 },
-    /// As well: a picture of it, at most `edge` pixels wide and high.
+    /// As well: a picture of it.
     Draw {
         media_type: String,
         size: u64,
-        edge: u32,
+        wish: Wish,
     },
+    /// In place of `Begin`, with a picture: the child becomes the program that reads it.
+    Become(Program),
 }
 
 /// What a child may use.

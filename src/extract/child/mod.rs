@@ -25,6 +25,9 @@
 //! Pictures come back in bounded pieces, and as one of two types that browsers show and do not run:
 //! whoever takes a child over can draw what they like, and no more.
 //!
+//! Scans are read by tesseract, where the host has it, in a process that is locked in likewise
+//! (`recogniser`).
+//!
 //! Architecture invariant: there is no way around the child. Tests that drive the library from
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
 
@@ -36,6 +39,7 @@ mod pool;
 #[cfg(feature = "crash-points")]
 mod probe;
 mod process;
+mod recogniser;
 mod slots;
 
 #[cfg(test)]
@@ -46,6 +50,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+
+use super::Ocr;
 
 pub use inside::serve;
 pub use pool::{Document, Drawing, Pool, Reading, Turn};
@@ -62,6 +68,8 @@ pub struct Options {
     pub patience: Duration,
     /// Bytes that a child may use.
     pub memory: u64,
+    /// What recognises text in pictures, if this host has it.
+    pub ocr: Option<Ocr>,
 }
 
 /// What the kernel keeps a child from, beside the limits that always hold.
@@ -129,6 +137,16 @@ impl Standing {
             Some(why) => format!("{sentence} {why}"),
         }
     }
+}
+
+/// What a host has for each document.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Means {
+    pub seconds: u64,
+    /// In bytes.
+    pub memory: u64,
+    /// Whether it recognises text in pictures.
+    pub recognises: bool,
 }
 
 /// How reading stands in this process.

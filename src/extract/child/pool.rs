@@ -8,9 +8,11 @@ use std::time::{Duration, Instant};
 
 use super::nursery::Nursery;
 use super::process::{Loss, Outcome, Process, SoFar};
+use super::recogniser::Recogniser;
 use super::slots::{Slot, Slots};
-use super::{Confinement, Options, Standing, lock};
+use super::{Confinement, Means, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
+use crate::extract::thumbnail::Wish;
 use crate::extract::{Extraction, Lost, Picture, Unreadable};
 
 /// After a child could not be started, nobody who cannot wait tries it for so long.
@@ -26,6 +28,7 @@ struct Shared {
     options: Options,
     slots: Arc<Slots>,
     nursery: Nursery,
+    recogniser: Option<Recogniser>,
     confinement: OnceLock<Confinement>,
     /// Why no child could be started when it was last tried, and when that was.
     trouble: Mutex<Option<(String, Instant)>>,
@@ -75,7 +78,12 @@ pub enum Drawing {
 impl Pool {
     /// Starts nothing yet.
     pub fn new(options: Options) -> Self {
+        let Options {
+            command, memory, ..
+        } = options;
+        let recogniser = options.ocr.clone();
         let shared = Shared {
+            recogniser: recogniser.map(|ocr| Recogniser::new(ocr, command, memory)),
             slots: Arc::new(Slots::new(options.workers)),
             nursery: Nursery::new(options.command),
             options,
@@ -130,15 +138,12 @@ impl Pool {
         }
     }
 
-    /// Has a picture of a document made, at most `edge` pixels wide and high.
+    /// Has a small picture of a document made, at most `edge` pixels wide and high.
     ///
     /// # Errors
     /// As [`read`](Self::read).
     pub fn draw(&self, document: &Document<'_>, edge: u32, turn: Turn) -> Result<Drawing> {
-        let patience = self.shared.options.patience;
-        let outcome = self.have(document.name, turn, &|| false, |process, give_up| {
-            process.draw(document, edge, patience, give_up)
-        })?;
+        let outcome = self.drawn(document, Wish::Thumbnail { edge }, turn, &|| false)?;
         if matches!(outcome, Outcome::Done(_) | Outcome::Lost(..)) {
             self.shared.drawn.fetch_add(1, Relaxed);
         }
@@ -151,6 +156,61 @@ impl Pool {
                 Turn::Later => Err(put_off()),
             },
         }
+    }
+
+    /// What a page of a document, from 0, says to tesseract; nothing where there is no tesseract.
+    /// It is drawn in a child that nobody else wants.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); [`Kind::Busy`] is worth trying again, if `stop` does not say so.
+    pub fn recognise(
+        &self,
+        document: &Document<'_>,
+        page: u32,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<String> {
+        let Some(recogniser) = &self.shared.recogniser else {
+            return Ok(String::new());
+        };
+        let wish = Wish::Scan { page };
+        match self.drawn(document, wish, Turn::Later, stop)? {
+            Outcome::Done(Ok(picture)) => recogniser.read(&picture.bytes, stop),
+            Outcome::Unread(sentence) => Err(Error::internal(sentence)),
+            Outcome::GivenUp(()) => Err(put_off()),
+            Outcome::Done(Err(_)) | Outcome::Lost(..) => Ok(String::new()),
+        }
+    }
+
+    /// Whether pictures and scans are recognised here. Asks tesseract, the first time.
+    pub fn means(&self) -> Means {
+        Means {
+            seconds: self.shared.options.patience.as_secs(),
+            memory: self.shared.options.memory,
+            recognises: self.recognises(),
+        }
+    }
+
+    pub fn recognises(&self) -> bool {
+        let recogniser = self.shared.recogniser.as_ref();
+        recogniser.is_some_and(|recogniser| recogniser.languages().is_some())
+    }
+
+    /// The languages of what is recognised, such as `eng+deu`, as far as tesseract was asked.
+    pub fn languages(&self) -> Option<&str> {
+        self.shared.recogniser.as_ref()?.known_languages()
+    }
+
+    fn drawn(
+        &self,
+        document: &Document<'_>,
+        wish: Wish,
+        turn: Turn,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Outcome<Result<Picture, String>, ()>> {
+        let patience = self.shared.options.patience;
+        self.have(document.name, turn, stop, |process, give_up| {
+            process.draw(document, wish, patience, give_up)
+        })
     }
 
     /// Has something done with a document, once more in a fresh child if that may help.

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use super::Confinement;
 use super::message::{Answer, Bounds, MOST_BYTES, Order, Received, Told, receive_answer, send};
 use super::pool::Document;
-use crate::extract::thumbnail::MOST_BYTES as MOST_PICTURE;
+use crate::extract::thumbnail::Wish;
 use crate::extract::{Details, Extraction, MAX_TEXT_BYTES, Picture};
 
 /// How often it is looked at whether to go on waiting.
@@ -220,20 +220,20 @@ impl Process {
     pub fn draw(
         &mut self,
         document: &Document<'_>,
-        edge: u32,
+        wish: Wish,
         patience: Duration,
         give_up: &dyn Fn() -> bool,
     ) -> Outcome<Result<Picture, String>, ()> {
         let order = Order::Draw {
             media_type: document.media_type.to_owned(),
             size: document.size,
-            edge,
+            wish,
         };
         let mut bytes = Vec::new();
         let answer = self.ask(&order, document.file, patience, give_up, |answer| {
             Ok(match answer {
                 Answer::Bytes(piece) => {
-                    if bytes.len() + piece.len() > MOST_PICTURE {
+                    if bytes.len() + piece.len() > wish.most_bytes() {
                         return Err(too_much("of a picture"));
                     }
                     bytes.extend(piece);

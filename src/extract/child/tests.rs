@@ -19,6 +19,7 @@ pub(crate) fn options() -> Options {
         workers: 2,
         patience: Duration::from_secs(60),
         memory: 256 << 20,
+        ocr: None,
     }
 }
 
@@ -89,7 +90,7 @@ fn a_child_that_is_locked_in_draws_every_type() {
             &mut file(&content),
             content.len() as u64,
             media_type,
-            400,
+            thumbnail::Wish::Thumbnail { edge: 400 },
             512 << 20,
         );
         match draw(&pool, media_type, &content, Turn::Later) {

@@ -1,4 +1,5 @@
-//! A small picture by which a person knows a document: a picture made smaller, or the first page.
+//! A small picture by which a person knows a document: a picture made smaller, or the first page. Or a
+//! large one of any page, for [recognition](super::ocr) to read.
 //!
 //! Whatever a document is, what is made of it is a JPEG, or a PNG where something shines through:
 //! decoded, turned upright and encoded anew, so nothing of the document's own bytes is in it.
@@ -11,8 +12,8 @@ use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
-use image::codecs::png::PngEncoder;
-use image::{DynamicImage, ImageResult};
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::{DynamicImage, GrayImage, ImageResult, Luma, Pixel, RgbaImage};
 use serde::{Deserialize, Serialize};
 
 use super::sink::Unreadable;
@@ -23,8 +24,17 @@ use crate::error::{Error, Result};
 /// Stored with what was made; raised when a release makes more of them, or better ones.
 pub const MAKER: u32 = 1;
 
-/// The most bytes that a picture may have; at some hundred pixels none comes near it.
-pub const MOST_BYTES: usize = 4 << 20;
+/// The most bytes of a thumbnail; at some hundred pixels none comes near it.
+const MOST_BYTES: usize = 4 << 20;
+/// The most bytes of a scan: twice those of one in which no two pixels are alike.
+const MOST_BYTES_OF_SCAN: usize = 32 << 20;
+
+/// Pixels of a scan at most, in width and height.
+const SCAN_EDGE: u32 = 4_000;
+/// Dots to the inch in which a page is drawn to be read.
+const SCAN_RESOLUTION: f32 = 300.0;
+/// Of 256 shades; a page on which they differ by less is empty.
+const LEAST_CONTRAST: u8 = 32;
 
 /// From 0 to 100, as JPEG counts.
 const QUALITY: u8 = 82;
@@ -44,7 +54,26 @@ const DRAWABLE: [&str; 9] = [
     "image/x-icon",
 ];
 
-/// A small picture.
+/// What a picture is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wish {
+    /// To know the document by: its first page, at most so many pixels wide and high.
+    Thumbnail { edge: u32 },
+    /// To read a page of it, from 0: in shades of grey, and as large as reading needs.
+    Scan { page: u32 },
+}
+
+impl Wish {
+    /// The most bytes that the picture may have.
+    pub fn most_bytes(self) -> usize {
+        match self {
+            Self::Thumbnail { .. } => MOST_BYTES,
+            Self::Scan { .. } => MOST_BYTES_OF_SCAN,
+        }
+    }
+}
+
+/// A picture that was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     pub coding: Coding,
@@ -74,8 +103,7 @@ pub fn is_drawable(media_type: &str) -> bool {
     DRAWABLE.contains(&media_type)
 }
 
-/// Makes the picture of a document of a [drawable](is_drawable) type, at most `edge` pixels wide and
-/// high. Pictures that would take more than `memory` bytes, decoded, are refused.
+/// Makes a picture of a document of a [drawable](is_drawable) type. Pictures that would take more than `memory` bytes, decoded, are refused.
 ///
 /// # Errors
 /// Only when reading fails. Why nothing can be made of the document is an answer, in words that
@@ -84,11 +112,11 @@ pub fn draw(
     file: &mut File,
     size: u64,
     media_type: &str,
-    edge: u32,
+    wish: Wish,
     memory: u64,
 ) -> Result<Result<Picture, String>> {
     let mut source = Source::new(file);
-    let drawn = drawn(&mut source, size, media_type, edge, memory);
+    let drawn = drawn(&mut source, size, media_type, wish, memory);
     if let Some(error) = source.into_error() {
         return Err(Error::io("reading", Path::new("a document"), error));
     }
@@ -99,16 +127,24 @@ fn drawn<R: Read + Seek>(
     source: &mut R,
     size: u64,
     media_type: &str,
-    edge: u32,
+    wish: Wish,
     memory: u64,
 ) -> Result<Picture, Unreadable> {
     let broken = |_| Unreadable::Broken("it cannot be read to its end".into());
     source.rewind().map_err(broken)?;
-    let small = match media_type {
-        DOCUMENT => page::first(whole(source, size)?, edge)?,
+    let edge = match wish {
+        Wish::Thumbnail { edge } => edge,
+        Wish::Scan { .. } => SCAN_EDGE,
+    };
+    let picture = match media_type {
+        DOCUMENT => page::drawn(whole(source, size)?, wish)?,
         _ => raster::shrunk(BufReader::new(source), edge, memory)?,
     };
-    encoded(small).map_err(|error| Unreadable::Broken(format!("it cannot be encoded ({error})")))
+    let encoded = match wish {
+        Wish::Thumbnail { .. } => encoded(picture),
+        Wish::Scan { .. } => to_read(picture)?,
+    };
+    encoded.map_err(|error| Unreadable::Broken(format!("it cannot be encoded ({error})")))
 }
 
 /// As PNG where something shines through.
@@ -128,6 +164,37 @@ fn encoded(small: DynamicImage) -> ImageResult<Picture> {
         }
     };
     Ok(Picture { coding, bytes })
+}
+
+/// On white, in shades of grey, without loss.
+fn to_read(picture: DynamicImage) -> Result<ImageResult<Picture>, Unreadable> {
+    let grey = match picture.color().has_alpha() {
+        true => on_white(&picture.into_rgba8()),
+        false => picture.into_luma8(),
+    };
+    let shades = grey.pixels().map(|pixel| pixel.0[0]);
+    let (darkest, lightest) = shades.fold((u8::MAX, 0), |(darkest, lightest), shade| {
+        (shade.min(darkest), shade.max(lightest))
+    });
+    if lightest.saturating_sub(darkest) < LEAST_CONTRAST {
+        return Err(Unreadable::Broken("there is nothing on it".into()));
+    }
+    let mut bytes = Vec::new();
+    let (speed, filter) = (CompressionType::Fast, FilterType::Up);
+    let encoder = PngEncoder::new_with_quality(&mut bytes, speed, filter);
+    let written = grey.write_with_encoder(encoder);
+    Ok(written.map(|()| Picture {
+        coding: Coding::Png,
+        bytes,
+    }))
+}
+
+fn on_white(picture: &RgbaImage) -> GrayImage {
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
+        let pixel = picture.get_pixel(x, y);
+        let (shade, alpha) = (u16::from(pixel.to_luma().0[0]), u16::from(pixel.0[3]));
+        Luma([((shade * alpha + 255 * (255 - alpha)) / 255) as u8])
+    })
 }
 
 /// Width and height that fit into a square, in proportion, and are never nothing.

@@ -1,4 +1,4 @@
-//! PDF: the first page, drawn on white.
+//! PDF: a page, drawn on white.
 
 use hayro::hayro_syntax::Pdf;
 use hayro::vello_cpu::color::palette::css::WHITE;
@@ -6,24 +6,38 @@ use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
 use hayro_interpret::InterpreterSettings;
 use image::{DynamicImage, RgbaImage};
 
-use super::fitted;
+use super::{SCAN_EDGE, SCAN_RESOLUTION, Wish, fitted};
 use crate::extract::pdf;
 use crate::extract::sink::Unreadable;
 
+/// To the inch; pages are measured in them.
+const POINTS: f32 = 72.0;
 /// Lengths are multiplied and cut off: a little more, and none is a pixel short.
 const LITTLE: f32 = 0.01;
 
-/// The first page, `edge` wide or high, whatever size it says it has.
-pub fn first(bytes: Vec<u8>, edge: u32) -> Result<DynamicImage, Unreadable> {
+/// A page: as a thumbnail `edge` wide or high, whatever size it says it has; as a scan in the size
+/// that it has on paper.
+pub fn drawn(bytes: Vec<u8>, wish: Wish) -> Result<DynamicImage, Unreadable> {
     let document = Pdf::new(bytes).map_err(pdf::unreadable)?;
+    let number = match wish {
+        Wish::Thumbnail { .. } => 0,
+        Wish::Scan { page } => page as usize,
+    };
     let page = document
         .pages()
-        .first()
+        .get(number)
         .ok_or_else(|| Unreadable::Broken("it has no pages".into()))?;
     let (width, height) = page.render_dimensions();
     if !(width > 0.0 && height > 0.0 && width.is_finite() && height.is_finite()) {
-        return Err(Unreadable::Broken("its first page has no size".into()));
+        return Err(Unreadable::Broken("its page has no size".into()));
     }
+    let edge = match wish {
+        Wish::Thumbnail { edge } => edge,
+        Wish::Scan { .. } => {
+            let pixels = width.max(height) / POINTS * SCAN_RESOLUTION;
+            (pixels as u32).clamp(1, SCAN_EDGE)
+        }
+    };
     let (across, down) = fitted(width.into(), height.into(), edge);
     let drawn = render(
         page,
@@ -41,5 +55,5 @@ pub fn first(bytes: Vec<u8>, edge: u32) -> Result<DynamicImage, Unreadable> {
     // On white nothing shines through.
     RgbaImage::from_raw(across, down, pixels)
         .map(|drawn| DynamicImage::ImageRgba8(drawn).into_rgb8().into())
-        .ok_or_else(|| Unreadable::Broken("its first page cannot be drawn".into()))
+        .ok_or_else(|| Unreadable::Broken("its page cannot be drawn".into()))
 }

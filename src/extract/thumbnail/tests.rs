@@ -19,7 +19,8 @@ const GREY: [u8; 3] = [120, 120, 120];
 fn outcome(bytes: &[u8], media_type: &str) -> Result<Picture, String> {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
-    let drawn = draw(&mut file, bytes.len() as u64, media_type, EDGE, MEMORY);
+    let wish = Wish::Thumbnail { edge: EDGE };
+    let drawn = draw(&mut file, bytes.len() as u64, media_type, wish, MEMORY);
     drawn.unwrap()
 }
 
@@ -298,6 +299,42 @@ fn documents_that_are_damaged_anywhere_give_a_picture_or_a_reason() {
             let _ = outcome(&damaged, media_type);
         }
     }
+}
+
+#[test]
+fn scans_are_as_large_as_reading_needs_and_grey() {
+    let scan = |bytes: &[u8], media_type, page| {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        let wish = Wish::Scan { page };
+        let drawn = draw(&mut file, bytes.len() as u64, media_type, wish, MEMORY).unwrap();
+        drawn.map(|picture| {
+            assert_eq!(picture.coding, Coding::Png);
+            image::load_from_memory(&picture.bytes).unwrap()
+        })
+    };
+    let document = made::pdf(&["", "a line", ""], "");
+    let page = scan(&document, DOCUMENT, 1).unwrap();
+    assert_eq!(page.color(), image::ColorType::L8);
+    // 300 points at 300 dots to the inch.
+    assert_eq!(page.dimensions(), (1_250, 1_250));
+    let empty = scan(&document, DOCUMENT, 2).unwrap_err();
+    assert_eq!(empty, "there is nothing on it");
+    assert_eq!(scan(&document, DOCUMENT, 3).unwrap_err(), "it has no pages");
+    let photo = encoded_as(picture(5_000, 1_000), ImageFormat::Jpeg);
+    let photo = scan(&photo, "image/jpeg", 0).unwrap();
+    assert_eq!(photo.dimensions(), (4_000, 800));
+    // Ink on glass is read as on paper.
+    let ink = RgbaImage::from_fn(600, 600, |x, _| match x < 300 {
+        true => Rgba([0, 0, 0, 255]),
+        false => Rgba([0, 0, 0, 0]),
+    });
+    let ink = encoded_as(ink, ImageFormat::Png);
+    let ink = scan(&ink, "image/png", 0).unwrap().into_luma8();
+    assert_eq!(
+        (ink.get_pixel(10, 9).0, ink.get_pixel(500, 9).0),
+        ([0], [255])
+    );
 }
 
 #[test]

@@ -232,6 +232,13 @@ fn said(facts: &Facts) -> Vec<(&'static str, String)> {
             "Pixels",
             pixels.map(|(width, height)| format!("{width} × {height}")),
         ),
+        (
+            "Read by OCR",
+            facts.recognised.filter(|pages| *pages > 0).map(|pages| {
+                let of = Counted(pages.into(), "page");
+                format!("{of}; some words may be wrong")
+            }),
+        ),
         ("Length", details.milliseconds.map(length)),
         ("Camera", text(&details.camera)),
         (

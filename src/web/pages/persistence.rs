@@ -253,6 +253,7 @@ fn reading_facts(reading: &Reading) -> Vec<Fact> {
         .confinement
         .and_then(|confinement| confinement.lacking());
     facts.extend(lacking.map(|lacking| Fact::new("Not here", lacking)));
+    facts.push(Fact::new("Scans and pictures", reading.of_scans()));
     facts
 }
 

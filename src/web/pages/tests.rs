@@ -325,6 +325,7 @@ fn persistence() -> String {
                 trouble: None,
             },
             again: Some(Again { extractor: 2, done: 120, total: 3_400 }),
+            ocr: Some("eng+deu".into()),
         },
         uploads: Unfinished { open: 3, bytes: 12_000_000, idle_since_ms: Some(NOW - DAY), expired: 2, freed: 5_000_000 },
         repairs: vec!["facts.redb was damaged; it was set aside as facts.redb.bad-20261123.".into()],
