@@ -82,23 +82,26 @@ pub fn pdf(pages: &[&str], open_action: &str) -> Vec<u8> {
             content.len()
         ));
     }
+    assembled(objects)
+}
+
+/// A document of objects numbered from 1, of which the first is its catalog.
+pub fn assembled(objects: impl IntoIterator<Item = impl Into<Vec<u8>>>) -> Vec<u8> {
     let mut document = b"%PDF-1.7\n".to_vec();
     let mut places = Vec::new();
-    for (at, object) in objects.iter().enumerate() {
+    for (at, object) in objects.into_iter().enumerate() {
         places.push(document.len());
-        document.extend(format!("{} 0 obj\n{object}\nendobj\n", at + 1).bytes());
+        document.extend(format!("{} 0 obj\n", at + 1).bytes());
+        document.extend(object.into());
+        document.extend(b"\nendobj\n");
     }
-    let table = document.len();
-    document.extend(format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).bytes());
+    let (table, size) = (document.len(), places.len() + 1);
+    document.extend(format!("xref\n0 {size}\n0000000000 65535 f \n").bytes());
     for place in places {
         document.extend(format!("{place:010} 00000 n \n").bytes());
     }
     document.extend(
-        format!(
-            "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n",
-            objects.len() + 1
-        )
-        .bytes(),
+        format!("trailer << /Size {size} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n").bytes(),
     );
     document
 }

@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::app::TestApp;
 use crate::command::eventually;
-use crate::previews::pdf;
+use crate::previews::{assembled, pdf};
 
 const PROGRAMS: &str = "/usr/local/bin:/usr/bin:/bin";
 
@@ -76,27 +76,7 @@ fn half_scanned(line: &str, scanned: &str) -> Vec<u8> {
             &jpeg,
         ),
     ];
-    let mut document = b"%PDF-1.7\n".to_vec();
-    let mut places = Vec::new();
-    for (at, object) in objects.iter().enumerate() {
-        places.push(document.len());
-        document.extend(format!("{} 0 obj\n", at + 1).bytes());
-        document.extend(object);
-        document.extend(b"\nendobj\n");
-    }
-    let table = document.len();
-    document.extend(format!("xref\n0 {}\n0000000000 65535 f \n", objects.len() + 1).bytes());
-    for place in places {
-        document.extend(format!("{place:010} 00000 n \n").bytes());
-    }
-    document.extend(
-        format!(
-            "trailer << /Size {} /Root 1 0 R >>\nstartxref\n{table}\n%%EOF\n",
-            objects.len() + 1
-        )
-        .bytes(),
-    );
-    document
+    assembled(objects)
 }
 
 #[test]
