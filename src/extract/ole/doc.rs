@@ -2,13 +2,17 @@
 
 use std::io::{Read, Seek};
 
-use encoding_rs::{Encoding, WINDOWS_1252};
+use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
 
 use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
 use crate::extract::sink::{Sink, Unreadable};
 
 /// The first version whose text may be Unicode (Word 97).
 const WORD_97: u16 = 0xc1;
+
+/// Where it says on what a document was written; before Word 97, a Macintosh wrote its own letters.
+const ENVIRONMENT: usize = 0x12;
+const MACINTOSH_MADE: u8 = 1;
 
 const COMPLEX: u16 = 0x0004;
 const ENCRYPTED: u16 = 0x0100;
@@ -27,7 +31,7 @@ pub fn read<R: Read + Seek>(
         return Err(Unreadable::Encrypted);
     }
     out.tell();
-    let encoding = encoding_of(u16_at(document, 6).unwrap_or(0), page);
+    let encoding = encoding_in(document, version, page);
     let mut writer = Writer::default();
     if version >= WORD_97 {
         let table = match flags & SECOND_TABLE != 0 {
@@ -54,6 +58,13 @@ pub fn read<R: Read + Seek>(
         }
     }
     Ok(())
+}
+
+fn encoding_in(document: &[u8], version: u16, page: Option<u16>) -> &'static Encoding {
+    match version < WORD_97 && document.get(ENVIRONMENT) == Some(&MACINTOSH_MADE) {
+        true => MACINTOSH,
+        false => encoding_of(u16_at(document, 6).unwrap_or(0), page),
+    }
 }
 
 /// The code page of the language that a document is in, or else the one its summary names.
@@ -173,5 +184,19 @@ impl Writer {
         if !self.fields.contains(&Field::Instruction) {
             out.text(text);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn before_word_97_a_macintosh_wrote_its_own_letters() {
+        let mut document = [0; 32];
+        assert_eq!(encoding_in(&document, 0x65, None), WINDOWS_1252);
+        document[ENVIRONMENT] = MACINTOSH_MADE;
+        assert_eq!(encoding_in(&document, 0x65, None), MACINTOSH);
+        assert_eq!(encoding_in(&document, WORD_97, None), WINDOWS_1252);
     }
 }
