@@ -1,4 +1,5 @@
-//! Files inside of other files: read as they would be by themselves, into the text around them.
+//! Files inside of other files: read as they would be by themselves, into the text around them; and
+//! what two formats of mail have in common.
 
 use std::io::Cursor;
 
@@ -33,6 +34,13 @@ fn append(name: &str, bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable
         // What cannot be read of it is no fault of the document around it.
         Ok(format) => read_from(Cursor::new(bytes), bytes.len() as u64, format, out).map(drop),
         Err(_) => Ok(()),
+    }
+}
+
+/// A field of a mail's head, on a line of its own, if it says anything.
+pub fn field(name: &str, value: Option<String>, out: &mut Sink<'_>) {
+    if let Some(value) = value.filter(|value| !value.is_empty()) {
+        out.paragraph(&format!("{name}: {value}"));
     }
 }
 

@@ -53,16 +53,14 @@ fn write(message: &Message<'_>, out: &mut Sink<'_>) {
 /// The fields that people look for, each on a line of its own.
 fn head(message: &Message<'_>, out: &mut Sink<'_>) {
     let people = |people: Option<&Address<'_>>| people.map(|them| everybody(them).join(", "));
-    for (field, value) in [
+    for (name, value) in [
         ("From", people(message.from())),
         ("To", people(message.to())),
         ("Cc", people(message.cc())),
         ("Date", message.date().map(DateTime::to_rfc822)),
         ("Subject", message.subject().map(str::to_owned)),
     ] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            out.paragraph(&format!("{field}: {value}"));
-        }
+        attachment::field(name, value, out);
     }
 }
 

@@ -67,6 +67,9 @@ use source::Source;
 /// Stored with what was extracted; raised when a release reads more, or reads it better.
 pub const VERSION: u32 = 3;
 
+/// The media type of a PDF document.
+pub const PDF: &str = "application/pdf";
+
 /// The most text, in bytes of UTF-8, that is kept of one file.
 pub const MAX_TEXT_BYTES: usize = 16 << 20;
 

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{Details, PAGE_BREAK, is_drawable, plain};
+use super::{Details, PAGE_BREAK, PDF, is_drawable, plain};
 
 /// Pages of one document that are recognised at most.
 pub const MOST_PAGES: usize = 50;
@@ -32,7 +32,7 @@ pub struct Ocr {
 pub fn pages_without_text(media_type: &str, text: &str, details: &Details) -> Vec<u32> {
     let is_large = |length: Option<u32>| length.is_none_or(|length| length >= LEAST_EDGE);
     match media_type {
-        "application/pdf" => {
+        PDF => {
             let mut pages: Vec<&str> = text.split(PAGE_BREAK).collect();
             let count = details.pages.unwrap_or(0) as usize;
             pages.resize(count.max(pages.len()), "");

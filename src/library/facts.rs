@@ -13,11 +13,9 @@ use super::thumbnails;
 use crate::error::{Error, Result};
 use crate::extract::child::Means;
 use crate::extract::ocr::pages_without_text;
-use crate::extract::{self, Details, Extraction, Lost};
+use crate::extract::{self, Details, Extraction, Lost, PDF};
 use crate::store::kv::{Batch, Json, Table, View};
 use crate::store::{Digest, Kv};
-
-const PDF: &str = "application/pdf";
 
 const FACTS: Table<Json<Facts>> = Table::new("facts");
 /// Where the passages of a text begin; see [`Passages::to_bytes`].

@@ -135,21 +135,7 @@ impl Library {
 
     /// The current content of a file, or that of one version.
     pub fn content(&self, id: FileId, version: Option<u32>) -> Result<Content> {
-        let Stored {
-            sha256,
-            size,
-            media_type,
-            modified_ms,
-            name,
-        } = self.stored(id, version)?;
-        Ok(Content {
-            file: self.open_named(&sha256, size)?,
-            size,
-            sha256,
-            media_type,
-            modified_ms,
-            name,
-        })
+        self.opened(self.stored(id, version)?)
     }
 
     /// As [`content`](Self::content), without opening it.
@@ -195,13 +181,30 @@ impl Library {
                 row.get(3)?,
             ))
         })?;
+        self.opened(Stored {
+            sha256,
+            size,
+            media_type,
+            modified_ms,
+            name: path.name().to_owned(),
+        })
+    }
+
+    fn opened(&self, stored: Stored) -> Result<Content> {
+        let Stored {
+            sha256,
+            size,
+            media_type,
+            modified_ms,
+            name,
+        } = stored;
         Ok(Content {
             file: self.open_named(&sha256, size)?,
             size,
             sha256,
             media_type,
             modified_ms,
-            name: path.name().to_owned(),
+            name,
         })
     }
 

@@ -32,6 +32,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use crate::extract::PDF;
 pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use auditing::{Live, Named};
 pub use entry::{

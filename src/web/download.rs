@@ -23,7 +23,7 @@ use super::problem::{self, Failure};
 use super::range::{Wanted, wanted};
 use super::state::App;
 use crate::error::Result;
-use crate::library::{Content, FileId, Library};
+use crate::library::{Content, FileId, Library, PDF};
 
 /// What a client asks of a content, before the content is known.
 pub struct Asked {
@@ -100,7 +100,7 @@ pub async fn answer(
     let sender = app.clone();
     let response = app.look(move |library| {
         let content = find(library)?;
-        let is_document = asked.is_viewed && content.media_type == preview::PDF;
+        let is_document = asked.is_viewed && content.media_type == PDF;
         let facts = match is_document || content.media_type.starts_with("text/") {
             true => known_facts(library, &content.sha256),
             false => None,
@@ -191,7 +191,7 @@ fn describe(
     headers
 }
 
-fn set(headers: &mut HeaderMap, name: axum::http::HeaderName, value: String) {
+pub fn set(headers: &mut HeaderMap, name: axum::http::HeaderName, value: String) {
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(name, value);
     }

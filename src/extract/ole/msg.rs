@@ -57,15 +57,13 @@ fn message<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sin
     let address =
         address.filter(|address| address.contains('@') && Some(address) != sender.as_ref());
     let from: Vec<String> = [sender, address].into_iter().flatten().collect();
-    for (field, value) in [
+    for (name, value) in [
         ("From", Some(from.join(" "))),
         ("To", properties.text(TO)),
         ("Cc", properties.text(CC)),
         ("Subject", subject),
     ] {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            out.paragraph(&format!("{field}: {value}"));
-        }
+        attachment::field(name, value, out);
     }
     out.line();
     properties.body(out);

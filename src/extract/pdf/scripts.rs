@@ -2,7 +2,7 @@
 
 use hayro_interpret::hayro_syntax::Pdf;
 use hayro_interpret::hayro_syntax::object::{Array, Dict, MaybeRef, Object};
-use memchr::memmem;
+use memchr::memchr_iter;
 
 /// The type of action that runs a script (ISO 32000-2, 12.6.4.17), and the tree of those that a
 /// document runs when it is opened (7.7.4).
@@ -56,8 +56,7 @@ fn in_array(array: &Array<'_>, depth: usize) -> bool {
 
 /// Whether the name stands anywhere, with any of its letters as `#` and two digits (7.3.5).
 fn names_scripts(bytes: &[u8]) -> bool {
-    memmem::find(bytes, b"/JavaScript").is_some()
-        || memchr::memchr_iter(b'/', bytes).any(|at| is_escaped_script(&bytes[at + 1..]))
+    memchr_iter(b'/', bytes).any(|at| is_escaped_script(&bytes[at + 1..]))
 }
 
 fn is_escaped_script(mut bytes: &[u8]) -> bool {

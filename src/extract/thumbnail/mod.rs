@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::sink::Unreadable;
 use super::source::Source;
-use super::whole;
+use super::{PDF, whole};
 use crate::error::{Error, Result};
 
 /// Stored with what was made; raised when a release makes more of them, or better ones.
@@ -39,11 +39,9 @@ const LEAST_CONTRAST: u8 = 32;
 /// From 0 to 100, as JPEG counts.
 const QUALITY: u8 = 82;
 
-const DOCUMENT: &str = "application/pdf";
-
 /// Types of which a picture can be made; of others a browser shows what it can by itself.
 const DRAWABLE: [&str; 9] = [
-    DOCUMENT,
+    PDF,
     "image/bmp",
     "image/gif",
     "image/jpeg",
@@ -137,7 +135,7 @@ fn drawn<R: Read + Seek>(
         Wish::Scan { .. } => SCAN_EDGE,
     };
     let picture = match media_type {
-        DOCUMENT => page::drawn(whole(source, size)?, wish)?,
+        PDF => page::drawn(whole(source, size)?, wish)?,
         _ => raster::shrunk(BufReader::new(source), edge, memory)?,
     };
     let encoded = match wish {

@@ -314,13 +314,13 @@ fn scans_are_as_large_as_reading_needs_and_grey() {
         })
     };
     let document = made::pdf(&["", "a line", ""], "");
-    let page = scan(&document, DOCUMENT, 1).unwrap();
+    let page = scan(&document, PDF, 1).unwrap();
     assert_eq!(page.color(), image::ColorType::L8);
     // 300 points at 300 dots to the inch.
     assert_eq!(page.dimensions(), (1_250, 1_250));
-    let empty = scan(&document, DOCUMENT, 2).unwrap_err();
+    let empty = scan(&document, PDF, 2).unwrap_err();
     assert_eq!(empty, "there is nothing on it");
-    assert_eq!(scan(&document, DOCUMENT, 3).unwrap_err(), "it has no pages");
+    assert_eq!(scan(&document, PDF, 3).unwrap_err(), "it has no pages");
     let photo = encoded_as(picture(5_000, 1_000), ImageFormat::Jpeg);
     let photo = scan(&photo, "image/jpeg", 0).unwrap();
     assert_eq!(photo.dimensions(), (4_000, 800));

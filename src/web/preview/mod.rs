@@ -18,7 +18,7 @@ mod tail;
 
 use crate::error::{Error, Result};
 use crate::library::search::{self, Parsed};
-use crate::library::{Entry, Facts, Library};
+use crate::library::{Entry, Facts, Library, PDF};
 use crate::store::now_ms;
 
 pub use part::{Shape, Text};
@@ -28,7 +28,6 @@ use super::thumbnail;
 
 /// Larger pictures are not loaded unasked.
 const MOST_PICTURE_BYTES: u64 = 16 << 20;
-pub const PDF: &str = "application/pdf";
 /// Places of a query that are listed.
 const MOST_MATCHES: usize = 20;
 

@@ -8,7 +8,7 @@ use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     ETAG, LAST_MODIFIED,
 };
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
@@ -18,6 +18,7 @@ pub use making::Thumbnails;
 
 use super::conditions::{Conditions, Validators, Verdict};
 use super::disposition::CONTENT_POLICY;
+use super::download::set;
 use super::input::{Path, Query};
 use super::problem::{self, Failure, Problem};
 use super::state::App;
@@ -155,10 +156,4 @@ fn changed() -> Failure {
         StatusCode::PRECONDITION_FAILED,
         "The thumbnail has changed: it is not the one that the request names.",
     )
-}
-
-fn set(headers: &mut HeaderMap, name: HeaderName, value: String) {
-    if let Ok(value) = HeaderValue::try_from(value) {
-        headers.insert(name, value);
-    }
 }
