@@ -13,12 +13,15 @@ use std::time::Duration;
 
 use crate::error::{Error, Result};
 use crate::extract::{Ocr, child};
-use crate::library::{Generation, Limits, Reserve, Settings};
+use crate::library::{Generation, Limits, Quota, Reserve, Right, Settings};
+use ipnet::IpNet;
 
 const PREFIX: &str = "WHARFSIDE_";
 /// Where commands for people on a terminal find the installation; only with the prefix, because
 /// the bare name means too much.
 const SERVER: &str = "SERVER";
+/// What they show to be let in.
+const TOKEN: &str = "TOKEN";
 /// Known to builds for crash tests only, and never listed.
 #[cfg(feature = "crash-points")]
 const CRASH_POINT: &str = "CRASH_POINT";
@@ -52,8 +55,28 @@ pub const VARIABLES: &[Variable] = &[
     },
     Variable {
         name: "ACCESS",
-        default: "local",
-        help: "\"local\" serves this machine only; \"open\" lets anyone who can reach the address read and write",
+        default: "private",
+        help: "\"private\" is for accounts only; \"public-read\" lets anyone read and search; \"open\" lets anyone who can reach the address read and write; \"local\" likewise, but serves this machine only",
+    },
+    Variable {
+        name: "ADMIN_PASSWORD",
+        default: "none: a link is logged",
+        help: "password of the account \"owner\", which is made with it; set again at each start",
+    },
+    Variable {
+        name: "TRUSTED_PROXIES",
+        default: "loopback and private ranges",
+        help: "addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8, 192.0.2.7; \"none\" for none",
+    },
+    Variable {
+        name: "QUOTA_BYTES",
+        default: "unlimited",
+        help: "what may be stored in all, older versions and the trash included, such as 50GB",
+    },
+    Variable {
+        name: "QUOTA_FILES",
+        default: "unlimited",
+        help: "how many files may be stored in all, the trash included",
     },
     Variable {
         name: "MAX_UPLOAD_BYTES",
@@ -137,13 +160,28 @@ pub const VARIABLES: &[Variable] = &[
     },
 ];
 
-/// Who is served until there are accounts.
+/// Who is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Loopback only.
+    /// Those who have an account.
+    Private,
+    /// Anyone may look at what no folder keeps to itself; those who have an account may change.
+    PublicRead,
+    /// Anyone on this machine may everything, and nobody else is served.
     Local,
-    /// Anyone who reaches the address; a deliberate choice.
+    /// Anyone who reaches the address may everything; a deliberate choice.
     Open,
+}
+
+impl Access {
+    /// What everybody may in folders about which nothing is said.
+    pub fn everyone(self) -> Right {
+        match self {
+            Self::Private => Right::None,
+            Self::PublicRead => Right::Read,
+            Self::Local | Self::Open => Right::Own,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +198,10 @@ pub struct Config {
     pub host: IpAddr,
     pub port: u16,
     pub access: Access,
+    /// Of the account `owner`.
+    pub admin_password: Option<String>,
+    /// Whose word is taken for where a request comes from.
+    pub trusted_proxies: Vec<IpNet>,
     /// Bytes.
     pub max_upload: Option<u64>,
     pub stall: Duration,
@@ -200,6 +242,13 @@ impl Config {
         }
     }
 
+    /// Whether a proxy's word is taken for where a request comes from.
+    pub fn trusts(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let mut trusted = self.trusted_proxies.iter();
+        trusted.any(|network| network.contains(&address))
+    }
+
     /// Reads the process's environment.
     ///
     /// # Errors
@@ -225,15 +274,20 @@ impl Config {
         let host: IpAddr = parse(&get, "HOST", "an IP address such as 0.0.0.0 or ::1")?
             .unwrap_or(IpAddr::from([127, 0, 0, 1]));
         let access = match get("ACCESS") {
-            None | Some("local") => Access::Local,
+            None | Some("private") => Access::Private,
+            Some("public-read") => Access::PublicRead,
+            Some("local") => Access::Local,
             Some("open") => Access::Open,
-            Some(other) => return Err(bad("ACCESS", other, "\"local\" or \"open\"")),
+            Some(other) => {
+                let right = "\"private\", \"public-read\", \"open\" or \"local\"";
+                return Err(bad("ACCESS", other, right));
+            }
         };
         if access == Access::Local && !host.is_loopback() {
             return Err(Error::invalid(format!(
-                "HOST is {host}, which other machines can reach, and there is no sign-in yet; \
-                 set ACCESS=open if everyone who can reach it may read and write, \
-                 or HOST=127.0.0.1 to serve this machine only."
+                "HOST is {host}, which other machines can reach, but ACCESS=local serves this machine only; \
+                 leave ACCESS unset so that people sign in, set ACCESS=open if everyone who can reach it \
+                 may read and write, or HOST=127.0.0.1."
             )));
         }
         let log_format = match get("LOG_FORMAT") {
@@ -273,6 +327,13 @@ impl Config {
         let uploads = Limits {
             expiry: Duration::from_secs(u64::from(expiry_hours.unwrap_or(48)) * 3600),
             reserve: bytes("STORAGE_RESERVE")?.map_or(Reserve::Usual, Reserve::Bytes),
+            quota: Quota {
+                bytes: match get("QUOTA_BYTES") {
+                    Some("unlimited") => None,
+                    _ => bytes("QUOTA_BYTES")?,
+                },
+                files: parse(&get, "QUOTA_FILES", "a whole number of files")?,
+            },
         };
         let stall = seconds("STALL_SECONDS", 30)?;
         if stall.is_zero() {
@@ -294,6 +355,8 @@ impl Config {
             host,
             port: parse(&get, "PORT", "a port number from 0 to 65535")?.unwrap_or(5000),
             access,
+            admin_password: get("ADMIN_PASSWORD").map(str::to_owned),
+            trusted_proxies: trusted_proxies(get("TRUSTED_PROXIES"))?,
             max_upload: match get("MAX_UPLOAD_BYTES") {
                 Some("unlimited") => None,
                 _ => bytes("MAX_UPLOAD_BYTES")?,
@@ -323,6 +386,25 @@ impl Config {
             crash_point: get(CRASH_POINT).map(crash_point).transpose()?,
         })
     }
+}
+
+/// Loopback, and ranges that no one on the internet has (RFC 1918, RFC 4193, RFC 4291).
+const PRIVATE_RANGES: &str =
+    "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, fe80::/10";
+
+fn trusted_proxies(value: Option<&str>) -> Result<Vec<IpNet>> {
+    let value = value.unwrap_or(PRIVATE_RANGES);
+    if value == "none" {
+        return Ok(Vec::new());
+    }
+    let networks = value.split([',', ' ']).filter(|part| !part.is_empty());
+    let networks = networks.map(|part| {
+        let network = part.parse().ok();
+        let network = network.or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
+        let right = "addresses or networks such as 10.0.0.0/8, or \"none\"";
+        network.ok_or_else(|| bad("TRUSTED_PROXIES", value, right))
+    });
+    networks.collect()
 }
 
 /// What recognises text, if it is on the PATH.
@@ -373,15 +455,37 @@ pub fn server() -> Result<String> {
     server_from(&environment()?)
 }
 
+/// The installation that `WHARFSIDE_SERVER` names, if it is set.
+///
+/// # Errors
+/// As [`Config::from_env`], for names that are misspelt.
+pub fn named_server() -> Result<Option<String>> {
+    let vars = environment()?;
+    refuse_unknown(&vars)?;
+    Ok(prefixed(&vars, SERVER))
+}
+
+/// The token that commands show to the installation, from `WHARFSIDE_TOKEN`.
+///
+/// # Errors
+/// As [`Config::from_env`], for names that are misspelt.
+pub fn token() -> Result<Option<String>> {
+    let vars = environment()?;
+    refuse_unknown(&vars)?;
+    Ok(prefixed(&vars, TOKEN))
+}
+
+fn prefixed(vars: &[(String, String)], bare: &str) -> Option<String> {
+    let mut named = vars.iter();
+    let named = named.find(|(name, _)| name.strip_prefix(PREFIX) == Some(bare));
+    let value = named.map(|(_, value)| value.trim())?;
+    (!value.is_empty()).then(|| value.to_owned())
+}
+
 fn server_from(vars: &[(String, String)]) -> Result<String> {
     refuse_unknown(vars)?;
-    let named = vars
-        .iter()
-        .find(|(name, _)| name.strip_prefix(PREFIX) == Some(SERVER));
-    let named = named
-        .map(|(_, url)| url.trim())
-        .filter(|url| !url.is_empty());
-    Ok(named.unwrap_or("http://127.0.0.1:5000").to_owned())
+    let named = prefixed(vars, SERVER);
+    Ok(named.unwrap_or_else(|| "http://127.0.0.1:5000".to_owned()))
 }
 
 fn environment() -> Result<Vec<(String, String)>> {
@@ -476,10 +580,14 @@ fn refuse_unknown(vars: &[(String, String)]) -> Result<()> {
         let Some(bare) = name.strip_prefix(PREFIX) else {
             continue;
         };
-        if bare == SERVER || for_tests(bare) || VARIABLES.iter().any(|v| v.name == bare) {
+        if bare == SERVER
+            || bare == TOKEN
+            || for_tests(bare)
+            || VARIABLES.iter().any(|v| v.name == bare)
+        {
             continue;
         }
-        let names = VARIABLES.iter().map(|v| v.name).chain([SERVER]);
+        let names = VARIABLES.iter().map(|v| v.name).chain([SERVER, TOKEN]);
         let names: Vec<&str> = names.collect();
         return Err(Error::invalid(format!(
             "{name} is not a variable of Wharfside; after the prefix, it must be one of {}.",

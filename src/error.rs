@@ -14,8 +14,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Kind {
     /// The input was wrong; the same input will be wrong again.
     Invalid,
-    /// What was named is not there.
+    /// What was named is not there, or not for the caller to know of.
     NotFound,
+    /// The caller has to say who it is first.
+    Unauthenticated,
+    /// The caller may not do that.
+    Forbidden,
+    /// Too much of it lately; waiting helps.
+    TooMany,
     /// What was asked for collides with what is there.
     Conflict,
     /// A precondition that the caller stated does not hold.
@@ -44,6 +50,8 @@ pub enum Kind {
 pub struct Error {
     kind: Kind,
     sentence: String,
+    /// Seconds after which trying again may help.
+    after: Option<u64>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -52,6 +60,7 @@ impl Error {
         Self {
             kind,
             sentence: sentence.into(),
+            after: None,
             source: None,
         }
     }
@@ -62,6 +71,10 @@ impl Error {
 
     pub fn not_found(sentence: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, sentence)
+    }
+
+    pub fn forbidden(sentence: impl Into<String>) -> Self {
+        Self::new(Kind::Forbidden, sentence)
     }
 
     pub fn conflict(sentence: impl Into<String>) -> Self {
@@ -101,6 +114,19 @@ impl Error {
     pub fn because(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Says after how many seconds trying again may help.
+    pub fn after(self, seconds: u64) -> Self {
+        Self {
+            after: Some(seconds),
+            ..self
+        }
+    }
+
+    /// Seconds after which trying again may help, if that is known.
+    pub fn retry_after(&self) -> Option<u64> {
+        self.after
     }
 
     pub fn kind(&self) -> Kind {

@@ -13,12 +13,13 @@
 //! | layer | what it is |
 //! |---|---|
 //! | `main.rs` | the commands, each one call into the library |
-//! | [`serve`], [`check`], [`reindex`], [`smoke`] | what an operator runs |
+//! | [`serve`], [`check`], [`reindex`], [`user`], [`smoke`] | what an operator runs |
 //! | [`terminal`] | what people run who keep their files in an installation elsewhere |
 //! | [`remote`], [`interrupt`] | an installation over HTTP, from outside; Ctrl-C |
 //! | [`web`] | pages, JSON API, uploads, downloads, health; the only place that knows HTTP |
 //! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
 //! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
+//! | [`auth`] | proving who somebody is: secrets, passwords, second factors |
 //! | [`extract`] | bytes and a name become text, facts and a thumbnail, in children that can do nothing else |
 //! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
 //! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
@@ -94,6 +95,7 @@
 // Denied, not forbidden: one module may not do without, and says why (`store/sigbus.rs`).
 #![deny(unsafe_code)]
 
+pub mod auth;
 pub mod check;
 pub mod config;
 pub mod error;
@@ -108,5 +110,6 @@ pub mod smoke;
 pub mod store;
 pub mod terminal;
 pub mod upkeep;
+pub mod user;
 pub mod web;
 pub mod worker;

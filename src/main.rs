@@ -10,8 +10,8 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
-use wharfside::logging::{self, Role};
-use wharfside::{check, extract, reindex, serve, smoke, store, terminal};
+use wharfside::logging;
+use wharfside::{check, extract, reindex, serve, smoke, store, terminal, user};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
 /// the words inside them.
@@ -84,11 +84,89 @@ enum Command {
     /// Prove over HTTP that an installation keeps what it acknowledged
     #[command(subcommand)]
     Smoke(Smoke),
+    /// Let people in and out, while the app runs
+    #[command(subcommand)]
+    User(User),
     /// Read documents on behalf of a server, which starts this itself
     #[command(hide = true)]
     Extract,
     /// Build the search index anew from the stored files; the running app answers meanwhile
     Reindex,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Add an account and print a link by which its password is chosen
+    Add {
+        name: String,
+        /// What it is for: an owner may everything, a member has a folder and what others share, a
+        /// reader sees what is shared
+        #[arg(long, default_value = "member")]
+        role: Role,
+        /// Read the password from stdin, one line, instead of printing a link
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// List the accounts
+    List {
+        /// Print a line of JSON for each
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a link by which an account chooses another password, or set one
+    Passwd {
+        name: String,
+        /// Read the password from stdin, one line, instead of printing a link
+        #[arg(long)]
+        password_stdin: bool,
+    },
+    /// Remove an account; its files stay
+    Remove { name: String },
+    /// Print a link that makes the first owner
+    SetupLink,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Role {
+    Owner,
+    Member,
+    Reader,
+}
+
+impl From<Role> for wharfside::library::Role {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Owner => Self::Owner,
+            Role::Member => Self::Member,
+            Role::Reader => Self::Reader,
+        }
+    }
+}
+
+impl From<User> for user::Order {
+    fn from(order: User) -> Self {
+        match order {
+            User::Add {
+                name,
+                role,
+                password_stdin,
+            } => Self::Add {
+                name,
+                role: role.into(),
+                from_stdin: password_stdin,
+            },
+            User::List { json } => Self::List { json },
+            User::Passwd {
+                name,
+                password_stdin,
+            } => Self::Passwd {
+                name,
+                from_stdin: password_stdin,
+            },
+            User::Remove { name } => Self::Remove { name },
+            User::SetupLink => Self::SetupLink,
+        }
+    }
 }
 
 #[derive(Subcommand)]
@@ -289,21 +367,26 @@ fn main() -> ExitCode {
 /// `false`: it ran, and what it checked is not well.
 fn run(command: Command) -> Result<bool> {
     match command {
-        Command::Serve => serve::run(configure(Role::Server)?).map(|()| true),
+        Command::Serve => serve::run(configure(logging::Role::Server)?).map(|()| true),
         Command::Check {
             preflight: true,
             json,
             ..
-        } => check::preflight(&configure(Role::Command)?, json),
-        Command::Check { deep, json, .. } => check::run(&configure(Role::Command)?, deep, json),
+        } => check::preflight(&configure(logging::Role::Command)?, json),
+        Command::Check { deep, json, .. } => {
+            check::run(&configure(logging::Role::Command)?, deep, json)
+        }
         // Nothing is configured: a child knows nothing but what its server tells it.
         Command::Extract => extract::child::serve().map(|()| true),
         Command::Reindex => {
-            let changes = reindex::run(&configure(Role::Command)?)?;
+            let changes = reindex::run(&configure(logging::Role::Command)?)?;
             print(&format!(
                 "The search index was built anew: {changes} changes applied.\n"
             ))?;
             Ok(true)
+        }
+        Command::User(order) => {
+            user::run(&configure(logging::Role::Command)?, order.into()).map(|()| true)
         }
         Command::Put(args) => terminal::put(&terminal::Put {
             paths: args.paths,
@@ -358,7 +441,7 @@ fn run(command: Command) -> Result<bool> {
     }
 }
 
-fn configure(role: Role) -> Result<Config> {
+fn configure(role: logging::Role) -> Result<Config> {
     let config = Config::from_env()?;
     logging::start(&config, role)?;
     #[cfg(feature = "crash-points")]

@@ -1,5 +1,7 @@
 //! One release at work: the library, the indexer, the chores and the web in front of them.
 
+mod owner;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use crate::worker::Worker;
 /// Those of [`web::serve`].
 pub fn run(config: Config) -> Result<()> {
     index::outlive_panics();
+    owner::refuse_weak(&config)?;
     web::serve(config, open)
 }
 
@@ -26,9 +29,14 @@ fn open(config: &Config) -> Result<Opened> {
     let library = Library::open(&config.library())?;
     tell(&library);
     let (trash, grace) = (config.trash, config.grace);
+    let config = config.clone();
     Ok(Opened {
         library: library.clone(),
-        begin: Box::new(move || begin(library, trash, grace)),
+        begin: Box::new(move || {
+            let running = begin(library.clone(), trash, grace)?;
+            owner::establish(&library, &config)?;
+            Ok(running)
+        }),
     })
 }
 

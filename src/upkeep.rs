@@ -98,7 +98,7 @@ fn run(
         );
         told(
             "old trash could not be purged",
-            library.purge_older_than(trash, "upkeep").map(drop),
+            library.purge_older_than(trash).map(drop),
         );
         told(
             "unnamed contents could not be collected",

@@ -144,6 +144,8 @@ impl Preflight<'_> {
             host, port, access, ..
         } = self.config;
         let access = match access {
+            Access::Private => "for those who have an account",
+            Access::PublicRead => "for everyone to read and those with an account to change",
             Access::Local => "for this machine only",
             Access::Open => "open to everyone who can reach it",
         };

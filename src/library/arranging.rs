@@ -24,10 +24,10 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the path is taken.
-    pub fn rename(&self, id: FileId, to: &FilePath, actor: &str) -> Result<Entry> {
-        let (to, change) = (to.clone(), self.change(actor));
+    pub fn rename(&self, id: FileId, to: &FilePath) -> Result<Entry> {
+        let (to, change) = (to.clone(), self.change());
         self.store.sql.write(move |c| {
-            let entry = live(c, id)?;
+            let entry = live(c, id, &change)?;
             if entry.path != to {
                 move_file(c, &entry, &to, &change)?;
             }
@@ -37,8 +37,8 @@ impl Library {
 
     /// Moves every live file below `from` to the same place below `to`; all or none. Answers
     /// how many were moved.
-    pub fn rename_folder(&self, from: &FolderPath, to: &FolderPath, actor: &str) -> Result<u64> {
-        let (from, to, change) = (from.clone(), to.clone(), self.change(actor));
+    pub fn rename_folder(&self, from: &FolderPath, to: &FolderPath) -> Result<u64> {
+        let (from, to, change) = (from.clone(), to.clone(), self.change());
         if from.is_root() {
             return Err(Error::invalid(
                 "The whole library cannot be renamed; choose a folder.",
@@ -51,34 +51,35 @@ impl Library {
             )));
         }
         self.store.sql.write(move |c| {
-            let entries = catalog::below(c, &from)?;
+            let entries = change.below(c, &from)?;
             if from == to {
                 return Ok(0);
             }
-            park(c, &from)?;
+            park(c, &entries)?;
             for entry in &entries {
                 let relative = &entry.path.as_str()[from.as_str().len() + 1..];
                 move_file(c, entry, &to.join(relative)?, &change)?;
             }
+            change.move_rules(c, &from, &to)?;
             Ok(entries.len() as u64)
         })
     }
 
     /// Replaces a file's tags.
-    pub fn set_tags(&self, id: FileId, tags: &[String], actor: &str) -> Result<Entry> {
+    pub fn set_tags(&self, id: FileId, tags: &[String]) -> Result<Entry> {
         let tags = checked_tags(tags)?;
-        let change = self.change(actor);
+        let change = self.change();
         self.store.sql.write(move |c| {
-            tag(c, &live(c, id)?, &tags, &change)?;
+            tag(c, &live(c, id, &change)?, &tags, &change)?;
             catalog::by_id(c, id)
         })
     }
 
     /// Moves a file to the trash; its path is free again.
-    pub fn trash(&self, id: FileId, actor: &str) -> Result<Entry> {
-        let change = self.change(actor);
+    pub fn trash(&self, id: FileId) -> Result<Entry> {
+        let change = self.change();
         self.store.sql.write(move |c| {
-            put_aside(c, &live(c, id)?, &change)?;
+            put_aside(c, &live(c, id, &change)?, &change)?;
             catalog::by_id(c, id)
         })
     }
@@ -87,29 +88,29 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if another file has taken the path.
-    pub fn restore(&self, id: FileId, actor: &str) -> Result<Entry> {
-        let change = self.change(actor);
+    pub fn restore(&self, id: FileId) -> Result<Entry> {
+        let change = self.change();
         self.store.sql.write(move |c| {
-            put_back(c, &trashed(c, id)?, &change)?;
+            put_back(c, &trashed(c, id, &change)?, &change)?;
             catalog::by_id(c, id)
         })
     }
 
     /// Ends a trashed file for good, with all its versions.
-    pub fn purge(&self, id: FileId, actor: &str) -> Result<()> {
-        let change = self.change(actor);
+    pub fn purge(&self, id: FileId) -> Result<()> {
+        let change = self.change();
         self.store.sql.write(move |c| {
-            let entry = trashed(c, id)?;
+            let entry = trashed(c, id, &change)?;
             end(c, &entry, &change)
         })
     }
 
     /// Purges what has been in the trash for longer than `age`; answers how many files.
-    pub fn purge_older_than(&self, age: Duration, actor: &str) -> Result<u64> {
-        let before_ms = self.change(actor).at_ms - age.as_millis() as i64;
+    pub fn purge_older_than(&self, age: Duration) -> Result<u64> {
+        let before_ms = self.change().at_ms - age.as_millis() as i64;
         let mut purged = 0;
         loop {
-            let change = self.change(actor);
+            let change = self.change();
             let batch = self.store.sql.write(move |c| {
                 let sql = format!(
                     "SELECT {} FROM {} WHERE file.trashed_ms <= ?1 ORDER BY file.trashed_ms LIMIT ?2",
@@ -130,8 +131,9 @@ impl Library {
     }
 }
 
-pub(super) fn live(c: &Connection, id: FileId) -> Result<Entry> {
+pub(super) fn live(c: &Connection, id: FileId, change: &Change) -> Result<Entry> {
     let entry = catalog::by_id(c, id)?;
+    change.reach(c)?.refuse_unseen(&entry)?;
     if entry.trashed_ms.is_some() {
         return Err(Error::conflict(
             "The file is in the trash; restore it first.",
@@ -140,8 +142,9 @@ pub(super) fn live(c: &Connection, id: FileId) -> Result<Entry> {
     Ok(entry)
 }
 
-pub(super) fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
+pub(super) fn trashed(c: &Connection, id: FileId, change: &Change) -> Result<Entry> {
     let entry = catalog::by_id(c, id)?;
+    change.reach(c)?.refuse_unseen(&entry)?;
     if entry.trashed_ms.is_none() {
         return Err(Error::conflict("The file is not in the trash."));
     }
@@ -150,6 +153,7 @@ pub(super) fn trashed(c: &Connection, id: FileId) -> Result<Entry> {
 
 /// Replaces the tags of a live file; they are [checked](checked_tags).
 pub(super) fn tag(c: &Connection, entry: &Entry, tags: &[String], change: &Change) -> Result<()> {
+    change.refuse_unwritable(c, entry)?;
     c.prepare_cached("DELETE FROM tag WHERE file_id = ?1")?
         .execute([entry.id])?;
     let mut insert = c.prepare_cached("INSERT INTO tag (file_id, tag) VALUES (?1, ?2)")?;
@@ -164,6 +168,7 @@ pub(super) fn tag(c: &Connection, entry: &Entry, tags: &[String], change: &Chang
 
 /// A live file goes to the trash.
 pub(super) fn put_aside(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    change.refuse_unwritable(c, entry)?;
     c.prepare_cached("UPDATE file SET trashed_ms = ?2 WHERE id = ?1")?
         .execute((entry.id, change.at_ms))?;
     catalog::count(c, &entry.path.folder(), -1, -(entry.size as i64))?;
@@ -174,6 +179,7 @@ pub(super) fn put_aside(c: &Connection, entry: &Entry, change: &Change) -> Resul
 
 /// A trashed file comes back to its path.
 pub(super) fn put_back(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    change.refuse_unwritable(c, entry)?;
     c.prepare_cached("UPDATE file SET trashed_ms = NULL WHERE id = ?1")?
         .execute([entry.id])
         .map_err(|error| path_taken(error, entry.path.as_str()))?;
@@ -183,15 +189,14 @@ pub(super) fn put_back(c: &Connection, entry: &Entry, change: &Change) -> Result
     Ok(())
 }
 
-/// Frees the paths of all files below `folder`, so that files which move together may take each
-/// other's. Invariant: no [`FilePath`] has a control character, so no file is in the way here,
-/// and the transaction gives each file a path again.
-pub(super) fn park(c: &Connection, folder: &FolderPath) -> Result<()> {
-    let sql = format!(
-        "UPDATE file SET path = char(1) || id WHERE {}",
-        catalog::BELOW
-    );
-    c.prepare_cached(&sql)?.execute(catalog::bounds(folder))?;
+/// Frees the paths of files, so that those which move together may take each other's. Invariant:
+/// no [`FilePath`] has a control character, so no file is in the way here, and the transaction
+/// gives each file a path again.
+pub(super) fn park<'a>(c: &Connection, entries: impl IntoIterator<Item = &'a Entry>) -> Result<()> {
+    let mut park = c.prepare_cached("UPDATE file SET path = char(1) || id WHERE id = ?1")?;
+    for entry in entries {
+        park.execute([entry.id])?;
+    }
     Ok(())
 }
 
@@ -201,6 +206,8 @@ pub(super) fn move_file(
     to: &FilePath,
     change: &Change,
 ) -> Result<()> {
+    change.refuse_unwritable(c, entry)?;
+    change.reach(c)?.refuse_unwritable(&to.folder())?;
     c.prepare_cached(
         "UPDATE file SET path = ?2, folder = ?3, name = ?4, sort_name = ?5 WHERE id = ?1",
     )?
@@ -223,6 +230,7 @@ pub(super) fn move_file(
 
 /// Invariant: the outbox row stays, so that every index learns that the file is gone.
 pub(super) fn end(c: &Connection, entry: &Entry, change: &Change) -> Result<()> {
+    change.refuse_unwritable(c, entry)?;
     c.prepare_cached(
         "INSERT INTO unnamed (sha256, since_ms)
          SELECT DISTINCT sha256, ?2 FROM version WHERE file_id = ?1

@@ -2,13 +2,18 @@
 //!
 //! Everything here runs inside a caller's transaction.
 
+use std::cell::OnceCell;
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::entry::{Entry, FileId, Millis};
 use super::path::{FilePath, FolderPath};
+use super::reach::Reach;
 use super::text::fold;
+use super::viewer::Viewer;
 use crate::error::{Error, Kind, Result};
-use crate::store::Digest;
+use crate::store::{Digest, now_ms};
 
 /// The columns that [`entry_of`] reads, in its order.
 pub(super) const ENTRY: &str = "file.id, file.path, file.version, file.size, file.sha256, \
@@ -19,11 +24,58 @@ pub(super) const ENTRY: &str = "file.id, file.path, file.version, file.size, fil
 pub(super) const FROM: &str = "file JOIN outbox ON outbox.file_id = file.id";
 
 /// Who makes a change, when, under which boot.
+///
+/// Invariant: it is used in one transaction only, from which it has what its viewer may.
 #[derive(Clone, Debug)]
 pub(super) struct Change {
+    viewer: Arc<Viewer>,
+    reach: OnceCell<Reach>,
+    /// Who is named in the event log.
     pub(super) actor: String,
     pub(super) at_ms: Millis,
     pub(super) boot: u64,
+}
+
+impl Change {
+    pub(super) fn new(viewer: Arc<Viewer>, boot: u64) -> Self {
+        Self {
+            actor: viewer.name().to_owned(),
+            viewer,
+            reach: OnceCell::new(),
+            at_ms: now_ms(),
+            boot,
+        }
+    }
+
+    /// In the name of whoever began it.
+    pub(super) fn begun_by(self, actor: &str) -> Self {
+        Self {
+            actor: actor.to_owned(),
+            ..self
+        }
+    }
+
+    pub(super) fn reach(&self, c: &Connection) -> Result<&Reach> {
+        if let Some(reach) = self.reach.get() {
+            return Ok(reach);
+        }
+        let reach = self.viewer.reach(c)?;
+        Ok(self.reach.get_or_init(|| reach))
+    }
+
+    /// As [`reach`](Self::reach), after what this transaction has changed of it.
+    pub(super) fn reach_now(&self, c: &Connection) -> Result<Reach> {
+        self.viewer.reach(c)
+    }
+
+    /// # Errors
+    /// [`Kind::NotFound`] if the viewer may not know of the file, [`Kind::Forbidden`] if it may
+    /// not change what is beside it.
+    pub(super) fn refuse_unwritable(&self, c: &Connection, entry: &Entry) -> Result<()> {
+        let reach = self.reach(c)?;
+        reach.refuse_unseen(entry)?;
+        reach.refuse_unwritable(&entry.path.folder())
+    }
 }
 
 pub(super) fn entry_of(row: &Row<'_>) -> Result<Entry> {
@@ -59,7 +111,11 @@ pub(super) fn by_id(c: &Connection, id: FileId) -> Result<Entry> {
         &format!("SELECT {ENTRY} FROM {FROM} WHERE file.id = ?1"),
         id,
     )?
-    .ok_or_else(|| Error::not_found(format!("There is no file with id {id}.")))
+    .ok_or_else(|| no_id(id))
+}
+
+pub(super) fn no_id(id: FileId) -> Error {
+    Error::not_found(format!("There is no file with id {id}."))
 }
 
 pub(super) fn live_by_path(c: &Connection, path: &FilePath) -> Result<Option<Entry>> {
@@ -269,11 +325,10 @@ pub(super) fn came_from(path: &FilePath) -> String {
     format!("{CAME_FROM}{path}")
 }
 
-/// The folder that an event took its file out of, if it did.
-pub(super) fn folder_left(kind: &str, detail: &str, now: &FilePath) -> Option<FolderPath> {
+/// Where an event says that its file was before, if it does.
+pub(super) fn path_left(kind: &str, detail: &str) -> Option<FilePath> {
     let before = detail
         .strip_prefix(CAME_FROM)
         .filter(|_| kind == "renamed")?;
-    let folder = FilePath::parse(before).ok()?.folder();
-    (folder != now.folder()).then_some(folder)
+    FilePath::parse(before).ok()
 }

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::Library;
 use crate::error::Result;
 use crate::store::blobs::{BlobEntry, Blobs, Found};
-use crate::store::{Digest, crash, sql};
+use crate::store::{Digest, crash, now_ms, sql};
 
 /// A content that was once named is collected after the grace period; one that is found without
 /// a name waits this many times longer, because a catalog restored from an older copy names
@@ -24,7 +24,7 @@ const STRIDE: usize = 256;
 impl Library {
     /// Removes contents that have had no name for `grace`; answers how many and their bytes.
     pub fn collect(&self, grace: Duration) -> Result<(u64, u64)> {
-        let before_ms = self.change("").at_ms - grace.as_millis() as i64;
+        let before_ms = now_ms() - grace.as_millis() as i64;
         let candidates = self.store.sql.read(|c| {
             let mut statement =
                 c.prepare_cached("SELECT sha256 FROM unnamed WHERE since_ms <= ?1")?;
@@ -91,7 +91,7 @@ impl Library {
             return Ok(());
         }
         let extra = grace * (FOUND_WAITS - 1);
-        let since_ms = self.change("").at_ms + extra.as_millis() as i64;
+        let since_ms = now_ms() + extra.as_millis() as i64;
         self.store.sql.write(move |c| {
             let mut insert = c.prepare_cached(
                 "INSERT OR IGNORE INTO unnamed (sha256, since_ms) VALUES (?1, ?2)",

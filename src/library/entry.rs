@@ -116,12 +116,12 @@ pub struct Receipt {
 #[derive(Clone, Debug)]
 pub struct NewFile {
     pub path: FilePath,
-    /// Who did it, for the event log.
-    pub actor: String,
     /// What must hold of the path at the moment of the commit.
     pub precondition: Precondition,
     /// Digest that the client announced; a mismatch stores nothing.
     pub expected: Option<Digest>,
+    /// Whether it gets a free name beside a file that is there, instead of a new version of it.
+    pub keep_both: bool,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,11 +5,12 @@ use std::fs::File;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::accounts::usage;
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId, Millis, NewFile, Precondition, Receipt, Version};
 use super::path::FilePath;
 use super::text::fold;
-use super::{Library, extract};
+use super::{Library, Quota, extract};
 use crate::error::{Error, Kind, Result};
 use crate::store::blobs::{Blobs, Sealed, Stage};
 use crate::store::{Digest, crash};
@@ -79,6 +80,7 @@ impl Library {
     /// [`Kind::NoSpace`] if it would leave less free than is reserved.
     pub fn upload(&self, announced: u64) -> Result<Upload> {
         self.refuse_without_room(announced)?;
+        self.refuse_past_quota(announced)?;
         Ok(Upload {
             stage: self.store.blobs.stage()?,
             head: Vec::new(),
@@ -95,7 +97,7 @@ impl Library {
         let blobs = self.store.blobs.clone();
         let sealed = blobs.seal(upload.stage, file.expected)?;
         crash::point("upload.sealed");
-        let change = self.change(&file.actor);
+        let (change, quota) = (self.change(), self.limits.quota);
         let receipt = self.store.sql.write(move |c| {
             keep(&blobs, &sealed)?;
             let content = Described {
@@ -103,7 +105,15 @@ impl Library {
                 size: sealed.size,
                 media_type,
             };
-            store(c, &file.path, &content, &file.precondition, &change)
+            let path = match file.keep_both {
+                true => {
+                    let reach = change.reach(c)?;
+                    reach.refuse_unwritable(&file.path.folder())?;
+                    catalog::free_path(c, &file.path)?
+                }
+                false => file.path,
+            };
+            store(c, &path, &content, &file.precondition, quota, &change)
         })?;
         crash::point("upload.committed");
         Ok(receipt)
@@ -111,14 +121,28 @@ impl Library {
 
     /// Any file, in the trash or not.
     pub fn entry(&self, id: FileId) -> Result<Entry> {
-        self.store.sql.read(|c| catalog::by_id(c, id))
+        self.store.sql.read(|c| self.seen(c, id))
+    }
+
+    fn seen(&self, c: &Connection, id: FileId) -> Result<Entry> {
+        let entry = catalog::by_id(c, id)?;
+        self.reach(c)?.refuse_unseen(&entry)?;
+        Ok(entry)
+    }
+
+    /// The live file at a path, if there is one that the viewer may know of.
+    fn seen_at(&self, c: &Connection, path: &FilePath) -> Result<Option<Entry>> {
+        match self.reach(c)?.may_read(path) {
+            true => catalog::live_by_path(c, path),
+            false => Ok(None),
+        }
     }
 
     /// The live file at a path.
     pub fn entry_at(&self, path: &FilePath) -> Result<Entry> {
         self.store
             .sql
-            .read(|c| catalog::live_by_path(c, path))?
+            .read(|c| self.seen_at(c, path))?
             .ok_or_else(|| no_file_at(path))
     }
 
@@ -126,9 +150,9 @@ impl Library {
     /// left out.
     pub fn present(&self, paths: &[FilePath]) -> Result<Vec<Entry>> {
         self.store.sql.read(|c| {
-            paths
-                .iter()
-                .filter_map(|path| catalog::live_by_path(c, path).transpose())
+            let reach = self.reach(c)?;
+            let seen = paths.iter().filter(|path| reach.may_read(path));
+            seen.filter_map(|path| catalog::live_by_path(c, path).transpose())
                 .collect()
         })
     }
@@ -141,7 +165,7 @@ impl Library {
     /// As [`content`](Self::content), without opening it.
     pub fn stored(&self, id: FileId, version: Option<u32>) -> Result<Stored> {
         let (entry, older) = self.store.sql.read(|c| {
-            let entry = catalog::by_id(c, id)?;
+            let entry = self.seen(c, id)?;
             let older = match version {
                 Some(number) => Some(catalog::version(c, id, number)?.ok_or_else(|| {
                     Error::not_found(format!("File {id} has no version {number}."))
@@ -171,6 +195,9 @@ impl Library {
         let sql = "SELECT sha256, size, media_type, modified_ms FROM file
                    WHERE path = ?1 AND trashed_ms IS NULL";
         let (sha256, size, media_type, modified_ms) = self.store.sql.read(|c| {
+            if !self.reach(c)?.may_read(path) {
+                return Err(no_file_at(path));
+            }
             let mut statement = c.prepare_cached(sql)?;
             let mut rows = statement.query([path.as_str()])?;
             let row = rows.next()?.ok_or_else(|| no_file_at(path))?;
@@ -230,7 +257,7 @@ impl Library {
     /// All contents the file has had, newest first.
     pub fn versions(&self, id: FileId) -> Result<Vec<Version>> {
         self.store.sql.read(|c| {
-            catalog::by_id(c, id)?;
+            self.seen(c, id)?;
             let mut statement = c.prepare_cached(
                 "SELECT number, sha256, size, media_type, created_ms FROM version
                  WHERE file_id = ?1 ORDER BY number DESC",
@@ -251,10 +278,11 @@ impl Library {
     }
 
     /// Makes an older content current again, as a new version.
-    pub fn restore_version(&self, id: FileId, number: u32, actor: &str) -> Result<Receipt> {
-        let change = self.change(actor);
+    pub fn restore_version(&self, id: FileId, number: u32) -> Result<Receipt> {
+        let (change, quota) = (self.change(), self.limits.quota);
         self.store.sql.write(move |c| {
             let entry = catalog::by_id(c, id)?;
+            change.refuse_unwritable(c, &entry)?;
             if entry.trashed_ms.is_some() {
                 return Err(Error::conflict(
                     "The file is in the trash; restore it first, then the version.",
@@ -267,7 +295,14 @@ impl Library {
                 size,
                 media_type,
             };
-            store(c, &entry.path, &content, &Precondition::None, &change)
+            store(
+                c,
+                &entry.path,
+                &content,
+                &Precondition::None,
+                quota,
+                &change,
+            )
         })
     }
 }
@@ -298,8 +333,10 @@ pub(super) fn store(
     path: &FilePath,
     content: &Described,
     precondition: &Precondition,
+    quota: Quota,
     change: &Change,
 ) -> Result<Receipt> {
+    change.reach(c)?.refuse_unwritable(&path.folder())?;
     let present = catalog::live_by_path(c, path)?;
     check(precondition, present.as_ref(), path)?;
     let (id, version) = match present {
@@ -318,6 +355,7 @@ pub(super) fn store(
         &content.media_type,
         change.at_ms,
     ))?;
+    usage::refuse_past(c, id, quota)?;
     let detail = format!("version {version}, sha256 {}", content.sha256);
     catalog::record(c, change, "stored", id, path, Some(&detail))?;
     Ok(Receipt {
@@ -335,8 +373,9 @@ pub(super) fn store(
 fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change) -> Result<FileId> {
     c.prepare_cached(
         "INSERT INTO file (path, folder, name, sort_name, version, sha256, size, media_type, created_ms,
-                           modified_ms)
-         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?8)",
+                           modified_ms, account_id)
+         VALUES (?1, ?2, ?3, ?4, 1, ?5, ?6, ?7, ?8, ?8,
+                 (SELECT id FROM account WHERE sort_name = ?9))",
     )?
     .execute((
         path.as_str(),
@@ -347,6 +386,7 @@ fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change)
         content.size,
         &content.media_type,
         change.at_ms,
+        fold(&change.actor),
     ))?;
     let id = c.last_insert_rowid();
     catalog::count(c, &path.folder(), 1, content.size as i64)?;

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::catalog;
 use super::entry::{Entry, FileId};
 use super::facts::Texts;
+use super::reach::Reach;
 use super::search::{
     self, Fields, Hit, MOST_PASSAGES, Parsed, Place, Proposed, Question, Request, Results, Snippet,
     Snippets, Source, Spelling,
@@ -53,8 +54,9 @@ impl Library {
     pub fn search(&self, request: &Request) -> Result<Results> {
         let started = Instant::now();
         let after: Option<Place> = request.cursor.as_deref().map(str::parse).transpose()?;
+        let reach = self.store.sql.read(|c| self.reach(c))?;
         let outcome = self.store.index.read(|searcher| {
-            let answer = self.propose(searcher, request, after)?;
+            let answer = self.propose(searcher, request, after, &reach)?;
             let hits = self.hits(searcher, request, &answer)?;
             Ok((answer, hits))
         });
@@ -89,6 +91,7 @@ impl Library {
         searcher: &Searcher,
         request: &Request,
         after: Option<Place>,
+        reach: &Reach,
     ) -> Result<Answer> {
         let parsed = match (request.wants_all(), request.is_unfinished) {
             (true, _) => Parsed::everything(),
@@ -100,6 +103,7 @@ impl Library {
             let question = Question {
                 parsed,
                 folder: request.folder.as_ref(),
+                reach,
                 narrowing: &request.narrowing,
                 order: request.order,
                 after,
@@ -114,7 +118,10 @@ impl Library {
             proposed,
             spelling: None,
         };
-        if !is_first || answer.proposed.total > FEW {
+        // Of several words of which one is enough, another might be one that only others' files
+        // have: to offer it would tell that they do.
+        let might_tell = !reach.is_everything() && answer.parsed.has_choice();
+        if !is_first || answer.proposed.total > FEW || might_tell {
             return Ok(answer);
         }
         let typed = request.query.as_str();
@@ -172,16 +179,18 @@ impl Library {
         })
     }
 
-    /// The index may lag behind: what was deleted meanwhile is left out here.
+    /// The index may lag behind, and never decides: what was deleted meanwhile, or may not be seen,
+    /// is left out here.
     fn visible(
         &self,
         proposed: &[(FileId, f32, DocAddress)],
     ) -> Result<Vec<(Entry, f32, DocAddress)>> {
         self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
             let mut visible = Vec::with_capacity(proposed.len());
             for &(id, score, address) in proposed {
                 match catalog::by_id(c, id) {
-                    Ok(entry) if entry.trashed_ms.is_none() => {
+                    Ok(entry) if entry.trashed_ms.is_none() && reach.may_read(&entry.path) => {
                         visible.push((entry, score, address))
                     }
                     Ok(_) => {}

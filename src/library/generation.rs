@@ -20,6 +20,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/003_searches.sql"),
         compatible_back_to: 0,
     },
+    Migration {
+        sql: include_str!("schema/004_access.sql"),
+        compatible_back_to: 0,
+    },
 ];
 
 /// The formats of one release.

@@ -6,6 +6,8 @@ use rusqlite::types::Value;
 use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, Folder, Listing, Sort, Sorting};
 use super::path::FolderPath;
+use super::reach::{Reach, Right};
+use super::seeing::Children;
 use super::text::fold;
 use super::{Library, Page};
 use crate::error::{Error, Result};
@@ -127,23 +129,33 @@ impl Library {
         let begin = Begin::parse(from, order.list)?;
         let limit = limit.clamp(1, MAX_PAGE);
         self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
+            let seen = reach.children(c, folder)?;
             // One row more than asked for tells whether another page follows.
             let mut folders = match &begin {
-                Begin::Offset(rows) => order.subfolders(c, folder, None, limit + 1, *rows)?,
-                Begin::Folder(last) => order.subfolders(c, folder, Some(last), limit + 1, 0)?,
+                Begin::Offset(rows) => {
+                    order.subfolders(c, folder, &seen, None, limit + 1, *rows)?
+                }
+                Begin::Folder(last) => {
+                    order.subfolders(c, folder, &seen, Some(last), limit + 1, 0)?
+                }
                 Begin::File(_) => Vec::new(),
             };
             let rest = limit + 1 - folders.len();
             let mut files = match &begin {
-                Begin::File(cursor) => order.page(c, folder, Some(cursor), rest, 0)?,
+                // All files right in a folder are seen, or none.
+                _ if reach.right(folder) < Right::Read => Vec::new(),
+                Begin::File(cursor) => order.page(c, folder, &reach, Some(cursor), rest, 0)?,
                 Begin::Offset(rows) if *rows > 0 && folders.is_empty() => {
-                    let before = count_subfolders(c, folder)?;
-                    order.page(c, folder, None, rest, rows.saturating_sub(before))?
+                    let before = reach.count_children(c, folder)?;
+                    order.page(c, folder, &reach, None, rest, rows.saturating_sub(before))?
                 }
-                Begin::Offset(_) | Begin::Folder(_) => order.page(c, folder, None, rest, 0)?,
+                Begin::Offset(_) | Begin::Folder(_) => {
+                    order.page(c, folder, &reach, None, rest, 0)?
+                }
             };
             let rows = folders.len() + files.len();
-            if rows == 0 && from.is_start() && !folder.is_root() {
+            if rows == 0 && from.is_start() && !folder.is_root() && !reach.says(folder) {
                 return Err(catalog::no_folder(folder));
             }
             if rows > limit && files.pop().is_none() {
@@ -176,14 +188,14 @@ impl Library {
         let order = Order::deep(sorting.into(), folder.is_root());
         let from = from.into();
         let limit = limit.clamp(1, MAX_PAGE);
-        let files = self
-            .store
-            .sql
-            .read(|c| match Begin::parse(from, order.list)? {
-                Begin::Offset(rows) => order.page(c, folder, None, limit + 1, rows),
-                Begin::File(cursor) => order.page(c, folder, Some(&cursor), limit + 1, 0),
+        let files = self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
+            match Begin::parse(from, order.list)? {
+                Begin::Offset(rows) => order.page(c, folder, &reach, None, limit + 1, rows),
+                Begin::File(cursor) => order.page(c, folder, &reach, Some(&cursor), limit + 1, 0),
                 Begin::Folder(_) => Err(made_up()),
-            })?;
+            }
+        })?;
         if files.is_empty() && from.is_start() && !folder.is_root() {
             return Err(catalog::no_folder(folder));
         }
@@ -199,32 +211,23 @@ impl Library {
     /// How many rows the whole listing of a folder has; `deep` as in
     /// [`list_deep`](Self::list_deep).
     pub fn rows_in(&self, folder: &FolderPath, deep: bool) -> Result<Rows> {
-        self.store.sql.read(|c| {
-            if deep {
-                let sql = "SELECT coalesce(sum(files), 0) FROM folder WHERE path = ?1";
-                let files = c
-                    .prepare_cached(sql)?
-                    .query_row([folder.as_str()], |row| row.get(0))?;
-                return Ok(Rows { folders: 0, files });
-            }
-            let sql = "SELECT count(*) FROM file WHERE folder = ?1 AND trashed_ms IS NULL";
-            let files = c
-                .prepare_cached(sql)?
-                .query_row([folder.as_str()], |row| row.get(0))?;
-            let folders = count_subfolders(c, folder)?;
-            Ok(Rows { folders, files })
-        })
+        self.store
+            .sql
+            .read(|c| self.reach(c)?.rows(c, folder, deep))
     }
 
     /// The files stored last, newest first.
     pub fn recent(&self, limit: usize) -> Result<Vec<Entry>> {
-        let sql = format!(
-            "SELECT {ENTRY} FROM {FROM} WHERE file.trashed_ms IS NULL
-             ORDER BY file.modified_ms DESC, file.id DESC LIMIT ?1"
-        );
-        self.store
-            .sql
-            .read(|c| catalog::entries(c, &sql, [limit.min(MAX_PAGE)]))
+        self.store.sql.read(|c| {
+            let (seen, more) = self.reach(c)?.condition(Right::Read, "file.path", 2);
+            let sql = format!(
+                "SELECT {ENTRY} FROM {FROM} WHERE file.trashed_ms IS NULL AND {seen}
+                 ORDER BY file.modified_ms DESC, file.id DESC LIMIT ?1"
+            );
+            let limit = whole(limit.min(MAX_PAGE) as u64);
+            let parameters = std::iter::once(limit).chain(more);
+            catalog::entries(c, &sql, params_from_iter(parameters))
+        })
     }
 
     /// The trash, most recently deleted first.
@@ -236,26 +239,22 @@ impl Library {
             None => (i64::MAX, i64::MAX),
         };
         let limit = limit.clamp(1, MAX_PAGE);
-        let sql = format!(
-            "SELECT {ENTRY} FROM {FROM}
-             WHERE file.trashed_ms IS NOT NULL AND (file.trashed_ms, file.id) < (?1, ?2)
-             ORDER BY file.trashed_ms DESC, file.id DESC LIMIT ?3"
-        );
-        let rows = self
-            .store
-            .sql
-            .read(|c| catalog::entries(c, &sql, (key, id, limit + 1)))?;
+        let rows = self.store.sql.read(|c| {
+            let (seen, more) = self.reach(c)?.condition(Right::Write, "file.path", 4);
+            let sql = format!(
+                "SELECT {ENTRY} FROM {FROM}
+                 WHERE file.trashed_ms IS NOT NULL AND (file.trashed_ms, file.id) < (?1, ?2)
+                 AND {seen} ORDER BY file.trashed_ms DESC, file.id DESC LIMIT ?3"
+            );
+            let place = [key.into(), id.into(), whole(limit as u64 + 1)];
+            let parameters = place.into_iter().chain(more);
+            catalog::entries(c, &sql, params_from_iter(parameters))
+        })?;
         let (items, next) = cut(rows, limit, TRASH, |entry| {
             entry.trashed_ms.unwrap_or_default().to_string()
         });
         Ok(Page { items, next })
     }
-}
-
-fn count_subfolders(c: &rusqlite::Connection, folder: &FolderPath) -> Result<u64> {
-    let sql = "SELECT count(*) FROM folder WHERE parent = ?1";
-    Ok(c.prepare_cached(sql)?
-        .query_row([folder.as_str()], |row| row.get(0))?)
 }
 
 /// One sort order as SQL: each has an index that ends in the file's id.
@@ -339,6 +338,7 @@ impl Order {
         &self,
         c: &rusqlite::Connection,
         folder: &FolderPath,
+        reach: &Reach,
         cursor: Option<&Cursor>,
         limit: usize,
         offset: u64,
@@ -361,10 +361,16 @@ impl Order {
             });
             parameters.push(cursor.id.into());
         }
+        let mut seen = String::new();
+        if self.is_deep() && !reach.is_everything() {
+            let (condition, more) = reach.condition(Right::Read, "file.path", parameters.len() + 1);
+            seen = format!("AND {condition}");
+            parameters.extend(more);
+        }
         let order = format!("ORDER BY {column} {direction}, file.id {direction}");
         let sql = format!(
             "SELECT {ENTRY} FROM {FROM} WHERE file.id IN
-             (SELECT file.id FROM file WHERE {scope} {behind} {order} LIMIT ?3 OFFSET ?4) {order}"
+             (SELECT file.id FROM file WHERE {scope} {seen} {behind} {order} LIMIT ?3 OFFSET ?4) {order}"
         );
         catalog::entries(c, &sql, params_from_iter(parameters))
     }
@@ -375,6 +381,7 @@ impl Order {
         &self,
         c: &rusqlite::Connection,
         folder: &FolderPath,
+        seen: &Children,
         last: Option<&FolderPath>,
         limit: usize,
         offset: u64,
@@ -393,18 +400,20 @@ impl Order {
             behind = format!("AND (sort_name, path) {comparison} (?4, ?5)");
             parameters.extend([fold(last.name()).into(), last.as_str().to_owned().into()]);
         }
+        let (condition, more) = seen.condition(parameters.len() + 1);
+        parameters.extend(more);
         let mut statement = c.prepare_cached(&format!(
-            "SELECT path, files, bytes FROM folder WHERE parent = ?1 {behind}
+            "SELECT path, files, bytes FROM folder WHERE parent = ?1 AND {condition} {behind}
              ORDER BY sort_name {direction}, path {direction} LIMIT ?2 OFFSET ?3"
         ))?;
         let mut rows = statement.query(params_from_iter(parameters))?;
         let mut folders = Vec::new();
         while let Some(row) = rows.next()? {
-            folders.push(Folder {
+            folders.push(seen.seen(Folder {
                 path: FolderPath::parse(&row.get::<_, String>(0)?)?,
                 files: row.get(1)?,
                 bytes: row.get(2)?,
-            });
+            }));
         }
         Ok(folders)
     }

@@ -34,11 +34,10 @@ impl Library {
         selection: &Selection,
         to: &FolderPath,
         if_present: IfPresent,
-        actor: &str,
     ) -> Result<Changes> {
         let (selection, to) = (selection.clone(), to.clone());
-        self.change_many(actor, move |c, change| {
-            let (folders, ids) = named(c, &selection)?;
+        self.change_many(move |c, change| {
+            let (folders, ids) = named(c, &selection, change)?;
             if let Some(folder) = folders
                 .iter()
                 .find(|folder| to.ancestors().any(|above| above == **folder))
@@ -51,27 +50,27 @@ impl Library {
             let mut moves = Vec::new();
             for folder in &folders {
                 let above = folder.as_str().len() - folder.name().len();
-                for entry in catalog::below(c, folder)? {
+                for entry in change.below(c, folder)? {
                     moves.push((to.join(&entry.path.as_str()[above..])?, entry));
                 }
             }
-            for entry in selected(c, &ids, &folders)? {
+            for entry in selected(c, &ids, &folders, change)? {
                 moves.push((to.join(entry.path.name())?, entry));
             }
             moves.retain(|(path, entry)| *path != entry.path);
             // Files of one folder may take each other's paths on the way.
-            for folder in folders
-                .iter()
-                .filter(|folder| folder.parent().as_ref() != Some(&to))
-            {
-                park(c, folder)?;
-            }
+            let together = moves.iter().map(|(_, entry)| entry);
+            park(c, together.filter(|entry| is_below(&entry.path, &folders)))?;
             for (path, entry) in &moves {
                 let path = match if_present {
                     IfPresent::KeepBoth => &catalog::free_path(c, path)?,
                     IfPresent::Version | IfPresent::Skip => path,
                 };
                 move_file(c, entry, path, change)?;
+            }
+            for folder in &folders {
+                let target = to.join(folder.name())?;
+                change.move_rules(c, folder, &FolderPath::parse(target.as_str())?)?;
             }
             Ok(moves.len())
         })
@@ -82,7 +81,7 @@ impl Library {
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not one, or for what is no name;
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the name is taken there.
-    pub fn rename_chosen(&self, selection: &Selection, name: &str, actor: &str) -> Result<u64> {
+    pub fn rename_chosen(&self, selection: &Selection, name: &str) -> Result<u64> {
         let Selection { files, folders, .. } = selection;
         if name.contains('/') {
             return Err(Error::invalid(format!(
@@ -92,7 +91,7 @@ impl Library {
         match (&files[..], &folders[..], &selection.within) {
             ([id], [], None) => {
                 let folder = self.entry(*id)?.path.folder();
-                self.rename(*id, &folder.join(name)?, actor)?;
+                self.rename(*id, &folder.join(name)?)?;
                 Ok(1)
             }
             ([], [folder], None) => {
@@ -102,13 +101,13 @@ impl Library {
                 let is_taken = self
                     .store
                     .sql
-                    .read(move |c| catalog::is_folder(c, &target))?;
+                    .read(|c| self.reach(c)?.sees_folder(c, &target))?;
                 if is_taken && to != *folder {
                     return Err(Error::conflict(format!(
                         "There is a folder {name:?} already; choose another name, or move what lies in this one there."
                     )));
                 }
-                self.rename_folder(folder, &to, actor)
+                self.rename_folder(folder, &to)
             }
             _ => Err(Error::invalid(
                 "Only one thing can be renamed at a time; choose one file or one folder.",
@@ -120,7 +119,7 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) for what cannot be a tag, or too many.
-    pub fn tag_all(&self, selection: &Selection, tags: &[String], actor: &str) -> Result<Changes> {
+    pub fn tag_all(&self, selection: &Selection, tags: &[String]) -> Result<Changes> {
         let added = checked_tags(tags)?;
         if added.is_empty() {
             return Err(Error::invalid(
@@ -128,8 +127,8 @@ impl Library {
             ));
         }
         let selection = selection.clone();
-        self.change_many(actor, move |c, change| {
-            let entries = everything(c, &selection)?;
+        self.change_many(move |c, change| {
+            let entries = everything(c, &selection, change)?;
             for entry in &entries {
                 let both: Vec<String> = entry.tags.iter().chain(&added).cloned().collect();
                 tag(c, entry, &checked_tags(&both)?, change)?;
@@ -139,10 +138,10 @@ impl Library {
     }
 
     /// Moves live files, and every file in the folders, to the trash.
-    pub fn trash_all(&self, selection: &Selection, actor: &str) -> Result<Changes> {
+    pub fn trash_all(&self, selection: &Selection) -> Result<Changes> {
         let selection = selection.clone();
-        self.change_many(actor, move |c, change| {
-            let entries = everything(c, &selection)?;
+        self.change_many(move |c, change| {
+            let entries = everything(c, &selection, change)?;
             for entry in &entries {
                 put_aside(c, entry, change)?;
             }
@@ -154,22 +153,22 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if a path is taken by now.
-    pub fn restore_all(&self, ids: &[FileId], actor: &str) -> Result<Changes> {
+    pub fn restore_all(&self, ids: &[FileId]) -> Result<Changes> {
         let ids = chosen(ids)?;
-        self.change_many(actor, move |c, change| {
+        self.change_many(move |c, change| {
             for id in &ids {
-                put_back(c, &trashed(c, *id)?, change)?;
+                put_back(c, &trashed(c, *id, change)?, change)?;
             }
             Ok(ids.len())
         })
     }
 
     /// Ends trashed files for good, with all their versions.
-    pub fn purge_all(&self, ids: &[FileId], actor: &str) -> Result<Changes> {
+    pub fn purge_all(&self, ids: &[FileId]) -> Result<Changes> {
         let ids = chosen(ids)?;
-        self.change_many(actor, move |c, change| {
+        self.change_many(move |c, change| {
             for id in &ids {
-                end(c, &trashed(c, *id)?, change)?;
+                end(c, &trashed(c, *id, change)?, change)?;
             }
             Ok(ids.len())
         })
@@ -179,8 +178,8 @@ impl Library {
     ///
     /// # Errors
     /// As [`restore_all`](Self::restore_all).
-    pub fn undo_trash(&self, events: RangeInclusive<u64>, actor: &str) -> Result<Changes> {
-        self.change_many(actor, move |c, change| {
+    pub fn undo_trash(&self, events: RangeInclusive<u64>) -> Result<Changes> {
+        self.change_many(move |c, change| {
             let sql = format!(
                 "SELECT {} FROM {} WHERE file.trashed_ms IS NOT NULL AND file.id IN
                  (SELECT file_id FROM event WHERE number BETWEEN ?1 AND ?2 AND kind = 'trashed')",
@@ -198,10 +197,9 @@ impl Library {
     /// Runs a change in one transaction; nobody else's events come between its own.
     fn change_many(
         &self,
-        actor: &str,
         work: impl FnOnce(&Connection, &Change) -> Result<usize> + Send + 'static,
     ) -> Result<Changes> {
-        let change = self.change(actor);
+        let change = self.change();
         self.store.sql.write(move |c| {
             let before = catalog::last_event(c)?;
             let files = work(c, &change)? as u64;
@@ -214,11 +212,15 @@ impl Library {
 }
 
 /// The folders and files of a selection that is not empty, the folders each once.
-fn named(c: &Connection, selection: &Selection) -> Result<(Vec<FolderPath>, Vec<FileId>)> {
+fn named(
+    c: &Connection,
+    selection: &Selection,
+    change: &Change,
+) -> Result<(Vec<FolderPath>, Vec<FileId>)> {
     let (mut folders, mut ids) = (selection.folders.clone(), selection.files.clone());
     if let Some(within) = &selection.within {
         let Within { folder, flat, .. } = within;
-        for entry in catalog::below(c, folder)? {
+        for entry in change.below(c, folder)? {
             if !within.takes(entry.id, &entry.path) {
                 continue;
             }
@@ -256,21 +258,26 @@ fn nothing_chosen() -> Error {
 }
 
 /// The files that were chosen by themselves, and are not in a folder that was chosen as well.
-fn selected(c: &Connection, ids: &[FileId], folders: &[FolderPath]) -> Result<Vec<Entry>> {
+fn selected(
+    c: &Connection,
+    ids: &[FileId],
+    folders: &[FolderPath],
+    change: &Change,
+) -> Result<Vec<Entry>> {
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     ids.dedup();
-    let entries = ids.into_iter().map(|id| live(c, id));
+    let entries = ids.into_iter().map(|id| live(c, id, change));
     let mut entries = entries.collect::<Result<Vec<_>>>()?;
     entries.retain(|entry| !is_below(&entry.path, folders));
     Ok(entries)
 }
 
-fn everything(c: &Connection, selection: &Selection) -> Result<Vec<Entry>> {
-    let (folders, ids) = named(c, selection)?;
-    let mut entries = selected(c, &ids, &folders)?;
+fn everything(c: &Connection, selection: &Selection, change: &Change) -> Result<Vec<Entry>> {
+    let (folders, ids) = named(c, selection, change)?;
+    let mut entries = selected(c, &ids, &folders, change)?;
     for folder in &folders {
-        entries.extend(catalog::below(c, folder)?);
+        entries.extend(change.below(c, folder)?);
     }
     Ok(entries)
 }

@@ -4,6 +4,7 @@
 //! document of the index, and what it is (its facts) an entry of the key-value store. The first
 //! two are the truth; the others follow through the outbox.
 
+mod accounts;
 mod arranging;
 mod auditing;
 mod catalog;
@@ -19,14 +20,17 @@ mod news;
 mod outbox;
 mod path;
 mod persistence;
+mod reach;
 mod reading;
 mod rehearsing;
 mod saving;
 pub mod search;
+mod seeing;
 mod selecting;
 pub mod text;
 mod thumbnails;
 mod uploads;
+mod viewer;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,6 +38,11 @@ use std::time::Duration;
 
 pub use crate::extract::PDF;
 pub use crate::extract::child::{Confinement, Enforced, Standing};
+pub use accounts::{
+    Account, AccountId, Audited, FolderRule, Grant, Guessed, Happening, Happenings, Invitation,
+    Invited, NewSession, NewShare, NewToken, Quota, Role, Scope, Session, Share, Shared, Token,
+    Usage,
+};
 pub use auditing::{Live, Named};
 pub use entry::{
     Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Sorting, Version,
@@ -50,6 +59,7 @@ pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict};
+pub use reach::{Reach, Right};
 pub use reading::{Part, Place};
 pub use saving::SavedSearch;
 pub use selecting::{Selected, Selection, Within};
@@ -60,10 +70,12 @@ pub use uploads::{
     UploadId, UploadState, Writing,
 };
 
+pub use viewer::{Acting, Viewer};
+
 use crate::error::Result;
 use crate::extract::{self, child};
 use crate::store::index::Spec;
-use crate::store::{Options, Report, Store, now_ms};
+use crate::store::{Options, Report, Store};
 use search::Fields;
 
 /// How a library is opened.
@@ -100,10 +112,11 @@ impl Settings {
     }
 }
 
-/// A cheap handle on the library; clones share everything.
+/// A cheap handle on the library, on behalf of a [`Viewer`]; clones share everything.
 #[derive(Clone)]
 pub struct Library {
     pub(crate) store: Store,
+    viewer: Arc<Viewer>,
     fields: Fields,
     root: Arc<Path>,
     limits: Limits,
@@ -134,6 +147,7 @@ impl Library {
     fn of(store: Store, fields: Fields, settings: &Settings, report: Report) -> Self {
         Self {
             store,
+            viewer: Viewer::SYSTEM.into(),
             fields,
             root: settings.root.as_path().into(),
             limits: settings.uploads,
@@ -145,6 +159,24 @@ impl Library {
     /// What this start found, repaired and rebuilt.
     pub fn report(&self) -> &Report {
         &self.report
+    }
+
+    /// The same library as somebody else may see and change it.
+    pub fn seen_by(&self, viewer: Arc<Viewer>) -> Self {
+        Self {
+            viewer,
+            ..self.clone()
+        }
+    }
+
+    /// Who looks and changes by this handle.
+    pub fn viewer(&self) -> &Viewer {
+        &self.viewer
+    }
+
+    /// What the viewer may, in a transaction of the caller's.
+    fn reach(&self, c: &rusqlite::Connection) -> Result<Reach> {
+        self.viewer.reach(c)
     }
 
     /// Number of this process's boot.
@@ -168,12 +200,8 @@ impl Library {
         self.store.close();
     }
 
-    fn change(&self, actor: &str) -> catalog::Change {
-        catalog::Change {
-            actor: actor.to_owned(),
-            at_ms: now_ms(),
-            boot: self.boot(),
-        }
+    fn change(&self) -> catalog::Change {
+        catalog::Change::new(self.viewer.clone(), self.boot())
     }
 }
 

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
+use super::reach::Reach;
 use super::{Library, catalog};
 use crate::error::Result;
 
@@ -42,29 +43,59 @@ impl Library {
         Ok(Progress { event, searchable })
     }
 
-    /// At most `limit` events after the one with this number, in their order.
-    pub fn events_after(&self, number: u64, limit: usize) -> Result<Vec<Event>> {
+    /// Of the `limit` events after the one with this number those that the viewer may know of, in
+    /// their order, and the number of the last that was looked at.
+    pub fn events_after(&self, number: u64, limit: usize) -> Result<(Vec<Event>, u64)> {
         self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
             let mut statement = c.prepare_cached(
                 "SELECT number, at_ms, kind, file_id, path, detail FROM event
                  WHERE number > ?1 ORDER BY number LIMIT ?2",
             )?;
             let mut rows = statement.query((number, limit))?;
             let mut events = Vec::new();
+            let mut through = number;
             while let Some(row) = rows.next()? {
                 let kind: String = row.get(2)?;
                 let detail: Option<String> = row.get(5)?;
                 let path = FilePath::parse(&row.get::<_, String>(4)?)?;
-                events.push(Event {
-                    number: row.get(0)?,
+                let came_from = detail.and_then(|detail| catalog::path_left(&kind, &detail));
+                through = row.get(0)?;
+                let event = Event {
+                    number: through,
                     at_ms: row.get(1)?,
-                    left: detail.and_then(|detail| catalog::folder_left(&kind, &detail, &path)),
+                    left: came_from.as_ref().and_then(|from| folder_left(from, &path)),
                     kind,
                     id: row.get(3)?,
                     path,
-                });
+                };
+                events.extend(event.seen(&reach, came_from));
             }
-            Ok(events)
+            Ok((events, through))
+        })
+    }
+}
+
+/// The folder that a file was taken out of, if it was.
+fn folder_left(from: &FilePath, now: &FilePath) -> Option<FolderPath> {
+    let folder = from.folder();
+    (folder != now.folder()).then_some(folder)
+}
+
+impl Event {
+    /// The event as somebody may know of it: what was moved out of sight is gone, and what was
+    /// moved into sight came from nowhere.
+    fn seen(self, reach: &Reach, came_from: Option<FilePath>) -> Option<Self> {
+        let knew = came_from.filter(|from| reach.may_read(from));
+        if reach.may_read(&self.path) {
+            let left = self.left.filter(|_| knew.is_some());
+            return Some(Self { left, ..self });
+        }
+        Some(Self {
+            kind: "trashed".to_owned(),
+            path: knew?,
+            left: None,
+            ..self
         })
     }
 }

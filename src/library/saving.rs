@@ -1,4 +1,4 @@
-//! Searches kept under a name, for everybody.
+//! Searches kept under a name, each for whoever saved it.
 
 use serde::Serialize;
 use unicode_normalization::UnicodeNormalization;
@@ -6,6 +6,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::Library;
 use super::entry::Millis;
 use super::text::fold;
+use super::viewer::Viewer;
 use crate::error::{Error, Result};
 
 /// Longest name, in bytes of UTF-8.
@@ -26,13 +27,14 @@ pub struct SavedSearch {
 }
 
 impl Library {
-    /// All of them, by name.
+    /// All of the viewer's, by name.
     pub fn saved_searches(&self) -> Result<Vec<SavedSearch>> {
         self.store.sql.read(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT id, name, search, created_ms FROM saved_search ORDER BY sort_name",
+                "SELECT id, name, search, created_ms FROM saved_search
+                 WHERE actor = ?1 ORDER BY sort_name",
             )?;
-            let rows = statement.query_map([], |row| {
+            let rows = statement.query_map([self.viewer.name()], |row| {
                 Ok(SavedSearch {
                     id: row.get(0)?,
                     name: row.get(1)?,
@@ -49,7 +51,7 @@ impl Library {
     /// # Errors
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a name that cannot be one,
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if too many are kept already.
-    pub fn save_search(&self, name: &str, search: &str, actor: &str) -> Result<()> {
+    pub fn save_search(&self, name: &str, search: &str) -> Result<()> {
         let name = checked_name(name)?;
         if search.len() > MAX_SEARCH_BYTES {
             return Err(Error::invalid(format!(
@@ -57,12 +59,13 @@ impl Library {
                 search.len()
             )));
         }
-        let (search, change) = (search.to_owned(), self.change(actor));
+        let (search, change) = (search.to_owned(), self.change());
         self.store.sql.write(move |c| {
-            let folded = fold(&name);
+            let folded = key(&name, &change.actor);
+            let sql = "SELECT count(*) FROM saved_search WHERE sort_name <> ?1 AND actor = ?2";
             let others: u64 = c
-                .prepare_cached("SELECT count(*) FROM saved_search WHERE sort_name <> ?1")?
-                .query_row([&folded], |row| row.get(0))?;
+                .prepare_cached(sql)?
+                .query_row((&folded, &change.actor), |row| row.get(0))?;
             if others >= MAX_SAVED {
                 return Err(Error::conflict(format!(
                     "{MAX_SAVED} searches are saved already; remove one first."
@@ -81,11 +84,21 @@ impl Library {
 
     /// Forgets a search; one that is not there is forgotten already.
     pub fn forget_search(&self, id: i64) -> Result<()> {
+        let change = self.change();
         self.store.sql.write(move |c| {
-            c.prepare_cached("DELETE FROM saved_search WHERE id = ?1")?
-                .execute([id])?;
+            c.prepare_cached("DELETE FROM saved_search WHERE id = ?1 AND actor = ?2")?
+                .execute((id, &change.actor))?;
             Ok(())
         })
+    }
+}
+
+/// There is one of each name, for each who saves; those from before there were accounts have
+/// nobody's name in theirs.
+fn key(name: &str, actor: &str) -> String {
+    match actor == Viewer::ANYONE.name() {
+        true => fold(name),
+        false => format!("{}\n{actor}", fold(name)),
     }
 }
 

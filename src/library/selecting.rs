@@ -1,11 +1,13 @@
 //! A selection of files and folders, read at one moment.
 
+use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
 use super::Library;
 use super::catalog::{self, BELOW, bounds};
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
+use super::reach::{Reach, Right};
 use crate::error::{Error, Result};
 use crate::store::Digest;
 
@@ -73,7 +75,8 @@ impl Library {
         ids.sort_unstable();
         ids.dedup();
         self.store.sql.read(|c| {
-            let files = ids.iter().map(|id| path_of(c, *id));
+            let reach = self.reach(c)?;
+            let files = ids.iter().map(|id| path_of(c, *id, &reach));
             let files = files.collect::<Result<Vec<_>>>()?;
             let above = folders.iter().filter_map(FolderPath::parent);
             let above = above.chain(files.iter().map(FilePath::folder));
@@ -85,7 +88,7 @@ impl Library {
             for folder in &folders {
                 let within = selection.within.as_ref();
                 let within = within.filter(|within| within.folder == *folder);
-                each_below(c, folder, skipped, |file| match within {
+                each_below(c, folder, &reach, skipped, |file| match within {
                     Some(within) if !within.takes(file.id, &FilePath::parse(file.whole)?) => Ok(()),
                     _ => take(file),
                 })?;
@@ -134,19 +137,25 @@ fn common(mut folders: impl Iterator<Item = FolderPath>) -> Result<FolderPath> {
     }))
 }
 
-fn path_of(c: &Connection, id: FileId) -> Result<FilePath> {
-    Ok(catalog::by_id(c, id)?.path)
+fn path_of(c: &Connection, id: FileId, reach: &Reach) -> Result<FilePath> {
+    let entry = catalog::by_id(c, id)?;
+    reach.refuse_unseen(&entry)?;
+    Ok(entry.path)
 }
 
 fn each_below(
     c: &Connection,
     folder: &FolderPath,
+    reach: &Reach,
     skipped: usize,
     mut take: impl FnMut(Selected<'_>) -> Result<()>,
 ) -> Result<()> {
-    let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} ORDER BY path");
+    let (seen, more) = reach.condition(Right::Read, "file.path", 3);
+    let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} AND {seen} ORDER BY path");
     let mut statement = c.prepare_cached(&sql)?;
-    let mut rows = statement.query(bounds(folder))?;
+    let (from, to) = bounds(folder);
+    let parameters = [from, to].map(Value::from).into_iter().chain(more);
+    let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
     let mut found = 0;
     while let Some(row) = rows.next()? {
         hand_over(row, skipped, &mut take)?;

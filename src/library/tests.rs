@@ -40,9 +40,9 @@ impl Bench {
         upload.append(text.as_bytes())?;
         let file = NewFile {
             path: FilePath::parse(path)?,
-            actor: "test".into(),
             precondition,
             expected: None,
+            keep_both: false,
         };
         self.library.add(upload, file)
     }
@@ -91,6 +91,7 @@ fn settings(root: &Path, release: &str) -> Settings {
         uploads: Limits {
             expiry: Duration::from_secs(3600),
             reserve: Reserve::Bytes(0),
+            quota: crate::library::Quota::default(),
         },
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
@@ -152,7 +153,7 @@ fn a_taken_path_gets_versions_and_each_can_come_back() {
     let first = bench.put("a.txt", "one");
     let second = bench.put("a.txt", "two two");
     assert_eq!((first.id, second.version), (second.id, 2));
-    let restored = bench.library.restore_version(first.id, 1, "test").unwrap();
+    let restored = bench.library.restore_version(first.id, 1).unwrap();
     assert_eq!((restored.version, restored.sha256), (3, first.sha256));
     assert_eq!(bench.library.versions(first.id).unwrap().len(), 3);
     let content = bench.library.content(first.id, Some(2)).unwrap();
@@ -194,7 +195,6 @@ fn folders_follow_their_files() {
         .rename_folder(
             &FolderPath::parse("a/b").unwrap(),
             &FolderPath::parse("z").unwrap(),
-            "test",
         )
         .unwrap();
     assert_eq!(moved, 1);
@@ -203,9 +203,9 @@ fn folders_follow_their_files() {
         "z/c.txt"
     );
     assert!(bench.folder("a").folders.is_empty());
-    bench.library.trash(deep.id, "test").unwrap();
+    bench.library.trash(deep.id).unwrap();
     assert_eq!(bench.folder("").folders.len(), 1);
-    bench.library.restore(deep.id, "test").unwrap();
+    bench.library.restore(deep.id).unwrap();
     assert_eq!(bench.folder("z").files.len(), 1);
     bench.index();
     assert_eq!(bench.find("folder:z c"), ["z/c.txt"]);
@@ -220,9 +220,7 @@ fn a_folder_moves_onto_the_place_of_its_own_files() {
     let path = |id| String::from(bench.library.entry(id).unwrap().path);
     let rename = |from: &str, to: &str| {
         let (from, to) = (FolderPath::parse(from), FolderPath::parse(to));
-        bench
-            .library
-            .rename_folder(&from.unwrap(), &to.unwrap(), "test")
+        bench.library.rename_folder(&from.unwrap(), &to.unwrap())
     };
     assert_eq!(rename("n", "").unwrap(), 2);
     assert_eq!((path(deep.id), path(flat.id)), ("n/z".into(), "z".into()));
@@ -246,7 +244,7 @@ fn every_folder_is_audited_by_files_and_bytes() {
         bench.put(path, "four");
     }
     let trashed = bench.put("gone/x", "four");
-    bench.library.trash(trashed.id, "test").unwrap();
+    bench.library.trash(trashed.id).unwrap();
     let problems = || bench.library.catalog_problems().unwrap();
     assert_eq!(problems(), [""; 0]);
     let write = |sql: &'static str| {
@@ -272,14 +270,14 @@ fn every_folder_is_audited_by_files_and_bytes() {
 fn the_trash_frees_the_path_and_purging_ends_the_content() {
     let bench = Bench::new();
     let old = bench.put("a.txt", "the old content");
-    bench.library.trash(old.id, "test").unwrap();
+    bench.library.trash(old.id).unwrap();
     let new = bench.put("a.txt", "the new content");
     assert_ne!(old.id, new.id);
-    let conflict = bench.library.restore(old.id, "test").unwrap_err();
+    let conflict = bench.library.restore(old.id).unwrap_err();
     assert_eq!(conflict.kind(), Kind::Conflict);
     bench.index();
     assert_eq!(bench.find("content").len(), 1);
-    bench.library.purge(old.id, "test").unwrap();
+    bench.library.purge(old.id).unwrap();
     let (removed, bytes) = bench.library.collect(Duration::ZERO).unwrap();
     assert_eq!((removed, bytes), (1, old.size));
     assert!(!bench.library.store.blobs.contains(&old.sha256).unwrap());
@@ -296,9 +294,9 @@ fn only_what_has_been_in_the_trash_for_long_is_purged() {
     );
     let day = Duration::from_secs(24 * 60 * 60);
     for file in [&old, &young] {
-        bench.library.trash(file.id, "test").unwrap();
+        bench.library.trash(file.id).unwrap();
     }
-    let purge = || bench.library.purge_older_than(30 * day, "test").unwrap();
+    let purge = || bench.library.purge_older_than(30 * day).unwrap();
     assert_eq!(purge(), 0);
     let (id, back) = (old.id, 31 * day.as_millis() as i64);
     let sql = "UPDATE file SET trashed_ms = trashed_ms - ?2 WHERE id = ?1";
@@ -332,13 +330,7 @@ fn a_trash_of_more_than_one_batch_is_purged_whole() {
         Ok(c.execute(outbox, [])?)
     });
     assert_eq!(filled.unwrap(), 450);
-    assert_eq!(
-        bench
-            .library
-            .purge_older_than(Duration::ZERO, "test")
-            .unwrap(),
-        450
-    );
+    assert_eq!(bench.library.purge_older_than(Duration::ZERO).unwrap(), 450);
     assert!(bench.library.trashed(None, 1).unwrap().items.is_empty());
 }
 
@@ -348,8 +340,8 @@ fn a_content_that_is_named_elsewhere_outlives_a_purge() {
     let one = bench.put("one.txt", "shared");
     let two = bench.put("two.txt", "shared");
     assert_eq!(one.sha256, two.sha256);
-    bench.library.trash(one.id, "test").unwrap();
-    bench.library.purge(one.id, "test").unwrap();
+    bench.library.trash(one.id).unwrap();
+    bench.library.purge(one.id).unwrap();
     assert_eq!(bench.library.collect(Duration::ZERO).unwrap(), (0, 0));
     assert!(bench.library.content(two.id, None).is_ok());
 }
@@ -383,14 +375,9 @@ fn tags_are_checked_kept_and_found() {
         "Tax".to_owned(),
         String::new(),
     ];
-    let entry = bench.library.set_tags(file.id, &tags, "test").unwrap();
+    let entry = bench.library.set_tags(file.id, &tags).unwrap();
     assert_eq!(entry.tags, ["2026", "Tax"]);
-    assert!(
-        bench
-            .library
-            .set_tags(file.id, &["a,b".into()], "test")
-            .is_err()
-    );
+    assert!(bench.library.set_tags(file.id, &["a,b".into()]).is_err());
     bench.index();
     assert_eq!(bench.find("tag:tax"), ["a.txt"]);
 }
@@ -496,7 +483,7 @@ fn names_are_sorted_without_case_and_accents() {
     }
     let moved = bench.put("from/zz.txt", "x");
     let to = FilePath::parse("Ösen.txt").unwrap();
-    bench.library.rename(moved.id, &to, "test").unwrap();
+    bench.library.rename(moved.id, &to).unwrap();
     let (mut seen, mut cursor) = (Vec::new(), None::<String>);
     loop {
         let page = bench

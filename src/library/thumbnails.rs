@@ -188,10 +188,10 @@ mod tests {
         let all = [(file.sha256, made(extract::MAKER))];
         library.keep_thumbnails(&all).unwrap();
         assert_eq!(kept().as_ref(), Some(&*all[0].1));
-        library.trash(file.id, "test").unwrap();
+        library.trash(file.id).unwrap();
         assert_eq!(library.collect(Duration::ZERO).unwrap().0, 0);
         assert!(kept().is_some());
-        library.purge(file.id, "test").unwrap();
+        library.purge(file.id).unwrap();
         assert_eq!(library.collect(Duration::ZERO).unwrap().0, 1);
         assert_eq!(kept(), None);
         // One that was on its way meanwhile.

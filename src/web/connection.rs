@@ -26,6 +26,7 @@ use tower::Service;
 use super::patience::PatientStream;
 use super::request_head::Exchanges;
 use super::server::Stage;
+use super::visitor::Peer;
 
 /// How long a connection may wait for its next request, from the end of the one before to the
 /// end of the next head. A head of which a part is there has less time: see [`PatientStream`].
@@ -53,10 +54,14 @@ pub async fn serve(
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    let Ok(peer) = stream.peer_addr() else {
+        return;
+    };
     let exchanges = Exchanges::default();
     let io = TokioIo::new(PatientStream::new(stream, stall, exchanges.clone()));
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         exchanges.begin();
+        request.extensions_mut().insert(Peer(peer.ip()));
         answer(router.clone(), request, exchanges.clone())
     });
     let mut connection = http1::Builder::new()

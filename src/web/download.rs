@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, LAST_MODIFIED, RANGE,
@@ -62,7 +61,7 @@ pub struct Which {
 
 /// `GET|HEAD /download/{id}?version=`: the current content, or that of one version.
 pub async fn download(
-    State(app): State<App>,
+    app: App,
     method: Method,
     Path(id): Path<FileId>,
     Query(which): Query<Which>,
@@ -78,7 +77,7 @@ pub async fn download(
 /// `GET|HEAD /shown/{id}?version=`: a drawing or a document, for the browser's own viewers; any
 /// other type as [`download`] answers it.
 pub async fn shown(
-    State(app): State<App>,
+    app: App,
     method: Method,
     Path(id): Path<FileId>,
     Query(which): Query<Which>,

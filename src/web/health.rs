@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
@@ -49,7 +48,7 @@ pub async fn live() -> Response {
 }
 
 /// `GET /health/ready`: 200 when requests should come here, else 503 with the reason.
-pub async fn ready(State(app): State<App>) -> Response {
+pub async fn ready(app: App) -> Response {
     let readiness = readiness(&app).await;
     let status = match readiness.status {
         Status::Ready => StatusCode::OK,

@@ -4,7 +4,6 @@ use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -192,7 +191,7 @@ fn sample(text: &mut String, name: &str, kind: &str, help: &str, value: u64) {
 }
 
 /// `GET /metrics`
-pub async fn metrics(State(app): State<App>) -> Response {
+pub async fn metrics(app: App) -> Response {
     let mut text = app.metrics().render();
     let ready = u64::from(app.is_open() && !app.is_draining());
     let help = "1 when this process is ready.";

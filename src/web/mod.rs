@@ -3,6 +3,7 @@
 //! Every request passes `front` once, on its way in and on its way out. Handlers cross to the
 //! blocking pool once, through [`state::App::run`].
 
+mod access;
 mod api;
 pub mod assets;
 mod compress;
@@ -33,13 +34,15 @@ pub mod state;
 mod thumbnail;
 mod tus;
 mod upload;
+mod visitor;
 mod zip;
 
 use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::CONNECTION;
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
@@ -89,15 +92,17 @@ fn wrong_method() -> Failure {
 }
 
 /// Gives a request its id, admits it, and makes its answer complete.
-async fn front(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn front(app: App, request: Request, next: Next) -> Response {
     let id = request_id::next();
-    let span =
-        tracing::info_span!("request", id, method = %request.method(), path = request.uri().path());
+    let (parts, body) = request.into_parts();
+    let path = access::logged_path(&parts);
+    let request = Request::from_parts(parts, body);
+    let span = tracing::info_span!("request", id, method = %request.method(), path);
     let asked = Asked::new(request.uri(), request.headers());
     let takes_gzip = compress::is_taken(request.headers());
     async move {
         let exchange = app.metrics().begin(asked.uri.path());
-        let response = admitted(&app, request, next).await;
+        let response = admitted(&app, request, &asked, next).await;
         let response = problem::render(response, &asked, &id);
         let mut response = compress::page(response, takes_gzip).await;
         security::seal(response.headers_mut());
@@ -119,10 +124,14 @@ async fn front(State(app): State<App>, request: Request, next: Next) -> Response
     .await
 }
 
-async fn admitted(app: &App, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+async fn admitted(app: &App, request: Request, asked: &Asked, next: Next) -> Response {
+    let (mut parts, body) = request.into_parts();
     if let Err(failure) = security::admit(app, &parts) {
         return failure.into_response();
+    }
+    match access::admit(app, &parts).await {
+        Ok(visitor) => drop(parts.extensions.insert(Arc::new(visitor))),
+        Err(failure) => return access::refuse(failure, &parts.method, asked),
     }
     let body = patience::patient(body, app.config().stall);
     let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));

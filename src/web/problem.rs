@@ -91,6 +91,9 @@ fn status(kind: Kind) -> StatusCode {
     match kind {
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::NotFound => StatusCode::NOT_FOUND,
+        Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
+        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
         Kind::Busy => StatusCode::LOCKED,
@@ -120,6 +123,9 @@ impl IntoResponse for Failure {
             let headers = response.headers_mut();
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if let Some(seconds) = self.cause.as_ref().and_then(Error::retry_after) {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response.extensions_mut().insert(Arc::new(self));
         response

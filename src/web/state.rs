@@ -1,11 +1,14 @@
 //! The application as handlers see it: the library once it is open, and what this process is doing.
 
+use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
@@ -15,17 +18,21 @@ use crate::library::Library;
 use crate::web::live::Live;
 use crate::web::metrics::Metrics;
 use crate::web::thumbnail::Thumbnails;
-
-/// Who is named in the event log while there are no accounts.
-pub const ANYONE: &str = "anyone";
+use crate::web::visitor::Visitor;
 
 /// Look-ups at once. They wait for the processor and hardly ever for anything else, so more of
 /// them would only take turns with each other, and the unlucky ones would wait for many turns.
 const LOOKING: usize = 8;
 
-/// The state of every route; clones share everything.
+/// The state of every route, and in a handler on behalf of whoever makes the request: as an
+/// extractor it gives the library as the visitor may see and change it. Clones share everything.
+///
+/// Invariant: without a request it acts for nobody, so what forgets to ask sees nothing.
 #[derive(Clone)]
-pub struct App(Arc<Shared>);
+pub struct App {
+    shared: Arc<Shared>,
+    visitor: Arc<Visitor>,
+}
 
 struct Shared {
     config: Config,
@@ -44,7 +51,7 @@ struct Shared {
 impl App {
     /// An application whose library is still being opened.
     pub fn new(config: Config) -> Self {
-        Self(Arc::new(Shared {
+        let shared = Shared {
             thumbnails: Thumbnails::new(config.extraction.workers),
             config,
             started: Instant::now(),
@@ -56,16 +63,33 @@ impl App {
             metrics: Metrics::default(),
             live: Live::default(),
             looking: Semaphore::new(LOOKING),
-        }))
+        };
+        Self {
+            shared: shared.into(),
+            visitor: Visitor::nobody().into(),
+        }
     }
 
-    /// The library.
+    /// The same, on behalf of somebody.
+    pub fn visited_by(&self, visitor: Arc<Visitor>) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            visitor,
+        }
+    }
+
+    /// Who makes the request.
+    pub fn visitor(&self) -> &Visitor {
+        &self.visitor
+    }
+
+    /// The library as the visitor may see and change it.
     ///
     /// # Errors
     /// [`Kind::Unavailable`](crate::error::Kind::Unavailable) with the reason while it is not open.
     pub fn library(&self) -> Result<Library> {
-        match self.0.library.get() {
-            Some(library) => Ok(library.clone()),
+        match self.shared.library.get() {
+            Some(library) => Ok(library.seen_by(self.visitor.viewer.clone())),
             None => Err(Error::unavailable(self.waiting_for())),
         }
     }
@@ -79,7 +103,7 @@ impl App {
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // Nobody closes it; if somebody did, looking would go on without turns.
-        let _turn = self.0.looking.acquire().await;
+        let _turn = self.shared.looking.acquire().await;
         self.run(work).await
     }
 
@@ -97,52 +121,52 @@ impl App {
     }
 
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.shared.config
     }
 
     /// Name of the release that is running.
     pub fn release(&self) -> &str {
-        &self.0.config.release
+        &self.shared.config.release
     }
 
     pub fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.shared.metrics
     }
 
     /// What those hear who want to be told of changes.
     pub fn live(&self) -> &Live {
-        &self.0.live
+        &self.shared.live
     }
 
     /// Thumbnails that are being made.
     pub fn thumbnails(&self) -> &Thumbnails {
-        &self.0.thumbnails
+        &self.shared.thumbnails
     }
 
     /// Counts an answered request in the boot ledger; there is none before the library is open.
     pub fn count_served(&self) {
-        if let Some(library) = self.0.library.get() {
+        if let Some(library) = self.shared.library.get() {
             library.store().boots.count_served();
         }
     }
 
     /// When this process began to listen.
     pub fn started(&self) -> Instant {
-        self.0.started
+        self.shared.started
     }
 
     pub fn is_open(&self) -> bool {
-        self.0.library.get().is_some()
+        self.shared.library.get().is_some()
     }
 
     /// Whether this process was told to stop and serves only until others have taken over.
     pub fn is_draining(&self) -> bool {
-        self.0.draining.load(Ordering::Relaxed)
+        self.shared.draining.load(Ordering::Relaxed)
     }
 
     /// Why the library is not open yet.
     pub fn waiting_for(&self) -> String {
-        self.0
+        self.shared
             .waiting_for
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -151,13 +175,13 @@ impl App {
 
     /// The library is open; from now on requests are served. Later calls change nothing.
     pub fn open(&self, library: Library) {
-        let _ = self.0.library.set(library);
+        let _ = self.shared.library.set(library);
     }
 
     /// The library cannot be opened yet, and why.
     pub fn wait_for(&self, sentence: &str) {
         let mut reason = self
-            .0
+            .shared
             .waiting_for
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
@@ -166,8 +190,19 @@ impl App {
 
     /// Requests are still served, but readiness says no and connections are not kept.
     pub fn drain(&self) {
-        self.0.draining.store(true, Ordering::Relaxed);
-        self.0.live.leave();
+        self.shared.draining.store(true, Ordering::Relaxed);
+        self.shared.live.leave();
+    }
+}
+
+impl FromRequestParts<App> for App {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Infallible> {
+        Ok(match parts.extensions.get::<Arc<Visitor>>() {
+            Some(visitor) => app.visited_by(visitor.clone()),
+            None => app.clone(),
+        })
     }
 }
 

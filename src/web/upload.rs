@@ -6,7 +6,6 @@ use std::task::{Context, Poll};
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,9 +18,11 @@ use super::pages::folder_url;
 use super::patience::body_error;
 use super::problem::{self, Failure, prefers_html};
 use super::receive::{self, Incoming};
-use super::state::{ANYONE, App};
+use super::state::App;
 use crate::error::{Error, Kind, Result};
-use crate::library::{FilePath, FolderPath, MAX_PATH_BYTES, NewFile, Precondition, Receipt};
+use crate::library::{
+    FilePath, FolderPath, Happening, MAX_PATH_BYTES, NewFile, Precondition, Receipt, Share,
+};
 
 /// What became of a form's files.
 #[derive(Debug, Default, Serialize)]
@@ -45,7 +46,7 @@ pub struct Refused {
 /// `POST /upload`: the text field `folder` first, then files; a text field `path` names the
 /// file after it, else its file name does, which may hold folders. Answers an [`Outcome`] as
 /// JSON, or leads a browser back to the folder.
-pub async fn upload(State(app): State<App>, headers: HeaderMap, body: Body) -> problem::Result {
+pub async fn upload(app: App, headers: HeaderMap, body: Body) -> problem::Result {
     let mut form = Form::new(&app, &headers, body)?;
     while form.take_field().await? {}
     if prefers_html(&headers) {
@@ -55,9 +56,40 @@ pub async fn upload(State(app): State<App>, headers: HeaderMap, body: Body) -> p
     }
 }
 
+/// Takes the files of a form for a link: into its folder whatever the form says, each beside what
+/// is there, and for one use of the link each. Answers the names under which they were sent.
+pub async fn dropped(
+    app: &App,
+    share: &Share,
+    folder: FolderPath,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Vec<String>, Failure> {
+    let form = Form::new(app, headers, body)?;
+    let mut form = Form {
+        link: Some((share, folder)),
+        ..form
+    };
+    while form.take_field().await? {}
+    let Form { outcome, sent, .. } = form;
+    match outcome.failures.first() {
+        None if sent.is_empty() => Err(no_file()),
+        None => Ok(sent),
+        Some(first) if sent.is_empty() => Err(Failure::new(first.status, first.sentence())),
+        Some(first) => Err(Failure::new(
+            first.status,
+            format!("{} files arrived. {}", sent.len(), first.sentence()),
+        )),
+    }
+}
+
 /// A form on its way in.
 struct Form<'a> {
     app: &'a App,
+    /// The link by which it comes, and where that puts its files.
+    link: Option<(&'a Share, FolderPath)>,
+    /// Names under which files were sent by a link.
+    sent: Vec<String>,
     fields: Multipart<'static>,
     folder: FolderPath,
     /// What the field before a file called it.
@@ -70,6 +102,8 @@ impl<'a> Form<'a> {
         let boundary = boundary(headers)?;
         Ok(Self {
             app,
+            link: None,
+            sent: Vec::new(),
             fields: Multipart::new(Paced::new(body), boundary),
             folder: FolderPath::default(),
             path: None,
@@ -114,20 +148,43 @@ impl<'a> Form<'a> {
     /// Stores one file; if it is refused, the next one may still be stored.
     async fn take_file(&mut self, field: Field<'static>, name: String) -> Result<bool> {
         let name = self.path.take().unwrap_or(name);
-        let path = match self.folder.join(&name) {
+        let folder = self
+            .link
+            .as_ref()
+            .map_or(&self.folder, |(_, folder)| folder);
+        let path = match folder.join(&name) {
             Ok(path) => path,
             Err(error) => {
                 self.refuse(name, error);
                 return Ok(true);
             }
         };
+        self.use_link(&name).await?;
         let chunks = field.map(|chunk| chunk.map_err(form_error));
         let mut incoming = Incoming::new(chunks, self.app.config().max_upload);
-        match receive::store(self.app, &mut incoming, new_file(path.clone())).await {
+        let file = NewFile {
+            keep_both: self.link.is_some(),
+            ..new_file(path.clone())
+        };
+        match receive::store(self.app, &mut incoming, file).await {
+            Ok(_) if self.link.is_some() => self.sent.push(name),
             Ok(receipt) => self.outcome.receipts.push(receipt),
             Err(error) => self.refuse(path.to_string(), error),
         }
         Ok(!incoming.is_broken())
+    }
+
+    /// Takes a use of the link, before anything is stored by it.
+    async fn use_link(&self, name: &str) -> Result<()> {
+        let Some((share, _)) = &self.link else {
+            return Ok(());
+        };
+        let (share, name) = ((*share).clone(), name.to_owned());
+        let address = self.app.visitor().origin.address.to_string();
+        let used = self
+            .app
+            .run(move |library| library.use_share(&share, 1, Happening::Dropped, &address, &name));
+        used.await
     }
 
     /// Browsers send such a part, without content, where no file was chosen.
@@ -155,7 +212,7 @@ impl<'a> Form<'a> {
     }
 
     fn broken(&mut self, error: Error) -> Result<bool> {
-        if self.outcome.is_empty() {
+        if self.outcome.is_empty() && self.sent.is_empty() {
             return Err(error);
         }
         self.refuse("the rest of the form".into(), error);
@@ -232,9 +289,9 @@ fn back_to(folder: &FolderPath) -> Response {
 fn new_file(path: FilePath) -> NewFile {
     NewFile {
         path,
-        actor: ANYONE.into(),
         precondition: Precondition::None,
         expected: None,
+        keep_both: false,
     }
 }
 

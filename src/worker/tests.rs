@@ -26,6 +26,7 @@ fn open(root: &Path) -> Library {
         uploads: Limits {
             expiry: Duration::from_secs(3600),
             reserve: Reserve::Bytes(0),
+            quota: crate::library::Quota::default(),
         },
         extraction: child::tests::options(),
         generation: Generation::CURRENT,
@@ -38,9 +39,9 @@ fn put(library: &Library, path: &str, text: &str) -> Receipt {
     upload.append(text.as_bytes()).unwrap();
     let file = NewFile {
         path: FilePath::parse(path).unwrap(),
-        actor: "test".into(),
         precondition: Precondition::None,
         expected: None,
+        keep_both: false,
     };
     library.add(upload, file).unwrap()
 }

@@ -491,6 +491,7 @@ fn spawn(file: &Path, directory: &Directory, environment: &Vec<(String, String)>
         .env("STORAGE_DIR", directory.path())
         .env("HOST", "127.0.0.1")
         .env("PORT", "0")
+        .env("ACCESS", "local")
         .env("LOG_FORMAT", "json");
     for (name, value) in environment {
         command.env(name, value);

@@ -5,8 +5,6 @@ use crate::error::Kind;
 use crate::library::tests::Bench;
 use crate::library::{FilePath, From, Sort};
 
-const ACTOR: &str = "test";
-
 impl Bench {
     fn selection(&self, files: &[&str], folders: &[&str]) -> Selection {
         let id = |path: &&str| self.library.entry_at(&FilePath::parse(path).unwrap());
@@ -43,7 +41,7 @@ fn files_and_folders_move_together_and_keep_their_names() {
     let selection = bench.selection(&["b/z.txt", "a/x.txt"], &["a"]);
     let moved = bench
         .library
-        .move_all(&selection, &parsed("to"), IfPresent::Version, ACTOR)
+        .move_all(&selection, &parsed("to"), IfPresent::Version)
         .unwrap();
     assert_eq!(moved.files, 3);
     assert_eq!(
@@ -59,14 +57,14 @@ fn a_name_that_is_taken_moves_nothing_unless_both_are_kept() {
     let selection = bench.selection(&["a.txt", "b.txt"], &[]);
     let refused = bench
         .library
-        .move_all(&selection, &parsed("to"), IfPresent::Version, ACTOR);
+        .move_all(&selection, &parsed("to"), IfPresent::Version);
     let error = refused.unwrap_err();
     assert_eq!(error.kind(), Kind::Conflict);
     assert!(error.sentence().contains("to/b.txt"), "{error}");
     assert_eq!(bench.all(), ["a.txt", "b.txt", "to/b.txt"]);
     bench
         .library
-        .move_all(&selection, &parsed("to"), IfPresent::KeepBoth, ACTOR)
+        .move_all(&selection, &parsed("to"), IfPresent::KeepBoth)
         .unwrap();
     assert_eq!(bench.all(), ["to/a.txt", "to/b (2).txt", "to/b.txt"]);
 }
@@ -78,13 +76,13 @@ fn a_folder_does_not_move_into_itself_and_stays_where_it_is() {
     for to in ["a", "a/b/c"] {
         let refused = bench
             .library
-            .move_all(&selection, &parsed(to), IfPresent::Version, ACTOR);
+            .move_all(&selection, &parsed(to), IfPresent::Version);
         assert_eq!(refused.unwrap_err().kind(), Kind::Invalid, "{to}");
     }
     let stays = bench.selection(&[], &["a/b"]);
     let moved = bench
         .library
-        .move_all(&stays, &parsed("a"), IfPresent::Version, ACTOR);
+        .move_all(&stays, &parsed("a"), IfPresent::Version);
     assert_eq!(moved.unwrap().files, 0);
     assert_eq!(bench.all(), ["a/b/x.txt", "a/y.txt"]);
 }
@@ -93,15 +91,15 @@ fn a_folder_does_not_move_into_itself_and_stays_where_it_is() {
 fn what_was_trashed_together_comes_back_together() {
     let bench = bench(&["a/x.txt", "a/b/y.txt", "z.txt", "other.txt"]);
     let other = bench.selection(&["other.txt"], &[]);
-    bench.library.trash_all(&other, ACTOR).unwrap();
+    bench.library.trash_all(&other).unwrap();
     let selection = bench.selection(&["z.txt"], &["a", "a/b"]);
-    let trashed = bench.library.trash_all(&selection, ACTOR).unwrap();
+    let trashed = bench.library.trash_all(&selection).unwrap();
     assert_eq!(trashed.files, 3);
     assert_eq!(bench.all(), [""; 0]);
-    let restored = bench.library.undo_trash(trashed.events.clone(), ACTOR);
+    let restored = bench.library.undo_trash(trashed.events.clone());
     assert_eq!(restored.unwrap().files, 3);
     assert_eq!(bench.all(), ["a/b/y.txt", "a/x.txt", "z.txt"]);
-    let again = bench.library.undo_trash(trashed.events, ACTOR);
+    let again = bench.library.undo_trash(trashed.events);
     assert_eq!(again.unwrap().files, 0);
 }
 
@@ -109,15 +107,12 @@ fn what_was_trashed_together_comes_back_together() {
 fn tags_are_added_to_those_that_are_there() {
     let bench = bench(&["a/x.txt", "y.txt"]);
     let one = bench.selection(&["y.txt"], &[]);
-    bench.library.tag_all(&one, &["old".into()], ACTOR).unwrap();
+    bench.library.tag_all(&one, &["old".into()]).unwrap();
     let both = bench.selection(&["y.txt"], &["a"]);
-    bench
-        .library
-        .tag_all(&both, &["new".into()], ACTOR)
-        .unwrap();
+    bench.library.tag_all(&both, &["new".into()]).unwrap();
     assert_eq!(bench.folder("").files[0].tags, ["new", "old"]);
     assert_eq!(bench.folder("a").files[0].tags, ["new"]);
-    let none = bench.library.tag_all(&both, &[" ".into()], ACTOR);
+    let none = bench.library.tag_all(&both, &[" ".into()]);
     assert_eq!(none.unwrap_err().kind(), Kind::Invalid);
 }
 
@@ -125,7 +120,7 @@ fn tags_are_added_to_those_that_are_there() {
 fn nothing_and_everything_cannot_be_chosen() {
     let bench = bench(&["a.txt"]);
     for selection in [Selection::default(), bench.selection(&[], &[""])] {
-        let refused = bench.library.trash_all(&selection, ACTOR);
+        let refused = bench.library.trash_all(&selection);
         assert_eq!(refused.unwrap_err().kind(), Kind::Invalid);
     }
     assert_eq!(bench.all(), ["a.txt"]);
@@ -215,12 +210,12 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
     };
     let tagged = bench
         .library
-        .tag_all(&everything("", false), &["seen".into()], ACTOR);
+        .tag_all(&everything("", false), &["seen".into()]);
     assert_eq!(tagged.unwrap().files, 4);
     let to = |selection: &Selection, folder| {
         bench
             .library
-            .move_all(selection, &parsed(folder), IfPresent::Version, ACTOR)
+            .move_all(selection, &parsed(folder), IfPresent::Version)
     };
     assert_eq!(to(&everything("a", false), "to").unwrap().files, 3);
     assert_eq!(
@@ -252,16 +247,16 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
             "other/c.txt"
         ]
     );
-    let trashed = bench.library.trash_all(&everything("", true), ACTOR);
+    let trashed = bench.library.trash_all(&everything("", true));
     assert_eq!(trashed.unwrap().files, 5);
-    let nothing = bench.library.trash_all(&everything("", true), ACTOR);
+    let nothing = bench.library.trash_all(&everything("", true));
     assert_eq!(nothing.unwrap_err().kind(), Kind::NotFound);
 }
 
 #[test]
 fn one_thing_is_renamed_where_it_is() {
     let bench = bench(&["a/x.txt", "a/deep/y.txt", "b.txt"]);
-    let rename = |selection: &Selection, name| bench.library.rename_chosen(selection, name, ACTOR);
+    let rename = |selection: &Selection, name| bench.library.rename_chosen(selection, name);
     let file = bench.selection(&["a/x.txt"], &[]);
     assert_eq!(rename(&file, "z.txt").unwrap(), 1);
     let folder = bench.selection(&[], &["a/deep"]);
@@ -272,7 +267,7 @@ fn one_thing_is_renamed_where_it_is() {
     assert_eq!(taken.unwrap_err().kind(), Kind::Conflict);
     bench
         .library
-        .trash_all(&bench.selection(&[], &["a/other"]), ACTOR)
+        .trash_all(&bench.selection(&[], &["a/other"]))
         .unwrap();
     for (selection, name) in [
         (&file, "b/z.txt"),

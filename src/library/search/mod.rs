@@ -29,7 +29,7 @@ use tantivy::{DocAddress, Searcher, Term};
 
 use self::collect::Best;
 use self::rank::Ranker;
-use super::{Entry, FileId, FolderPath};
+use super::{Entry, FileId, FolderPath, Reach};
 use crate::error::{Error, Result};
 
 pub use class::Class;
@@ -165,6 +165,8 @@ pub struct Question<'a> {
     pub parsed: &'a Parsed,
     /// Only inside this folder, at any depth.
     pub folder: Option<&'a FolderPath>,
+    /// Only what may be read, as far as the index knows where it is.
+    pub reach: &'a Reach,
     pub narrowing: &'a Narrowing,
     pub order: Order,
     /// Only what comes behind this.
@@ -182,6 +184,7 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
     let Question {
         parsed,
         folder,
+        reach,
         narrowing,
         order,
         after,
@@ -197,7 +200,7 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
     }
     let mut ranker = Ranker::new(searcher, fields);
     let query = ranker
-        .query(parsed.root.as_ref(), folder)
+        .query(parsed.root.as_ref(), folder, reach)
         .map_err(unreadable)?;
     let after = after
         .map(|last| last.now(searcher, fields, &query))

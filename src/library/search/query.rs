@@ -44,6 +44,18 @@ pub struct Parsed {
 }
 
 impl Parsed {
+    /// Whether one of several words is enough.
+    pub fn has_choice(&self) -> bool {
+        fn has_choice(node: &Node) -> bool {
+            match node {
+                Node::Any(_) => true,
+                Node::All(nodes) => nodes.iter().any(has_choice),
+                Node::Text(_) | Node::Filter(_) | Node::Not(_) => false,
+            }
+        }
+        self.root.as_ref().is_some_and(has_choice)
+    }
+
     /// No words, and no conditions among them.
     pub fn everything() -> Self {
         Self {

@@ -14,8 +14,8 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 
-use crate::library::FolderPath;
 use crate::library::text::{STEM_MARK, stem};
+use crate::library::{FolderPath, Reach, Right};
 
 use super::expand::expand;
 use super::fields::{Fields, ID, exact_folder_term};
@@ -61,11 +61,13 @@ impl<'a> Ranker<'a> {
         }
     }
 
-    /// The whole query, inside `folder` if given; every file there without a query.
+    /// The whole query, inside `folder` if given, and of what may be read; every file there without
+    /// a query.
     pub fn query(
         &mut self,
         root: Option<&Node>,
         folder: Option<&FolderPath>,
+        reach: &Reach,
     ) -> tantivy::Result<Box<dyn Query>> {
         let nodes = match root {
             Some(Node::All(nodes)) => nodes.as_slice(),
@@ -77,10 +79,36 @@ impl<'a> Ranker<'a> {
             let term = Term::from_field_text(self.fields.folder, &exact_folder_term(folder));
             clauses.push((Occur::Must, unscored(plain(term))));
         }
+        if !reach.is_everything() {
+            clauses.extend(self.readable(reach));
+        }
         if let Some(close) = self.closeness(nodes)? {
             clauses.push((Occur::Should, boosted(close, TOGETHER)));
         }
         Ok(Box::new(BooleanQuery::new(clauses)))
+    }
+
+    /// What may be read, as folders in which it begins and ends.
+    fn readable(&self, reach: &Reach) -> Vec<Clause> {
+        let turns = reach.readable_from(&FolderPath::default());
+        let parts = turns.iter().map(|turn| self.readable_in(reach, turn));
+        match reach.right(&FolderPath::default()) >= Right::Read {
+            true => parts.map(|part| (Occur::MustNot, part)).collect(),
+            false => {
+                let any = BooleanQuery::union(parts.collect());
+                vec![(Occur::Must, unscored(Box::new(any)))]
+            }
+        }
+    }
+
+    /// Below a folder, except where it turns again.
+    fn readable_in(&self, reach: &Reach, folder: &FolderPath) -> Box<dyn Query> {
+        let term = Term::from_field_text(self.fields.folder, &exact_folder_term(folder));
+        let mut clauses: Vec<Clause> = vec![(Occur::Must, plain(term))];
+        for turn in reach.readable_from(folder) {
+            clauses.push((Occur::MustNot, self.readable_in(reach, &turn)));
+        }
+        Box::new(BooleanQuery::new(clauses))
     }
 
     fn node(&mut self, node: &Node) -> tantivy::Result<Box<dyn Query>> {

@@ -36,6 +36,7 @@ fn file(path: &str, text: &str) -> Sample {
 
 /// For the most relevant ones, wherever they are.
 fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
+    static EVERYTHING: std::sync::OnceLock<Reach> = std::sync::OnceLock::new();
     static ANY: Narrowing = Narrowing {
         class: None,
         tag: None,
@@ -45,6 +46,7 @@ fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
     Question {
         parsed,
         folder: None,
+        reach: EVERYTHING.get_or_init(Reach::everything),
         narrowing: &ANY,
         order: Order::Relevance,
         after: None,

@@ -6,11 +6,11 @@ use super::row::{self, End, Row};
 use super::{Destination, IfPresent, UploadId};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
-use crate::library::Library;
 use crate::library::catalog::{self, Change};
 use crate::library::entry::{Precondition, Receipt};
 use crate::library::files::{self, Described, HEAD, Upload};
 use crate::library::path::FilePath;
+use crate::library::{Library, Quota};
 use crate::store::blobs::{Claim, Pieces, Sealed};
 use crate::store::{crash, now_ms};
 
@@ -67,7 +67,8 @@ impl Library {
         let (head, stage) = upload.into_parts();
         let sealed = self.store.blobs.seal(stage, row.expected)?;
         crash::point("upload.sealed");
-        let (blobs, change) = (self.store.blobs.clone(), self.change(&row.actor));
+        let (blobs, change) = (self.store.blobs.clone(), self.change().begun_by(&row.actor));
+        let quota = self.limits.quota;
         let stored = self.store.sql.write(move |c| {
             if let Some(known) = row::known(c, &row)? {
                 return Ok(known);
@@ -75,7 +76,7 @@ impl Library {
             files::keep(&blobs, &sealed)?;
             row::insert(c, &row)?;
             let content = described(&row, &sealed, &head);
-            let receipt = arrive(c, &row, &content, &change)?;
+            let receipt = arrive(c, &row, &content, quota, &change)?;
             row::set_stored(c, row, &receipt, change.at_ms)
         })?;
         crash::point("upload.committed");
@@ -86,12 +87,13 @@ impl Library {
     /// whose bytes are gone from `staging/` and whose row is open.
     fn store_sealed(&self, row: Row, sealed: Sealed, claim: Claim) -> Result<Row> {
         let head = sealed.head(HEAD)?;
-        let (blobs, change) = (self.store.blobs.clone(), self.change(&row.actor));
+        let (blobs, change) = (self.store.blobs.clone(), self.change().begun_by(&row.actor));
+        let quota = self.limits.quota;
         let open = row.clone();
         let stored = self.store.sql.write(move |c| {
             files::keep(&blobs, &sealed)?;
             let content = described(&row, &sealed, &head);
-            let receipt = arrive(c, &row, &content, &change)?;
+            let receipt = arrive(c, &row, &content, quota, &change)?;
             row::set_stored(c, row, &receipt, change.at_ms)
         });
         match stored {
@@ -146,7 +148,13 @@ fn described(row: &Row, sealed: &Sealed, head: &[u8]) -> Described {
 }
 
 /// The file itself, where the upload wants it.
-fn arrive(c: &Connection, row: &Row, content: &Described, change: &Change) -> Result<Receipt> {
+fn arrive(
+    c: &Connection,
+    row: &Row,
+    content: &Described,
+    quota: Quota,
+    change: &Change,
+) -> Result<Receipt> {
     let Some(path) = &row.path else {
         return Err(Error::internal("A part of an upload was stored as a file."));
     };
@@ -160,5 +168,5 @@ fn arrive(c: &Connection, row: &Row, content: &Described, change: &Change) -> Re
         IfPresent::KeepBoth => catalog::free_path(c, &destination.path)?,
         IfPresent::Version | IfPresent::Skip => destination.path,
     };
-    files::store(c, &path, content, &Precondition::None, change)
+    files::store(c, &path, content, &Precondition::None, quota, change)
 }

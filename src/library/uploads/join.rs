@@ -36,7 +36,7 @@ impl Library {
                 parts.len()
             )));
         }
-        let actor = new.actor.clone();
+        let actor = self.viewer.name();
         let new = NewUpload {
             key: Some(key(parts)),
             ..new
@@ -44,11 +44,11 @@ impl Library {
         let known = self
             .store
             .sql
-            .read(|c| row::by_key(c, &key(parts), &actor))?;
+            .read(|c| row::by_key(c, &key(parts), actor))?;
         if let Some(known) = known.filter(|known| known.end.is_some()) {
             return self.state_of(known);
         }
-        let rows = self.complete_parts(parts, &actor)?;
+        let rows = self.complete_parts(parts)?;
         let length = rows.iter().filter_map(|row| row.length).sum();
         if let Some(most) = most.filter(|most| length > *most) {
             return Err(Error::new(
@@ -63,6 +63,7 @@ impl Library {
             concat: Some(concat),
             ..Row::new(
                 UploadId::new_v4(),
+                actor,
                 NewUpload {
                     length: Some(length),
                     ..new
@@ -70,7 +71,11 @@ impl Library {
                 now_ms(),
             )
         };
-        let row = self.store.sql.write(move |c| row::begin(c, row, &[]))?;
+        let change = self.change();
+        let row = self
+            .store
+            .sql
+            .write(move |c| row::begin(c, row, &[], &change))?;
         let joined = self.join(row, &rows)?;
         for part in rows {
             self.end_part(part)?;
@@ -78,8 +83,8 @@ impl Library {
         self.state_of(joined)
     }
 
-    fn complete_parts(&self, parts: &[UploadId], actor: &str) -> Result<Vec<Row>> {
-        let rows = parts.iter().map(|id| self.upload_row(*id, actor));
+    fn complete_parts(&self, parts: &[UploadId]) -> Result<Vec<Row>> {
+        let rows = parts.iter().map(|id| self.upload_row(*id));
         let rows = rows.collect::<Result<Vec<_>>>()?;
         for row in &rows {
             if row.is_file() {

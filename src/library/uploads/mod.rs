@@ -30,10 +30,10 @@ use uuid::Uuid;
 pub use expiry::Unfinished;
 pub use room::Reserve;
 
-use super::Library;
 use super::entry::{Millis, Receipt};
 use super::files::Upload;
 use super::path::FilePath;
+use super::{Library, Quota};
 use crate::error::{Error, Kind, Result};
 use crate::store::blobs::{Claim, Pieces};
 use crate::store::{Digest, now_ms};
@@ -48,13 +48,13 @@ pub struct Limits {
     /// How long an unfinished upload is kept after its last byte, and the end of any remembered.
     pub expiry: Duration,
     pub reserve: Reserve,
+    /// What everybody together may store.
+    pub quota: Quota,
 }
 
 /// What an upload asks for.
 #[derive(Clone, Debug)]
 pub struct NewUpload {
-    /// Who it belongs to.
-    pub actor: String,
     pub purpose: Purpose,
     /// Bytes in all, if that is known yet.
     pub length: Option<u64>,
@@ -147,9 +147,14 @@ impl Library {
     /// are unfinished.
     pub fn begin_upload(&self, new: NewUpload) -> Result<UploadState> {
         self.refuse_without_room(new.length.unwrap_or(0))?;
-        let row = Row::new(Uuid::new_v4(), new, now_ms());
+        self.refuse_past_quota(new.length.unwrap_or(0))?;
+        let row = Row::new(Uuid::new_v4(), self.viewer.name(), new, now_ms());
         let idle = self.idle_uploads_if_crowded()?;
-        let row = self.store.sql.write(move |c| row::begin(c, row, &idle))?;
+        let change = self.change();
+        let row = self
+            .store
+            .sql
+            .write(move |c| row::begin(c, row, &idle, &change))?;
         self.settled(row)
     }
 
@@ -159,13 +164,14 @@ impl Library {
     /// # Errors
     /// Those of [`begin_upload`](Self::begin_upload) and [`add`](Library::add).
     pub fn add_whole(&self, upload: Upload, new: NewUpload) -> Result<UploadState> {
-        let row = Row::new(Uuid::new_v4(), new, now_ms());
+        let row = Row::new(Uuid::new_v4(), self.viewer.name(), new, now_ms());
         let row = self.store_whole(upload, row)?;
         self.state_of(row)
     }
 
     /// The upload that was begun with a key.
-    pub fn upload_with_key(&self, key: &str, actor: &str) -> Result<Option<UploadState>> {
+    pub fn upload_with_key(&self, key: &str) -> Result<Option<UploadState>> {
+        let actor = self.viewer.name();
         let row = self.store.sql.read(|c| row::by_key(c, key, actor))?;
         row.map(|row| self.settled(row)).transpose()
     }
@@ -176,8 +182,8 @@ impl Library {
     /// # Errors
     /// [`Kind::NotFound`] for an id that names none, [`Kind::Busy`] while another process is
     /// storing it.
-    pub fn upload_state(&self, id: UploadId, actor: &str) -> Result<UploadState> {
-        self.settled(self.upload_row(id, actor)?)
+    pub fn upload_state(&self, id: UploadId) -> Result<UploadState> {
+        self.settled(self.upload_row(id)?)
     }
 
     /// Takes an upload up at `offset`, for a piece of `bytes` if that is known. `length` is said
@@ -190,17 +196,16 @@ impl Library {
     pub fn resume_upload(
         &self,
         id: UploadId,
-        actor: &str,
         offset: u64,
         bytes: Option<u64>,
         length: Option<u64>,
     ) -> Result<Resumed> {
-        let row = self.upload_row(id, actor)?;
+        let row = self.upload_row(id)?;
         if row.end.is_some() || row.is_joined() {
             return self.closed(row, offset, bytes);
         }
         let claim = self.claim(id)?;
-        let row = self.upload_row(id, actor)?;
+        let row = self.upload_row(id)?;
         if row.end.is_some() {
             return self.closed(row, offset, bytes);
         }
@@ -253,10 +258,10 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::Busy`] while a piece is written.
-    pub fn terminate_upload(&self, id: UploadId, actor: &str) -> Result<()> {
-        self.upload_row(id, actor)?;
+    pub fn terminate_upload(&self, id: UploadId) -> Result<()> {
+        self.upload_row(id)?;
         let claim = self.claim(id)?;
-        let row = self.upload_row(id, actor)?;
+        let row = self.upload_row(id)?;
         match row.end {
             None => self.end_without_file(row, claim, End::Terminated).map(drop),
             Some(end) => {
@@ -268,8 +273,10 @@ impl Library {
         }
     }
 
-    fn upload_row(&self, id: UploadId, actor: &str) -> Result<Row> {
-        self.store.sql.read(|c| row::by_id(c, id, actor))
+    fn upload_row(&self, id: UploadId) -> Result<Row> {
+        self.store
+            .sql
+            .read(|c| row::by_id(c, id, self.viewer.name()))
     }
 
     fn claim(&self, id: UploadId) -> Result<Claim> {

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 use super::{Destination, IfPresent, NewUpload, Purpose, UploadId};
 use crate::error::{Error, Kind, Result};
-use crate::library::catalog;
+use crate::library::catalog::{self, Change};
 use crate::library::entry::{Millis, Receipt};
 use crate::library::files::time_of;
 use crate::library::path::FilePath;
@@ -78,7 +78,7 @@ impl End {
 }
 
 impl Row {
-    pub fn new(id: UploadId, new: NewUpload, now_ms: Millis) -> Self {
+    pub fn new(id: UploadId, actor: &str, new: NewUpload, now_ms: Millis) -> Self {
         let (destination, concat) = match new.purpose {
             Purpose::File(destination) => (Some(destination), None),
             Purpose::Part => (None, Some("partial".to_owned())),
@@ -94,7 +94,7 @@ impl Row {
         Self {
             id,
             key: new.key,
-            actor: new.actor,
+            actor: actor.to_owned(),
             path,
             if_present,
             expected,
@@ -198,9 +198,13 @@ pub(super) fn count_open(c: &Connection) -> Result<u64> {
 
 /// Adds a row, unless its key is known: then answers the one it belongs to. Where too many are
 /// unfinished, the `idle` ones make room.
-pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId]) -> Result<Row> {
+pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change) -> Result<Row> {
     if let Some(known) = known(c, &row)? {
         return Ok(known);
+    }
+    if let Some(path) = &row.path {
+        let reach = change.reach(c)?;
+        reach.refuse_unwritable(&path.folder())?;
     }
     refuse_skipped(c, &row)?;
     for id in idle {

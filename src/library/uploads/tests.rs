@@ -5,9 +5,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use super::*;
-use crate::library::{FolderPath, Generation, Settings, Sort};
-
-const ME: &str = "anyone";
+use crate::library::{FolderPath, Generation, Settings, Sort, Viewer};
 
 struct Bench {
     dir: TempDir,
@@ -47,7 +45,7 @@ impl Bench {
         length: Option<u64>,
     ) -> Result<UploadState> {
         let size = Some(bytes.len() as u64);
-        match self.library.resume_upload(id, ME, offset, size, length)? {
+        match self.library.resume_upload(id, offset, size, length)? {
             Resumed::Writing(mut writing) => {
                 writing.append(bytes)?;
                 self.library.pause_upload(*writing)
@@ -57,7 +55,7 @@ impl Bench {
     }
 
     fn state(&self, id: UploadId) -> UploadState {
-        self.library.upload_state(id, ME).unwrap()
+        self.library.upload_state(id).unwrap()
     }
 
     fn paths(&self) -> Vec<String> {
@@ -92,6 +90,7 @@ fn open(root: &Path, reserve: Reserve) -> Library {
         uploads: Limits {
             expiry: Duration::from_secs(3600),
             reserve,
+            quota: crate::library::Quota::default(),
         },
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
@@ -101,7 +100,6 @@ fn open(root: &Path, reserve: Reserve) -> Library {
 
 fn file(path: &str, length: u64) -> NewUpload {
     NewUpload {
-        actor: ME.into(),
         purpose: Purpose::File(Destination {
             path: FilePath::parse(path).unwrap(),
             if_present: IfPresent::Version,
@@ -245,7 +243,7 @@ fn a_piece_past_the_end_is_refused_and_leaves_nothing() {
     bench.piece(id, 0, b"ab").unwrap();
     assert_eq!(kind(bench.piece(id, 2, b"cde")), Kind::TooLarge);
     // Of a size that nobody said beforehand.
-    let Resumed::Writing(mut writing) = bench.library.resume_upload(id, ME, 2, None, None).unwrap()
+    let Resumed::Writing(mut writing) = bench.library.resume_upload(id, 2, None, None).unwrap()
     else {
         panic!("the upload is open");
     };
@@ -260,12 +258,9 @@ fn a_piece_past_the_end_is_refused_and_leaves_nothing() {
 fn one_piece_at_a_time() {
     let bench = Bench::new();
     let id = bench.begin("once.txt", 4);
-    let first = bench
-        .library
-        .resume_upload(id, ME, 0, Some(4), None)
-        .unwrap();
+    let first = bench.library.resume_upload(id, 0, Some(4), None).unwrap();
     assert_eq!(kind(bench.piece(id, 0, b"abcd")), Kind::Busy);
-    assert_eq!(kind(bench.library.terminate_upload(id, ME)), Kind::Busy);
+    assert_eq!(kind(bench.library.terminate_upload(id)), Kind::Busy);
     drop(first);
     assert!(bench.piece(id, 0, b"abcd").is_ok());
 }
@@ -287,18 +282,10 @@ fn another_content_than_announced_ends_the_upload() {
 fn uploads_belong_to_who_began_them() {
     let bench = Bench::new();
     let id = bench.begin("mine.txt", 3);
-    assert_eq!(
-        kind(bench.library.upload_state(id, "someone")),
-        Kind::NotFound
-    );
-    assert_eq!(
-        kind(bench.library.resume_upload(id, "someone", 0, None, None)),
-        Kind::NotFound
-    );
-    assert_eq!(
-        kind(bench.library.terminate_upload(id, "someone")),
-        Kind::NotFound
-    );
+    let other = bench.library.seen_by(Viewer::ANYONE.into());
+    assert_eq!(kind(other.upload_state(id)), Kind::NotFound);
+    assert_eq!(kind(other.resume_upload(id, 0, None, None)), Kind::NotFound);
+    assert_eq!(kind(other.terminate_upload(id)), Kind::NotFound);
 }
 
 #[test]
@@ -306,18 +293,18 @@ fn a_terminated_upload_leaves_no_bytes_and_a_stored_one_stays() {
     let bench = Bench::new();
     let id = bench.begin("half.txt", 8);
     bench.piece(id, 0, b"half").unwrap();
-    bench.library.terminate_upload(id, ME).unwrap();
+    bench.library.terminate_upload(id).unwrap();
     assert!(matches!(bench.state(id).outcome, Outcome::Gone(_)));
     assert!(matches!(
-        bench.library.resume_upload(id, ME, 4, None, None).unwrap(),
+        bench.library.resume_upload(id, 4, None, None).unwrap(),
         Resumed::Closed(_)
     ));
     assert_eq!(bench.staged(), 0);
     let id = bench.begin("whole.txt", 1);
     bench.piece(id, 0, b"w").unwrap();
-    bench.library.terminate_upload(id, ME).unwrap();
+    bench.library.terminate_upload(id).unwrap();
     assert_eq!(
-        kind(bench.library.upload_state(id, ME).map(drop)),
+        kind(bench.library.upload_state(id).map(drop)),
         Kind::NotFound
     );
     assert_eq!(bench.paths(), ["whole.txt"]);

@@ -1,7 +1,6 @@
 //! `/api/v1/entries`: what the catalog knows about files, by folder and by id.
 
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -13,7 +12,7 @@ use crate::library::{
 use crate::web::input::{self, Path, Query};
 use crate::web::known_facts::known_facts;
 use crate::web::problem::{self, Problem};
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 const DEFAULT_LIMIT: usize = 100;
 const MAX_LIMIT: usize = 1000;
@@ -95,10 +94,7 @@ pub struct Change {
         (status = 400, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn list(
-    State(app): State<App>,
-    Query(query): Query<Folder>,
-) -> problem::Result<Json<Listed>> {
+pub async fn list(app: App, Query(query): Query<Folder>) -> problem::Result<Json<Listed>> {
     let folder = FolderPath::parse(query.folder.as_deref().unwrap_or_default())?;
     let limit = page_size(query.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
     let sorting = Sorting {
@@ -122,10 +118,7 @@ pub async fn list(
         (status = 404, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn get(
-    State(app): State<App>,
-    Path(id): Path<FileId>,
-) -> problem::Result<Json<EntryState>> {
+pub async fn get(app: App, Path(id): Path<FileId>) -> problem::Result<Json<EntryState>> {
     let entry = app.look(move |library| Ok(EntryState::of(library, library.entry(id)?)));
     Ok(Json(entry.await?))
 }
@@ -146,7 +139,7 @@ pub async fn get(
     )
 )]
 pub async fn patch(
-    State(app): State<App>,
+    app: App,
     Path(id): Path<FileId>,
     input::Json(change): input::Json<Change>,
 ) -> problem::Result<Json<EntryState>> {
@@ -167,10 +160,7 @@ pub async fn patch(
         (status = 404, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn versions(
-    State(app): State<App>,
-    Path(id): Path<FileId>,
-) -> problem::Result<Json<Vec<Version>>> {
+pub async fn versions(app: App, Path(id): Path<FileId>) -> problem::Result<Json<Vec<Version>>> {
     Ok(Json(app.look(move |library| library.versions(id)).await?))
 }
 
@@ -213,12 +203,12 @@ impl TryFrom<Change> for OneChange {
 impl OneChange {
     fn apply(self, library: &Library, id: FileId) -> Result<Entry> {
         match self {
-            Self::Move(path) => library.rename(id, &path, ANYONE),
-            Self::Tag(tags) => library.set_tags(id, &tags, ANYONE),
-            Self::Trash => library.trash(id, ANYONE),
-            Self::Restore => library.restore(id, ANYONE),
+            Self::Move(path) => library.rename(id, &path),
+            Self::Tag(tags) => library.set_tags(id, &tags),
+            Self::Trash => library.trash(id),
+            Self::Restore => library.restore(id),
             Self::RestoreVersion(number) => {
-                library.restore_version(id, number, ANYONE)?;
+                library.restore_version(id, number)?;
                 library.entry(id)
             }
         }

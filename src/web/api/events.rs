@@ -4,7 +4,6 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
@@ -67,7 +66,7 @@ pub struct News {
     responses((status = 200, body = News, content_type = "text/event-stream"))
 )]
 pub async fn events(
-    State(app): State<App>,
+    app: App,
     Query(After { after }): Query<After>,
     headers: HeaderMap,
 ) -> problem::Result {
@@ -139,14 +138,9 @@ fn news(library: &Library, told: u64) -> Result<(News, u64)> {
     let progress = library.progress()?;
     // A catalog that was put back from a copy has fewer events than the client knows.
     let missed = told > progress.event || progress.event - told > FAR_BEHIND;
-    let changes = match missed {
-        true => Vec::new(),
+    let (changes, through) = match missed {
+        true => (Vec::new(), progress.event),
         false => library.events_after(told, MOST)?,
-    };
-    let through = match changes.last() {
-        Some(last) => last.number,
-        None if missed => progress.event,
-        None => told,
     };
     let news = News {
         changes,

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +17,7 @@ use crate::web::pages::encode;
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure, Problem};
 use crate::web::receive::{self, Incoming, refuse_larger};
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 /// Stores a file
 ///
@@ -51,7 +50,7 @@ use crate::web::state::{ANYONE, App};
     )
 )]
 pub async fn put(
-    State(app): State<App>,
+    app: App,
     Path(path): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -60,9 +59,9 @@ pub async fn put(
     refuse_larger(announced_length(&headers), app.config().max_upload)?;
     let file = NewFile {
         path: FilePath::parse(&path)?,
-        actor: ANYONE.into(),
         precondition: Conditions::of(&headers).of_a_put()?,
         expected: announced(&headers)?,
+        keep_both: false,
     };
     refuse_early(&app, &file).await?;
     let chunks = body.into_data_stream().map_err(body_error);
@@ -99,7 +98,7 @@ pub async fn put(
     )
 )]
 pub async fn get(
-    State(app): State<App>,
+    app: App,
     method: Method,
     Path(path): Path<String>,
     headers: HeaderMap,
@@ -124,7 +123,7 @@ pub async fn get(
     )
 )]
 pub async fn delete(
-    State(app): State<App>,
+    app: App,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> problem::Result<Json<Entry>> {
@@ -133,7 +132,7 @@ pub async fn delete(
     let entry = app.run(move |library| {
         let entry = library.entry_at(&path)?;
         match conditions.weigh(&Validators::new(entry.sha256, entry.modified_ms)) {
-            Verdict::Proceed => library.trash(entry.id, ANYONE),
+            Verdict::Proceed => library.trash(entry.id),
             Verdict::NotModified | Verdict::Failed => Err(not_as_named(&path)),
         }
     });

@@ -1,7 +1,6 @@
 //! `/api/v1/entries/lookup`: which of many paths are taken, asked at once.
 
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -49,7 +48,7 @@ pub struct Found {
     )
 )]
 pub async fn look_up(
-    State(app): State<App>,
+    app: App,
     input::Json(asked): input::Json<Asked>,
 ) -> problem::Result<Json<Found>> {
     let paths = asked.paths()?;

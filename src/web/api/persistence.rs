@@ -1,7 +1,6 @@
 //! `/api/v1/persistence`: the self-check, as the page of the same name shows it.
 
 use axum::Json;
-use axum::extract::State;
 
 use crate::library::Persistence;
 use crate::web::problem::{self, Problem};
@@ -18,6 +17,6 @@ use crate::web::state::App;
         (status = 503, body = Problem, content_type = "application/problem+json", description = "The stores are not open yet"),
     )
 )]
-pub async fn persistence(State(app): State<App>) -> problem::Result<Json<Persistence>> {
+pub async fn persistence(app: App) -> problem::Result<Json<Persistence>> {
     Ok(Json(app.look(|library| library.persistence()).await?))
 }

@@ -1,7 +1,6 @@
 //! `/api/v1/search`: files by their words.
 
 use axum::Json;
-use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -99,10 +98,7 @@ impl Words {
         (status = 400, body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn search(
-    State(app): State<App>,
-    Query(words): Query<Words>,
-) -> problem::Result<Json<Answer>> {
+pub async fn search(app: App, Query(words): Query<Words>) -> problem::Result<Json<Answer>> {
     let request = words.request()?;
     let results = app.look(move |library| library.search(&request)).await?;
     Ok(Json(results.into()))

@@ -1,7 +1,6 @@
 //! Changes made by forms: each answers with a redirect to the page that shows what it did, or
 //! with the page it came from and the reason why nothing was done.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
@@ -15,7 +14,7 @@ use super::{file, library};
 use crate::error::{Error, Kind, Result};
 use crate::library::{FileId, FilePath, FolderPath};
 use crate::web::problem::Failure;
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 type Answer = Result<Response, Failure>;
 
@@ -36,14 +35,10 @@ pub struct FolderMove {
     to: String,
 }
 
-pub async fn rename(
-    State(app): State<App>,
-    At(id): At<FileId>,
-    Sent(NewPath { path }): Sent<NewPath>,
-) -> Answer {
+pub async fn rename(app: App, At(id): At<FileId>, Sent(NewPath { path }): Sent<NewPath>) -> Answer {
     let typed = path.clone();
     let renamed = app
-        .run(move |library| library.rename(id, &FilePath::parse(&path)?, ANYONE))
+        .run(move |library| library.rename(id, &FilePath::parse(&path)?))
         .await;
     match renamed {
         Ok(_) => Ok(see(&Done::Renamed.on(&file_url(id)))),
@@ -52,39 +47,33 @@ pub async fn rename(
 }
 
 pub async fn tags(
-    State(app): State<App>,
+    app: App,
     At(id): At<FileId>,
     Sent(NewTags { tags: typed }): Sent<NewTags>,
 ) -> Answer {
     let tags = split_tags(&typed);
-    match app
-        .run(move |library| library.set_tags(id, &tags, ANYONE))
-        .await
-    {
+    match app.run(move |library| library.set_tags(id, &tags)).await {
         Ok(_) => Ok(see(&Done::Tagged.on(&file_url(id)))),
         Err(error) => explain(&app, id, Field::Tags, typed, error).await,
     }
 }
 
-pub async fn trash(State(app): State<App>, At(id): At<FileId>) -> Answer {
-    let entry = app.run(move |library| library.trash(id, ANYONE)).await?;
+pub async fn trash(app: App, At(id): At<FileId>) -> Answer {
+    let entry = app.run(move |library| library.trash(id)).await?;
     let folder = folder_url(&entry.path.folder());
     Ok(see(&format!("{}&file={id}", Done::Trashed.on(&folder))))
 }
 
-pub async fn restore(State(app): State<App>, At(id): At<FileId>) -> Answer {
-    match app.run(move |library| library.restore(id, ANYONE)).await {
+pub async fn restore(app: App, At(id): At<FileId>) -> Answer {
+    match app.run(move |library| library.restore(id)).await {
         Ok(_) => Ok(see(&Done::Restored.on(&file_url(id)))),
         Err(error) => explain(&app, id, Field::None, String::new(), error).await,
     }
 }
 
-pub async fn restore_version(
-    State(app): State<App>,
-    At((id, number)): At<(FileId, u32)>,
-) -> Answer {
+pub async fn restore_version(app: App, At((id, number)): At<(FileId, u32)>) -> Answer {
     match app
-        .run(move |library| library.restore_version(id, number, ANYONE))
+        .run(move |library| library.restore_version(id, number))
         .await
     {
         Ok(_) => Ok(see(&Done::VersionRestored.on(&file_url(id)))),
@@ -92,23 +81,20 @@ pub async fn restore_version(
     }
 }
 
-pub async fn purge(State(app): State<App>, At(id): At<FileId>) -> Answer {
-    match app.run(move |library| library.purge(id, ANYONE)).await {
+pub async fn purge(app: App, At(id): At<FileId>) -> Answer {
+    match app.run(move |library| library.purge(id)).await {
         Ok(()) => Ok(see(&Done::Purged.on("/trash"))),
         Err(error) => explain(&app, id, Field::None, String::new(), error).await,
     }
 }
 
-pub async fn rename_folder(
-    State(app): State<App>,
-    Sent(FolderMove { from, to }): Sent<FolderMove>,
-) -> Answer {
+pub async fn rename_folder(app: App, Sent(FolderMove { from, to }): Sent<FolderMove>) -> Answer {
     let from = FolderPath::parse(&from)?;
     let source = from.clone();
     let moved = app
         .run(move |library| {
             let target = FolderPath::typed(&to)?;
-            library.rename_folder(&source, &target, ANYONE)?;
+            library.rename_folder(&source, &target)?;
             Ok(target)
         })
         .await;

@@ -1,7 +1,6 @@
 //! One file: what it is, its versions, and what can be done with it.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -117,12 +116,12 @@ impl Asking {
 }
 
 pub async fn page(
-    State(app): State<App>,
+    app: App,
     At(id): At<FileId>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let (outcome, opening) = asking.taken_apart();
-    let shell = Shell::new(app.release()).searching(&opening.query);
+    let shell = Shell::of(&app).searching(&opening.query);
     let page = app
         .look(move |library| FilePage::read(library, shell, id, &opening))
         .await?;
@@ -142,7 +141,7 @@ pub async fn refuse(
     id: FileId,
     problem: Problem,
 ) -> Result<Response, Failure> {
-    let shell = Shell::new(app.release());
+    let shell = Shell::of(&app);
     let page = app
         .look(move |library| FilePage::read(library, shell, id, &Opening::default()))
         .await?;

@@ -1,7 +1,7 @@
 //! The library: what lies in a folder, and where new files go in.
 
 use askama::Template;
-use axum::extract::{Extension, State};
+use axum::extract::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -84,7 +84,7 @@ pub struct Whole {
 }
 
 pub async fn root(
-    State(app): State<App>,
+    app: App,
     Extension(standing): Extension<Standing>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
@@ -95,17 +95,17 @@ pub async fn root(
     } else {
         None
     };
-    let page = LibraryPage::new(Shell::new(app.release()), found);
+    let page = LibraryPage::new(Shell::of(&app), found);
     Ok(respond(StatusCode::OK, &LibraryPage { health, ..page }))
 }
 
 pub async fn folder(
-    State(app): State<App>,
+    app: App,
     At(folder): At<String>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let found = Found::look(&app, FolderPath::parse(&folder)?, asking).await?;
-    let page = LibraryPage::new(Shell::new(app.release()), found);
+    let page = LibraryPage::new(Shell::of(&app), found);
     // Still a page to work with: a file stored from it makes the folder.
     let status = if page.is_empty() {
         StatusCode::NOT_FOUND
@@ -124,7 +124,7 @@ pub async fn refuse(
     problem: String,
 ) -> Result<Response, Failure> {
     let found = Found::look(app, folder, Asking::like(view)).await?;
-    let page = LibraryPage::new(Shell::new(app.release()), found);
+    let page = LibraryPage::new(Shell::of(app), found);
     Ok(respond(
         status,
         &LibraryPage {

@@ -6,14 +6,21 @@
 pub mod error;
 pub mod request;
 
+mod account;
+mod accounts;
+mod audit;
 mod change;
+mod entrance;
 mod file;
 mod library;
+mod links;
 mod notice;
 mod persistence;
 mod rows;
 mod search;
 mod selected;
+mod shared;
+mod sharing;
 mod show;
 mod standing;
 mod starts;
@@ -34,6 +41,7 @@ use axum::{Extension, Router};
 pub use show::{encode, folder_url};
 
 use crate::error::Error;
+use crate::library::Role;
 use crate::web::assets::{LINKS, Links};
 use crate::web::compress;
 use crate::web::problem::Failure;
@@ -66,7 +74,49 @@ pub fn router() -> Router<App> {
             "/files/{id}/versions/{number}/restore",
             post(change::restore_version),
         )
+        .merge(people())
+        .merge(sharing_pages())
         .layer(Extension(standing::Standing::default()))
+}
+
+/// Signing in, and accounts.
+fn people() -> Router<App> {
+    Router::new()
+        .route(
+            "/sign-in",
+            get(entrance::sign_in_page).post(entrance::sign_in),
+        )
+        .route("/sign-out", post(entrance::sign_out))
+        .route(
+            "/welcome/{secret}",
+            get(entrance::welcome_page).post(entrance::welcome),
+        )
+        .route("/account", get(account::page))
+        .route("/account/password", post(account::set_password))
+        .route("/account/sessions/end", post(account::end_sessions))
+        .route("/account/sessions/{id}/end", post(account::end_session))
+        .route("/account/tokens", post(account::add_token))
+        .route("/account/tokens/{id}/revoke", post(account::revoke_token))
+        .route("/accounts", get(accounts::page).post(accounts::add))
+        .route("/accounts/{id}/change", post(accounts::change))
+        .route("/accounts/{id}/link", post(accounts::link))
+        .route("/accounts/{id}/remove", post(accounts::remove))
+        .route("/audit", get(audit::page))
+}
+
+/// Who may see what, and what others see by links.
+fn sharing_pages() -> Router<App> {
+    Router::new()
+        .route("/sharing/", get(sharing::root).post(sharing::say_root))
+        .route("/sharing/{*folder}", get(sharing::page).post(sharing::say))
+        .route("/links", get(links::page).post(links::make))
+        .route("/links/{id}/revoke", post(links::revoke))
+        .route("/s/{secret}", get(shared::page).post(shared::unlock))
+        .route("/s/{secret}/in/{*path}", get(shared::folder))
+        .route("/s/{secret}/get", get(shared::file))
+        .route("/s/{secret}/get/{*path}", get(shared::file_below))
+        .route("/s/{secret}/zip", get(shared::archive))
+        .route("/s/{secret}/drop", post(shared::dropped))
 }
 
 /// What the layout needs of every page.
@@ -77,15 +127,55 @@ struct Shell {
     /// Where files dropped on this page go; empty for the root.
     folder: String,
     release: String,
+    /// Who is signed in.
+    visitor: Option<Signed>,
+    /// Which parts of the application are for whoever looks.
+    parts: Parts,
+}
+
+/// Somebody signed in, as pages show it.
+struct Signed {
+    name: String,
+    is_owner: bool,
+}
+
+/// What is offered beside the library.
+#[derive(Clone, Copy, Default)]
+struct Parts {
+    /// To sign in, to whoever looks without.
+    sign_in: bool,
+    trash: bool,
+    links: bool,
+    persistence: bool,
 }
 
 impl Shell {
+    /// For whoever makes the request.
+    fn of(app: &App) -> Self {
+        let visitor = app.visitor();
+        Self {
+            visitor: visitor.session().map(|session| Signed {
+                name: session.name.clone(),
+                is_owner: session.role == Role::Owner,
+            }),
+            parts: Parts {
+                sign_in: !visitor.is_known(),
+                trash: visitor.changes(),
+                links: visitor.changes(),
+                persistence: visitor.administers(),
+            },
+            ..Self::new(app.release())
+        }
+    }
+
     fn new(release: &str) -> Self {
         Self {
             links: &LINKS,
             query: String::new(),
             folder: String::new(),
             release: release.to_owned(),
+            visitor: None,
+            parts: Parts::default(),
         }
     }
 

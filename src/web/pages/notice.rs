@@ -21,6 +21,15 @@ pub enum Done {
     VersionRestored,
     SearchSaved,
     SearchForgotten,
+    PasswordSet,
+    SessionEnded,
+    SessionsEnded,
+    TokenRevoked,
+    AccountChanged,
+    AccountRemoved,
+    FolderShared,
+    LinkMade,
+    LinkRevoked,
     /// Many at once; how many says the address.
     AllMoved,
     AllTagged,
@@ -80,6 +89,17 @@ impl Done {
                 "Saved. The search page lists it whenever nothing is asked for.".into()
             }
             Self::SearchForgotten => "Removed from the saved searches.".into(),
+            Self::PasswordSet => {
+                "The password is changed; everywhere else you are signed out.".into()
+            }
+            Self::SessionEnded => "Signed out there.".into(),
+            Self::SessionsEnded => "Signed out everywhere else.".into(),
+            Self::TokenRevoked => "Revoked: the token lets nobody in any more.".into(),
+            Self::AccountChanged => "Saved.".into(),
+            Self::AccountRemoved => "The account is gone; its files are still there.".into(),
+            Self::FolderShared => "Saved. It counts from now on.".into(),
+            Self::LinkMade => "The link is made.".into(),
+            Self::LinkRevoked => "Revoked: the link opens nothing any more.".into(),
             Self::AllMoved => format!("{files} moved."),
             Self::AllTagged => format!("{files} tagged."),
             Self::AllTrashed => format!("{files} moved to the trash."),

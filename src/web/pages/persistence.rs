@@ -1,7 +1,6 @@
 //! The self-check: what earlier releases wrote, read back by this one, store by store.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
@@ -97,9 +96,9 @@ pub struct Fact {
     value: String,
 }
 
-pub async fn page(State(app): State<App>) -> Result<Response, Failure> {
+pub async fn page(app: App) -> Result<Response, Failure> {
     let persistence = app.look(|library| library.persistence()).await?;
-    let page = PersistencePage::new(Shell::new(app.release()), persistence, now_ms());
+    let page = PersistencePage::new(Shell::of(&app), persistence, now_ms());
     Ok(respond(StatusCode::OK, &page))
 }
 

@@ -7,7 +7,6 @@ mod narrow;
 mod saved;
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -75,7 +74,7 @@ pub struct Respelt {
 }
 
 pub async fn page(
-    State(app): State<App>,
+    app: App,
     Query(seek): Query<Seek>,
     Query(place): Query<Place>,
 ) -> Result<Response, Failure> {
@@ -101,7 +100,7 @@ async fn refuse(
 }
 
 async fn look(app: &App, seek: Seek, place: Place) -> Result<SearchPage, Failure> {
-    let shell = Shell::new(app.release()).searching(seek.q.as_str());
+    let shell = Shell::of(&app).searching(seek.q.as_str());
     if seek.is_blank() {
         let saved = app.look(Library::saved_searches).await?;
         return Ok(SearchPage::blank(shell, seek, &saved));

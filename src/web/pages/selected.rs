@@ -1,6 +1,5 @@
 //! Changes of many files at once, from the ticks in a list.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -13,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::library::{Changes, FolderPath, IfPresent, Library, Selection};
 use crate::web::problem::Failure;
 use crate::web::selection::{Fields, selection};
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 /// What is to be done with a selection.
 struct Order {
@@ -49,10 +48,7 @@ pub struct Events {
 }
 
 /// `POST /selection`: the selection, `do`, and what that needs: `to` and `both`, `name`, or `tags`.
-pub async fn change(
-    State(app): State<App>,
-    Sent(fields): Sent<Fields>,
-) -> Result<Response, Failure> {
+pub async fn change(app: App, Sent(fields): Sent<Fields>) -> Result<Response, Failure> {
     let order = Order::read(fields)?;
     let (page, done) = (order.page.clone(), order.what.done());
     match app.run(move |library| order.carry_out(library)).await {
@@ -68,14 +64,14 @@ pub async fn change(
 
 /// `POST /selection/undo`: takes back what was moved to the trash together.
 pub async fn undo(
-    State(app): State<App>,
+    app: App,
     Sent(Events { first, last }): Sent<Events>,
 ) -> Result<Response, Failure> {
     let restored = app
         .run(move |library| {
-            let told = library.events_after(first.saturating_sub(1), 1)?;
+            let (told, _) = library.events_after(first.saturating_sub(1), 1)?;
             let folder = told.first().map(|event| event.path.folder());
-            let changes = library.undo_trash(first..=last, ANYONE)?;
+            let changes = library.undo_trash(first..=last)?;
             Ok((changes, folder.unwrap_or_default()))
         })
         .await;
@@ -138,20 +134,20 @@ impl Order {
     fn carry_out(self, library: &Library) -> Result<Changes> {
         let selection = &self.selection;
         match self.what {
-            What::Trash => library.trash_all(selection, ANYONE),
+            What::Trash => library.trash_all(selection),
             What::Move { to, if_present } => library
-                .move_all(selection, &to, if_present, ANYONE)
+                .move_all(selection, &to, if_present)
                 .map_err(with_a_way_out),
             What::Rename(name) => {
-                let files = library.rename_chosen(selection, &name, ANYONE)?;
+                let files = library.rename_chosen(selection, &name)?;
                 Ok(Changes {
                     files,
                     events: 0..=0,
                 })
             }
-            What::Tag(tags) => library.tag_all(selection, &tags, ANYONE),
-            What::Restore => library.restore_all(&selection.files, ANYONE),
-            What::Purge => library.purge_all(&selection.files, ANYONE),
+            What::Tag(tags) => library.tag_all(selection, &tags),
+            What::Restore => library.restore_all(&selection.files),
+            What::Purge => library.purge_all(&selection.files),
         }
     }
 }

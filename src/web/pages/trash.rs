@@ -1,7 +1,6 @@
 //! The trash: what can still be brought back.
 
 use askama::Template;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
@@ -40,10 +39,7 @@ pub struct Row {
     trashed: Option<Moment>,
 }
 
-pub async fn page(
-    State(app): State<App>,
-    Query(asking): Query<Asking>,
-) -> Result<Response, Failure> {
+pub async fn page(app: App, Query(asking): Query<Asking>) -> Result<Response, Failure> {
     let outcome = Outcome {
         done: asking.done,
         files: asking.files,
@@ -54,7 +50,7 @@ pub async fn page(
         .look(move |library| library.trashed(asking.cursor.as_deref(), PAGE_LENGTH))
         .await?;
     let days = app.config().trash.as_secs() / 86_400;
-    let shell = Shell::new(app.release());
+    let shell = Shell::of(&app);
     let page = TrashPage::new(shell, trashed, days, is_first);
     Ok(respond(
         StatusCode::OK,

@@ -3,7 +3,6 @@
 mod making;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
     ETAG, LAST_MODIFIED,
@@ -64,7 +63,7 @@ pub fn address(id: FileId, version: u32, media_type: &str) -> Option<String> {
     )
 )]
 pub async fn get(
-    State(app): State<App>,
+    app: App,
     method: Method,
     Path(id): Path<FileId>,
     Query(which): Query<Which>,

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_LOCATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +23,7 @@ use crate::web::input::Path;
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure};
 use crate::web::receive::refuse_larger;
-use crate::web::state::{ANYONE, App, blocking};
+use crate::web::state::{App, blocking};
 
 pub const OFFSET_OCTET_STREAM: &str = "application/offset+octet-stream";
 /// Bytes that cross to the blocking pool together, unless one read brings more: two reads.
@@ -35,7 +34,7 @@ const LINGER: Duration = Duration::from_millis(10);
 /// `PATCH /uploads/{id}`: 204 once the bytes are written; if they are the last, once the file is
 /// durable.
 pub async fn patch(
-    State(app): State<App>,
+    app: App,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Body,
@@ -61,7 +60,7 @@ pub async fn patch(
 /// A piece that is not taken still tells how long the upload is kept.
 async fn refusal(app: &App, id: UploadId, failure: Failure) -> Response {
     let mut response = failure.into_response();
-    let state = app.run(move |library| library.upload_state(id, ANYONE));
+    let state = app.run(move |library| library.upload_state(id));
     if let Ok(state) = state.await {
         expires(response.headers_mut(), &state);
     }
@@ -109,7 +108,7 @@ pub async fn add(
         length,
         checksum,
     } = piece;
-    let resumed = app.run(move |library| library.resume_upload(id, ANYONE, offset, bytes, length));
+    let resumed = app.run(move |library| library.resume_upload(id, offset, bytes, length));
     let writing = match resumed.await? {
         Resumed::Writing(writing) => writing,
         Resumed::Known(state) => {

@@ -2,7 +2,6 @@
 
 use axum::Json;
 use axum::body::{Body, HttpBody};
-use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -24,7 +23,7 @@ use crate::web::state::App;
 const WHOLE: u64 = 8 << 20;
 
 /// `POST /uploads`: 201 with the upload's place; a complete one has its receipt as the body.
-pub async fn create(State(app): State<App>, headers: HeaderMap, body: Body) -> problem::Result {
+pub async fn create(app: App, headers: HeaderMap, body: Body) -> problem::Result {
     let Asked { new, parts } = Asked::read(&headers)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
     if let Some(parts) = parts {
@@ -122,8 +121,7 @@ async fn known(app: &App, new: &NewUpload) -> Result<Option<UploadState>, Failur
     let Some(key) = new.key.clone() else {
         return Ok(None);
     };
-    let actor = new.actor.clone();
-    let found = app.run(move |library| library.upload_with_key(&key, &actor));
+    let found = app.run(move |library| library.upload_with_key(&key));
     Ok(found.await?)
 }
 

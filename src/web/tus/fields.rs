@@ -8,7 +8,6 @@ use super::{UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_LENGTH, UPLOAD_METADATA, 
 use crate::error::{Error, Result};
 use crate::library::{Destination, FolderPath, IfPresent, NewUpload, Purpose, UploadId};
 use crate::web::problem::Failure;
-use crate::web::state::ANYONE;
 
 /// No file is larger: what a signed offset can tell.
 const MOST_BYTES: u64 = i64::MAX as u64;
@@ -61,7 +60,6 @@ impl Asked {
         let parts = parts.map(part_ids).transpose()?;
         Ok(Self {
             new: NewUpload {
-                actor: ANYONE.into(),
                 purpose,
                 length: length(headers, parts.is_some())?,
                 metadata: text(headers, &UPLOAD_METADATA)?.map(str::to_owned),

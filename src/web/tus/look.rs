@@ -3,7 +3,6 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
@@ -16,7 +15,7 @@ use super::{
 use crate::library::{FilePath, Outcome, Receipt, UploadState};
 use crate::web::input::Path;
 use crate::web::problem::{self, Failure};
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 /// An upload as JSON; no part of the protocol.
 #[derive(Serialize)]
@@ -32,7 +31,7 @@ pub struct Shown {
 }
 
 /// `HEAD /uploads/{id}`: where to go on.
-pub async fn head(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+pub async fn head(app: App, Path(id): Path<String>) -> problem::Result {
     let state = state(&app, &id).await?;
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
@@ -49,7 +48,7 @@ pub async fn head(State(app): State<App>, Path(id): Path<String>) -> problem::Re
 }
 
 /// `GET /uploads/{id}`: the same for programs, with the receipt once there is one.
-pub async fn get(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+pub async fn get(app: App, Path(id): Path<String>) -> problem::Result {
     let state = state(&app, &id).await?;
     let shown = Shown {
         id: state.id.simple().to_string(),
@@ -68,11 +67,11 @@ pub async fn get(State(app): State<App>, Path(id): Path<String>) -> problem::Res
 
 /// `DELETE /uploads/{id}`: ends an upload. The file of a complete one stays: it is the library's,
 /// and has a trash of its own.
-pub async fn delete(State(app): State<App>, Path(id): Path<String>) -> problem::Result {
+pub async fn delete(app: App, Path(id): Path<String>) -> problem::Result {
     let id = upload_id(&id)?;
     let ended = app.run(move |library| {
-        let before = library.upload_state(id, ANYONE)?;
-        library.terminate_upload(id, ANYONE)?;
+        let before = library.upload_state(id)?;
+        library.terminate_upload(id)?;
         Ok(before)
     });
     refuse_gone(&ended.await?)?;
@@ -82,9 +81,7 @@ pub async fn delete(State(app): State<App>, Path(id): Path<String>) -> problem::
 async fn state(app: &App, id: &str) -> Result<UploadState, Failure> {
     let id = upload_id(id)?;
     // Not with the look-ups: an upload that is complete but not stored is stored now.
-    let state = app
-        .run(move |library| library.upload_state(id, ANYONE))
-        .await?;
+    let state = app.run(move |library| library.upload_state(id)).await?;
     refuse_gone(&state)?;
     Ok(state)
 }

@@ -13,7 +13,7 @@ mod look;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::ALLOW;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
@@ -57,7 +57,7 @@ pub fn router() -> Router<App> {
 }
 
 /// `/uploads`.
-async fn all(app: State<App>, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
+async fn all(app: App, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
     match method {
         Method::POST => create::create(app, headers, body).await,
         Method::OPTIONS => Ok(options(&app, ON_ALL)),
@@ -67,7 +67,7 @@ async fn all(app: State<App>, method: Method, headers: HeaderMap, body: Body) ->
 
 /// `/uploads/{id}`.
 async fn one(
-    app: State<App>,
+    app: App,
     id: Path<String>,
     method: Method,
     headers: HeaderMap,

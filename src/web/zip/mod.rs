@@ -15,7 +15,6 @@ mod contents;
 mod record;
 
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method};
 use axum::response::Response;
@@ -34,11 +33,7 @@ use crate::library::{Library, Selection};
 
 /// `GET|HEAD /download.zip?folder=&id=`. Each field may be repeated; the empty folder is the
 /// whole library.
-pub async fn get(
-    State(app): State<App>,
-    method: Method,
-    Query(fields): Query<Fields>,
-) -> problem::Result {
+pub async fn get(app: App, method: Method, Query(fields): Query<Fields>) -> problem::Result {
     let (selection, others) = selection(fields)?;
     if let Some((name, _)) = others.first() {
         let sentence = "files are named by id= and folders by folder=.";
@@ -49,12 +44,12 @@ pub async fn get(
 
 /// `POST /download.zip`: the same fields as a form, for those that are too many for an address;
 /// what else the form can do is of no interest.
-pub async fn post(State(app): State<App>, Sent(fields): Sent<Fields>) -> problem::Result {
+pub async fn post(app: App, Sent(fields): Sent<Fields>) -> problem::Result {
     let (selection, _) = selection(fields)?;
     answer(app, selection, false).await
 }
 
-async fn answer(app: App, selection: Selection, head: bool) -> problem::Result {
+pub async fn answer(app: App, selection: Selection, head: bool) -> problem::Result {
     let sender = app.clone();
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;

@@ -1,6 +1,5 @@
 //! Searches kept under a name: shown where nothing is asked for, added and removed by forms.
 
-use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -11,7 +10,7 @@ use crate::web::pages::notice::Done;
 use crate::web::pages::request::{At, Sent};
 use crate::web::pages::show::name;
 use crate::web::problem::Failure;
-use crate::web::state::{ANYONE, App};
+use crate::web::state::App;
 
 pub struct SavedRow {
     pub id: i64,
@@ -39,12 +38,12 @@ impl SavedRow {
 }
 
 pub async fn save(
-    State(app): State<App>,
+    app: App,
     Sent(Naming { name, seek }): Sent<Naming>,
 ) -> Result<Response, Failure> {
     let search = seek.query();
     let saved = app
-        .run(move |library| library.save_search(&name, &search, ANYONE))
+        .run(move |library| library.save_search(&name, &search))
         .await;
     match saved {
         Ok(()) => Ok(see(&Done::SearchSaved.on(&seek.url()))),
@@ -55,7 +54,7 @@ pub async fn save(
     }
 }
 
-pub async fn forget(State(app): State<App>, At(id): At<i64>) -> Result<Response, Failure> {
+pub async fn forget(app: App, At(id): At<i64>) -> Result<Response, Failure> {
     app.run(move |library| library.forget_search(id)).await?;
     Ok(see(&Done::SearchForgotten.on("/search")))
 }

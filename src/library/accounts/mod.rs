@@ -1,0 +1,390 @@
+//! Accounts: who may sign in, as what, and where their files go.
+//!
+//! Everything that an account has goes with it in the same transaction: sessions, tokens, links,
+//! grants. Its files stay.
+
+pub(super) mod audit;
+mod guesses;
+mod links;
+mod rules;
+mod sessions;
+mod shares;
+mod tokens;
+pub(super) mod usage;
+
+use std::fmt;
+
+use rusqlite::{Connection, OptionalExtension, Row};
+use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
+
+use super::catalog::Change;
+use super::path::FolderPath;
+use super::text::fold;
+use super::{Library, Millis, Right, catalog};
+use crate::error::{Error, Kind, Result};
+
+pub use audit::{Audited, Happening, Happenings};
+pub use guesses::Guessed;
+pub use links::{Invitation, Invited};
+pub use rules::{FolderRule, Grant};
+pub use sessions::{NewSession, Session};
+pub use shares::{NewShare, Share, Shared};
+pub use tokens::{NewToken, Scope, Token};
+pub use usage::{Quota, Usage};
+
+pub type AccountId = i64;
+
+/// Longest name, in bytes of UTF-8.
+const MAX_NAME_BYTES: usize = 64;
+/// Names that stand for others in the event log, folded.
+const RESERVED: [&str; 5] = ["anyone", "nobody", "wharfside", "somebody", "everybody"];
+
+/// What an account is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Sees what others let it see, and changes nothing.
+    Reader,
+    /// Has a folder of its own, and what others share with it.
+    Member,
+    /// May everything.
+    Owner,
+}
+
+impl Role {
+    pub const ALL: [Self; 3] = [Self::Reader, Self::Member, Self::Owner];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Member => "member",
+            Self::Owner => "owner",
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.word() == word)
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// An account as it is listed.
+#[derive(Clone, Debug)]
+pub struct Account {
+    pub id: AccountId,
+    pub name: String,
+    pub role: Role,
+    /// A PHC string; none as long as no password was chosen.
+    pub password: Option<String>,
+    pub has_totp: bool,
+    pub quota: Quota,
+    pub created_ms: Millis,
+}
+
+const COLUMNS: &str =
+    "id, name, role, password, totp IS NOT NULL, quota_bytes, quota_files, created_ms";
+
+impl Library {
+    /// Whether somebody can sign in at all.
+    pub fn has_owner(&self) -> Result<bool> {
+        self.store.sql.read(has_owner)
+    }
+
+    /// All accounts, by name.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the viewer may everything, as for every change of them.
+    pub fn accounts(&self) -> Result<Vec<Account>> {
+        self.store.sql.read(|c| {
+            refuse_others_than_owners(&self.reach(c)?)?;
+            let sql = format!("SELECT {COLUMNS} FROM account ORDER BY sort_name");
+            let mut statement = c.prepare_cached(&sql)?;
+            let mut rows = statement.query([])?;
+            let mut accounts = Vec::new();
+            while let Some(row) = rows.next()? {
+                accounts.push(account_of(row)?);
+            }
+            Ok(accounts)
+        })
+    }
+
+    /// The account of that name, case and accents apart; what signing in needs.
+    pub fn account_named(&self, name: &str) -> Result<Option<Account>> {
+        let folded = fold(name.trim());
+        self.store.sql.read(|c| {
+            let sql = format!("SELECT {COLUMNS} FROM account WHERE sort_name = ?1");
+            one(c, &sql, [folded])
+        })
+    }
+
+    /// Names of all accounts but the viewer's own: whom one may share with.
+    pub fn others(&self) -> Result<Vec<String>> {
+        let own = self.viewer.acting().map(|acting| acting.account);
+        self.store.sql.read(|c| {
+            let sql = "SELECT name FROM account WHERE id IS NOT ?1 ORDER BY sort_name";
+            let mut statement = c.prepare_cached(sql)?;
+            let names = statement.query_map([own], |row| row.get(0))?;
+            Ok(names.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// The account with this id.
+    pub fn account(&self, id: AccountId) -> Result<Account> {
+        self.store.sql.read(|c| by_id(c, id))
+    }
+
+    /// Makes an account, and for one that stores files a folder of its own.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] for a name that is taken, [`Kind::Invalid`] for what is no name.
+    pub fn add_account(&self, name: &str, role: Role) -> Result<Account> {
+        let (name, change) = (checked_name(name)?, self.change());
+        self.store.sql.write(move |c| {
+            refuse_others_than_owners(change.reach(c)?)?;
+            let account = create(c, &name, role, None, &change)?;
+            audit::note(
+                c,
+                &change,
+                "",
+                Happening::AccountAdded,
+                &format!("{name}, {role}"),
+            )?;
+            Ok(account)
+        })
+    }
+
+    /// Changes what an account is for.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if nobody would be left who may everything.
+    pub fn set_role(&self, id: AccountId, role: Role) -> Result<()> {
+        let change = self.change();
+        self.store.sql.write(move |c| {
+            refuse_others_than_owners(change.reach(c)?)?;
+            let account = by_id(c, id)?;
+            c.prepare_cached("UPDATE account SET role = ?2 WHERE id = ?1")?
+                .execute((id, role.word()))?;
+            refuse_without_owner(c)?;
+            if role == Role::Member {
+                give_home(c, id, &account.name)?;
+            }
+            let subject = format!("{}, {role}", account.name);
+            audit::note(c, &change, "", Happening::AccountChanged, &subject)
+        })
+    }
+
+    /// Sets the password of an account and ends all its sessions but the one that asks.
+    pub fn set_password(&self, id: AccountId, phc: String, but: Option<i64>) -> Result<()> {
+        let change = self.change();
+        self.store.sql.write(move |c| {
+            let account = by_id(c, id)?;
+            set_password(c, id, &phc, but)?;
+            audit::note(c, &change, "", Happening::PasswordSet, &account.name)
+        })
+    }
+
+    /// Replaces the hash of a password that has been given right, by one of today's strength.
+    pub fn rehash_password(&self, id: AccountId, phc: String) -> Result<()> {
+        self.store.sql.write(move |c| {
+            c.prepare_cached("UPDATE account SET password = ?2 WHERE id = ?1")?
+                .execute((id, phc))?;
+            Ok(())
+        })
+    }
+
+    /// Removes an account with everything that lets it in. Its files stay, and so does its folder.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if nobody would be left who may everything.
+    pub fn remove_account(&self, id: AccountId) -> Result<()> {
+        let change = self.change();
+        self.store.sql.write(move |c| {
+            refuse_others_than_owners(change.reach(c)?)?;
+            let account = by_id(c, id)?;
+            // Nobody of the same name is to find them later; they expire.
+            c.prepare_cached("UPDATE upload SET actor = '', key = NULL WHERE actor = ?1")?
+                .execute([&account.name])?;
+            c.prepare_cached("DELETE FROM saved_search WHERE actor = ?1")?
+                .execute([&account.name])?;
+            c.prepare_cached("DELETE FROM account WHERE id = ?1")?
+                .execute([id])?;
+            refuse_without_owner(c)?;
+            audit::note(c, &change, "", Happening::AccountRemoved, &account.name)
+        })
+    }
+
+    /// Sees to it that there is an owner of this name with this password.
+    pub fn set_owner(&self, name: &str, phc: String) -> Result<()> {
+        let (name, change) = (checked_name(name)?, self.change());
+        self.store.sql.write(move |c| {
+            let sql = format!("SELECT {COLUMNS} FROM account WHERE sort_name = ?1");
+            match one(c, &sql, [fold(&name)])? {
+                Some(account) => {
+                    c.prepare_cached("UPDATE account SET role = 'owner' WHERE id = ?1")?
+                        .execute([account.id])?;
+                    set_password(c, account.id, &phc, None)?;
+                }
+                None => drop(create(c, &name, Role::Owner, Some(&phc), &change)?),
+            }
+            audit::note(c, &change, "", Happening::PasswordSet, &name)
+        })
+    }
+}
+
+fn has_owner(c: &Connection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM account WHERE role = 'owner')";
+    Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+fn refuse_without_owner(c: &Connection) -> Result<()> {
+    match has_owner(c)? {
+        true => Ok(()),
+        false => Err(Error::conflict(
+            "This is the only owner; make somebody else an owner first.",
+        )),
+    }
+}
+
+pub(super) fn refuse_others_than_owners(reach: &super::Reach) -> Result<()> {
+    match reach.is_everything() {
+        true => Ok(()),
+        false => Err(Error::forbidden("Only an owner may do that.")),
+    }
+}
+
+fn by_id(c: &Connection, id: AccountId) -> Result<Account> {
+    let sql = format!("SELECT {COLUMNS} FROM account WHERE id = ?1");
+    one(c, &sql, [id])?.ok_or_else(|| Error::not_found("There is no such account."))
+}
+
+fn one(c: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<Option<Account>> {
+    let mut statement = c.prepare_cached(sql)?;
+    let mut rows = statement.query(parameters)?;
+    rows.next()?.map(account_of).transpose()
+}
+
+fn account_of(row: &Row<'_>) -> Result<Account> {
+    Ok(Account {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        // A role that only a later release knows may least.
+        role: Role::parse(&row.get::<_, String>(2)?).unwrap_or(Role::Reader),
+        password: row.get(3)?,
+        has_totp: row.get(4)?,
+        quota: Quota {
+            bytes: row.get(5)?,
+            files: row.get(6)?,
+        },
+        created_ms: row.get(7)?,
+    })
+}
+
+fn create(
+    c: &Connection,
+    name: &str,
+    role: Role,
+    password: Option<&str>,
+    change: &Change,
+) -> Result<Account> {
+    c.prepare_cached(
+        "INSERT INTO account (name, sort_name, role, password, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute((name, fold(name), role.word(), password, change.at_ms))
+    .map_err(|error| name_taken(error, name))?;
+    let id = c.last_insert_rowid();
+    if role == Role::Member {
+        give_home(c, id, name)?;
+    }
+    by_id(c, id)
+}
+
+fn name_taken(error: rusqlite::Error, name: &str) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => Error::new(
+            Kind::Conflict,
+            format!("There is an account called {name:?} already; choose another name."),
+        ),
+        _ => error.into(),
+    }
+}
+
+/// A folder of its own that nobody has used yet, unless it owns one.
+fn give_home(c: &Connection, id: AccountId, name: &str) -> Result<()> {
+    if home(c, id)?.is_some() {
+        return Ok(());
+    }
+    let base = FolderPath::parse(name)?;
+    let mut folder = base.clone();
+    let mut number = 2;
+    let is_said = "SELECT EXISTS (SELECT 1 FROM folder_rule WHERE path = ?1)";
+    while catalog::is_folder(c, &folder)?
+        || c.prepare_cached(is_said)?
+            .query_row([folder.as_str()], |row| row.get(0))?
+    {
+        folder = FolderPath::parse(&format!("{base} ({number})"))?;
+        number += 1;
+    }
+    rules::say(c, &folder, Right::None)?;
+    rules::grant(c, &folder, id, Right::Own)
+}
+
+/// The first folder that an account owns.
+fn home(c: &Connection, id: AccountId) -> Result<Option<FolderPath>> {
+    let sql = "SELECT path FROM folder_grant WHERE account_id = ?1 AND may = 'own'
+               ORDER BY path LIMIT 1";
+    let path: Option<String> = c
+        .prepare_cached(sql)?
+        .query_row([id], |row| row.get(0))
+        .optional()?;
+    path.map(|path| FolderPath::parse(&path)).transpose()
+}
+
+impl Library {
+    /// The viewer's own folder, if it has one.
+    pub fn home(&self) -> Result<Option<FolderPath>> {
+        match self.viewer.acting() {
+            Some(acting) => self.store.sql.read(|c| home(c, acting.account)),
+            None => Ok(None),
+        }
+    }
+}
+
+fn set_password(c: &Connection, id: AccountId, phc: &str, but: Option<i64>) -> Result<()> {
+    c.prepare_cached("UPDATE account SET password = ?2 WHERE id = ?1")?
+        .execute((id, phc))?;
+    c.prepare_cached("DELETE FROM session WHERE account_id = ?1 AND id IS NOT ?2")?
+        .execute((id, but))?;
+    c.prepare_cached("DELETE FROM one_time_link WHERE account_id = ?1")?
+        .execute([id])?;
+    Ok(())
+}
+
+fn checked_name(name: &str) -> Result<String> {
+    let name: String = name.trim().nfc().collect();
+    if name.is_empty() {
+        return Err(Error::invalid("An account needs a name."));
+    }
+    let is_odd = |c: char| c.is_control() || "/\\:,@<>\"".contains(c);
+    if name.len() > MAX_NAME_BYTES || name.chars().any(is_odd) || name.starts_with('.') {
+        return Err(Error::invalid(format!(
+            "{name:?} cannot be the name of an account; use up to {MAX_NAME_BYTES} bytes of letters, \
+             digits, blanks, dots and dashes."
+        )));
+    }
+    if RESERVED.contains(&fold(&name).as_str()) {
+        return Err(Error::invalid(format!(
+            "{name:?} stands for others in the history; choose another name."
+        )));
+    }
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,257 @@
+//! What folders say: for everybody, and for named people.
+
+use rusqlite::Connection;
+
+use super::AccountId;
+use super::audit::{self, Happening};
+use crate::error::{Error, Result};
+use crate::library::catalog::Change;
+use crate::library::text::fold;
+use crate::library::{FolderPath, Library, Right};
+
+/// What a folder says of itself.
+#[derive(Clone, Debug)]
+pub struct FolderRule {
+    pub folder: FolderPath,
+    /// Whether that is said here; otherwise it is what a folder above says.
+    pub is_own: bool,
+    /// The folder that says it, if any does.
+    pub said_by: Option<FolderPath>,
+    pub everyone: Right,
+    pub grants: Vec<Grant>,
+    /// What the viewer may in it.
+    pub may: Right,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    pub name: String,
+    pub may: Right,
+}
+
+/// Most people that a folder can name.
+const MOST_GRANTS: usize = 500;
+
+impl Library {
+    /// What a folder says, or the nearest above it that says something.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`](crate::error::Kind::NotFound) for a folder that the viewer may not
+    /// know of.
+    pub fn folder_rule(&self, folder: &FolderPath) -> Result<FolderRule> {
+        self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
+            if !reach.is_everything() && !reach.may_know(folder) {
+                return Err(crate::library::catalog::no_folder(folder));
+            }
+            let mut rule = FolderRule {
+                folder: folder.clone(),
+                is_own: false,
+                said_by: None,
+                everyone: self.viewer.everyone,
+                grants: Vec::new(),
+                may: reach.right(folder),
+            };
+            for above in folder.ancestors() {
+                if let Some(everyone) = everyone(c, &above)? {
+                    rule.is_own = above == *folder;
+                    rule.everyone = everyone;
+                    // Who else has a share is for those to know who give it.
+                    if rule.may >= Right::Own {
+                        rule.grants = grants(c, &above)?;
+                    }
+                    rule.said_by = Some(above);
+                    break;
+                }
+            }
+            Ok(rule)
+        })
+    }
+
+    /// Lets a folder say what everybody may in it, and these people. Who owns it goes on doing so.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`](crate::error::Kind::Forbidden) unless the viewer owns the folder,
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a name that nobody has.
+    pub fn set_folder_rule(
+        &self,
+        folder: &FolderPath,
+        everyone: Right,
+        grants: &[Grant],
+    ) -> Result<()> {
+        if grants.len() > MOST_GRANTS {
+            return Err(Error::invalid(format!(
+                "A folder can be shared with {MOST_GRANTS} people at most."
+            )));
+        }
+        let (folder, grants, change) = (folder.clone(), grants.to_vec(), self.change());
+        self.store.sql.write(move |c| {
+            refuse_others_than_its_own(c, &change, &folder)?;
+            say(c, &folder, everyone.min(Right::Write))?;
+            c.prepare_cached("DELETE FROM folder_grant WHERE path = ?1 AND may <> 'own'")?
+                .execute([folder.as_str()])?;
+            for given in grants.iter().filter(|given| given.may != Right::None) {
+                let id = account_called(c, &given.name)?;
+                grant(c, &folder, id, given.may.min(Right::Write))?;
+            }
+            note(c, &change, &folder, everyone, &grants)
+        })
+    }
+
+    /// Lets a folder say nothing of itself: what is said above it counts again.
+    ///
+    /// # Errors
+    /// As [`set_folder_rule`](Self::set_folder_rule); a folder of somebody's own always says so.
+    pub fn forget_folder_rule(&self, folder: &FolderPath) -> Result<()> {
+        let (folder, change) = (folder.clone(), self.change());
+        self.store.sql.write(move |c| {
+            refuse_others_than_its_own(c, &change, &folder)?;
+            c.prepare_cached(
+                "DELETE FROM folder_rule WHERE path = ?1 AND NOT EXISTS
+                 (SELECT 1 FROM folder_grant AS given WHERE given.path = ?1 AND may = 'own')",
+            )?
+            .execute([folder.as_str()])?;
+            audit::note(
+                c,
+                &change,
+                "",
+                Happening::FolderShared,
+                &shown(&folder, "as above"),
+            )
+        })
+    }
+}
+
+impl Change {
+    /// What folders say moves with them, as far as the viewer sees those folders. Where the new
+    /// place says something already, that stays.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the viewer would lose sight of what it
+    /// moves.
+    pub(in crate::library) fn move_rules(
+        &self,
+        c: &Connection,
+        from: &FolderPath,
+        to: &FolderPath,
+    ) -> Result<()> {
+        if from == to {
+            return Ok(());
+        }
+        let mut moved = Vec::new();
+        {
+            let mut statement = c.prepare_cached(
+                "SELECT path FROM folder_rule WHERE path = ?1 OR path >= ?2 AND path < ?3",
+            )?;
+            let (first, last) = crate::library::catalog::bounds(from);
+            let mut rows = statement.query((from.as_str(), first, last))?;
+            while let Some(row) = rows.next()? {
+                moved.push(FolderPath::parse(&row.get::<_, String>(0)?)?);
+            }
+        }
+        let reach = self.reach(c)?;
+        moved.retain(|path| reach.right(path) >= Right::Read);
+        for path in &moved {
+            let target = format!("{to}{}", &path.as_str()[from.as_str().len()..]);
+            c.prepare_cached("UPDATE OR IGNORE folder_rule SET path = ?2 WHERE path = ?1")?
+                .execute((path.as_str(), &target))?;
+        }
+        match moved.is_empty() || self.reach_now(c)?.right(to) >= Right::Read {
+            true => Ok(()),
+            false => Err(Error::conflict(format!(
+                "You would not see {:?} any more at its new place; choose another one.",
+                from.as_str()
+            ))),
+        }
+    }
+}
+
+fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPath) -> Result<()> {
+    let reach = change.reach(c)?;
+    if reach.right(folder) >= Right::Own {
+        return Ok(());
+    }
+    match reach.may_know(folder) {
+        true => Err(Error::forbidden(format!(
+            "Only whoever owns {:?} can say who may see it.",
+            folder.as_str()
+        ))),
+        false => Err(crate::library::catalog::no_folder(folder)),
+    }
+}
+
+fn note(
+    c: &Connection,
+    change: &Change,
+    folder: &FolderPath,
+    everyone: Right,
+    grants: &[Grant],
+) -> Result<()> {
+    let named = grants.iter().filter(|given| given.may != Right::None);
+    let named = named.map(|given| format!(", {}: {}", given.name, given.may.word()));
+    let said = format!("everyone: {}{}", everyone.word(), named.collect::<String>());
+    audit::note(
+        c,
+        change,
+        "",
+        Happening::FolderShared,
+        &shown(folder, &said),
+    )
+}
+
+fn shown(folder: &FolderPath, said: &str) -> String {
+    format!("/{folder} ({said})")
+}
+
+fn everyone(c: &Connection, folder: &FolderPath) -> Result<Option<Right>> {
+    let mut statement = c.prepare_cached("SELECT everyone FROM folder_rule WHERE path = ?1")?;
+    let mut rows = statement.query([folder.as_str()])?;
+    let word: Option<String> = rows.next()?.map(|row| row.get(0)).transpose()?;
+    Ok(word.map(|word| Right::parse(&word).unwrap_or_default()))
+}
+
+fn grants(c: &Connection, folder: &FolderPath) -> Result<Vec<Grant>> {
+    let mut statement = c.prepare_cached(
+        "SELECT name, may FROM folder_grant JOIN account ON account.id = account_id
+         WHERE path = ?1 ORDER BY sort_name",
+    )?;
+    let mut rows = statement.query([folder.as_str()])?;
+    let mut grants = Vec::new();
+    while let Some(row) = rows.next()? {
+        grants.push(Grant {
+            name: row.get(0)?,
+            may: Right::parse(&row.get::<_, String>(1)?).unwrap_or_default(),
+        });
+    }
+    Ok(grants)
+}
+
+fn account_called(c: &Connection, name: &str) -> Result<AccountId> {
+    let mut statement = c.prepare_cached("SELECT id FROM account WHERE sort_name = ?1")?;
+    let mut rows = statement.query([fold(name.trim())])?;
+    match rows.next()? {
+        Some(row) => Ok(row.get(0)?),
+        None => Err(Error::invalid(format!(
+            "There is no account called {name:?}."
+        ))),
+    }
+}
+
+pub(super) fn say(c: &Connection, folder: &FolderPath, everyone: Right) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO folder_rule (path, everyone) VALUES (?1, ?2)
+         ON CONFLICT (path) DO UPDATE SET everyone = excluded.everyone",
+    )?
+    .execute((folder.as_str(), everyone.word()))?;
+    Ok(())
+}
+
+/// Who owns the folder goes on owning it.
+pub(super) fn grant(c: &Connection, folder: &FolderPath, id: AccountId, may: Right) -> Result<()> {
+    c.prepare_cached(
+        "INSERT INTO folder_grant (path, account_id, may) VALUES (?1, ?2, ?3)
+         ON CONFLICT (path, account_id) DO NOTHING",
+    )?
+    .execute((folder.as_str(), id, may.word()))?;
+    Ok(())
+}

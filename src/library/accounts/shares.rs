@@ -1,0 +1,311 @@
+//! Links for people without an account: to a file, to a folder, or into one.
+//!
+//! A link is its maker's, and reaches no further than he does: who loses a folder loses what his
+//! links show of it, and with an account go its links.
+
+use rusqlite::OptionalExtension;
+use unicode_normalization::UnicodeNormalization;
+
+use super::AccountId;
+use super::audit::{self, Happening};
+use crate::error::{Error, Kind, Result};
+use crate::library::{
+    Acting, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging, catalog,
+};
+use crate::store::now_ms;
+
+const MAX_NAME_BYTES: usize = 100;
+const MOST: u64 = 1_000;
+
+/// What a link opens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shared {
+    File(FileId),
+    Folder(FolderPath),
+    /// Others put files into it, and see nothing of it.
+    Drop(FolderPath),
+}
+
+impl Shared {
+    fn word(&self) -> &'static str {
+        match self {
+            Self::File(_) => "file",
+            Self::Folder(_) => "folder",
+            Self::Drop(_) => "drop",
+        }
+    }
+}
+
+/// A link.
+#[derive(Clone, Debug)]
+pub struct Share {
+    pub id: i64,
+    pub secret: String,
+    /// Whose it is; none where everybody may everything.
+    pub account: Option<AccountId>,
+    pub shared: Shared,
+    /// What it is called where it is opened.
+    pub name: String,
+    /// A PHC string.
+    pub password: Option<String>,
+    pub created_ms: Millis,
+    pub expires_ms: Option<Millis>,
+    /// Downloads, or files dropped, that are left.
+    pub uses_left: Option<u64>,
+    pub uses: u64,
+    pub used_ms: Option<Millis>,
+    /// Name of whoever made it.
+    pub owner: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewShare {
+    pub secret: String,
+    pub shared: Shared,
+    pub name: String,
+    pub password: Option<String>,
+    pub expires_ms: Option<Millis>,
+    pub uses: Option<u64>,
+}
+
+const SELECT: &str = "SELECT share_link.id, secret, account_id, kind, file_id, folder, share_link.name, \
+     share_link.password, share_link.created_ms, expires_ms, uses_left, uses, used_ms, account.name \
+     FROM share_link LEFT JOIN account ON account.id = account_id";
+
+impl Library {
+    /// Makes a link of the viewer's.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] unless the viewer owns what it shows: who may only read or write does
+    /// not decide who else may.
+    pub fn share(&self, new: NewShare) -> Result<i64> {
+        let name: String = new.name.trim().nfc().collect();
+        if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+            return Err(Error::invalid(format!(
+                "The name of a link has at most {MAX_NAME_BYTES} bytes, and no control characters."
+            )));
+        }
+        if new.uses == Some(0) {
+            return Err(Error::invalid(
+                "A link that can be used 0 times opens nothing.",
+            ));
+        }
+        let change = self.change();
+        let account = self.viewer.acting().map(|acting| acting.account);
+        self.store.sql.write(move |c| {
+            let reach = change.reach(c)?;
+            let (folder, file, shown) = match &new.shared {
+                Shared::File(id) => {
+                    let entry = arranging::live(c, *id, &change)?;
+                    (entry.path.folder(), Some(*id), entry.path.to_string())
+                }
+                Shared::Folder(folder) | Shared::Drop(folder) => {
+                    (folder.clone(), None, format!("{folder}/"))
+                }
+            };
+            if reach.right(&folder) < Right::Own {
+                return Err(match reach.may_know(&folder) {
+                    true => Error::forbidden(format!(
+                        "Only whoever owns {:?} can make links to it.",
+                        folder.as_str()
+                    )),
+                    false => catalog::no_folder(&folder),
+                });
+            }
+            let count = "SELECT count(*) FROM share_link WHERE account_id IS ?1";
+            let count: u64 = c
+                .prepare_cached(count)?
+                .query_row([account], |row| row.get(0))?;
+            if count >= MOST {
+                return Err(Error::conflict(format!(
+                    "There are {MOST} links already; revoke one first."
+                )));
+            }
+            c.prepare_cached(
+                "INSERT INTO share_link (secret, account_id, kind, file_id, folder, name, password,
+                                         created_ms, expires_ms, uses_left)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?
+            .execute((
+                &new.secret,
+                account,
+                new.shared.word(),
+                file,
+                file.is_none().then(|| folder.as_str().to_owned()),
+                &name,
+                &new.password,
+                change.at_ms,
+                new.expires_ms,
+                new.uses,
+            ))?;
+            let id = c.last_insert_rowid();
+            audit::note(
+                c,
+                &change,
+                "",
+                Happening::LinkMade,
+                &format!("{} {shown}", new.shared.word()),
+            )?;
+            Ok(id)
+        })
+    }
+
+    /// The viewer's links, the newest first; everybody's for whoever may everything.
+    pub fn shares(&self) -> Result<Vec<Share>> {
+        let account = self.viewer.acting().map(|acting| acting.account);
+        self.store.sql.read(|c| {
+            let all = self.reach(c)?.is_everything();
+            let sql = format!("{SELECT} WHERE ?1 OR account_id IS ?2 ORDER BY share_link.id DESC");
+            let mut statement = c.prepare_cached(&sql)?;
+            let mut rows = statement.query((all, account))?;
+            let mut shares = Vec::new();
+            while let Some(row) = rows.next()? {
+                shares.push(share_of(row)?);
+            }
+            Ok(shares)
+        })
+    }
+
+    /// Ends a link, one of the viewer's or, for whoever may everything, any.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if it is not one.
+    pub fn revoke_share(&self, id: i64) -> Result<()> {
+        let change = self.change();
+        let account = self.viewer.acting().map(|acting| acting.account);
+        self.store.sql.write(move |c| {
+            let all = change.reach(c)?.is_everything();
+            let sql = "DELETE FROM share_link WHERE id = ?1 AND (?2 OR account_id IS ?3)
+                       RETURNING kind || ' ' || name";
+            let subject: Option<String> = c
+                .prepare_cached(sql)?
+                .query_row((id, all, account), |row| row.get(0))
+                .optional()?;
+            let subject = subject.ok_or_else(|| Error::not_found("There is no such link."))?;
+            audit::note(c, &change, "", Happening::LinkRevoked, &subject)
+        })
+    }
+
+    /// The link with this secret, unless it has expired or is used up.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`], the same for all that cannot be opened.
+    pub fn share_with(&self, secret: &str) -> Result<Share> {
+        self.store.sql.read(|c| {
+            let sql = format!(
+                "{SELECT} WHERE secret = ?1 AND ifnull(expires_ms > ?2, TRUE) AND ifnull(uses_left > 0, TRUE)"
+            );
+            let mut statement = c.prepare_cached(&sql)?;
+            let found = statement.query_row((secret, now_ms()), |row| Ok(share_of(row)));
+            found.optional()?.ok_or_else(no_link)?
+        })
+    }
+
+    /// Takes `uses` of a link, all or none.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if fewer are left.
+    pub fn use_share(
+        &self,
+        share: &Share,
+        uses: u64,
+        happening: Happening,
+        address: &str,
+        subject: &str,
+    ) -> Result<()> {
+        let (id, change) = (share.id, self.change().begun_by(&share.maker()));
+        let (address, subject) = (address.to_owned(), subject.to_owned());
+        self.store.sql.write(move |c| {
+            let taken = c
+                .prepare_cached(
+                    "UPDATE share_link SET uses = uses + ?2, uses_left = uses_left - ?2, used_ms = ?3
+                     WHERE id = ?1 AND ifnull(uses_left >= ?2, TRUE)
+                     AND ifnull(expires_ms > ?3, TRUE)",
+                )?
+                .execute((id, uses, change.at_ms))?;
+            match taken {
+                0 => Err(no_link()),
+                _ => audit::note(c, &change, &address, happening, &subject),
+            }
+        })
+    }
+}
+
+impl Share {
+    /// Who looks through the link: its maker, with nothing but what it opens.
+    pub fn viewer(&self, everyone: Right) -> Viewer {
+        let (most, within) = match &self.shared {
+            Shared::File(_) => (Right::Read, None),
+            Shared::Folder(folder) => (Right::Read, Some(folder.clone())),
+            Shared::Drop(folder) => (Right::Write, Some(folder.clone())),
+        };
+        match self.account {
+            Some(account) => Viewer::account(
+                Acting {
+                    account,
+                    name: self.maker(),
+                    most,
+                    within,
+                },
+                everyone,
+            ),
+            None => Viewer::ANYONE,
+        }
+    }
+
+    /// Who is named for what is done by it.
+    fn maker(&self) -> String {
+        let owner = self.owner.as_deref().unwrap_or("anyone");
+        format!("link of {owner}")
+    }
+
+    /// The file it opens, as it is now.
+    ///
+    /// # Errors
+    /// [`Kind::NotFound`] if its maker does not see it any more, or it is deleted.
+    pub fn file(&self, library: &Library, everyone: Right) -> Result<Option<Entry>> {
+        let Shared::File(id) = self.shared else {
+            return Ok(None);
+        };
+        let library = library.seen_by(self.viewer(everyone).into());
+        let entry = library.entry(id).map_err(|error| match error.kind() {
+            Kind::NotFound => no_link(),
+            _ => error,
+        })?;
+        match entry.trashed_ms {
+            None => Ok(Some(entry)),
+            Some(_) => Err(no_link()),
+        }
+    }
+}
+
+fn no_link() -> Error {
+    Error::not_found("There is nothing behind this link any more; ask for another one.")
+}
+
+fn share_of(row: &rusqlite::Row<'_>) -> Result<Share> {
+    let kind: String = row.get(3)?;
+    let folder: Option<String> = row.get(5)?;
+    let folder = folder.as_deref().map(FolderPath::parse).transpose()?;
+    let shared = match (kind.as_str(), row.get(4)?, folder) {
+        ("file", Some(id), _) => Shared::File(id),
+        ("folder", _, Some(folder)) => Shared::Folder(folder),
+        ("drop", _, Some(folder)) => Shared::Drop(folder),
+        // What only a later release knows opens nothing here.
+        _ => return Err(no_link()),
+    };
+    Ok(Share {
+        id: row.get(0)?,
+        secret: row.get(1)?,
+        account: row.get(2)?,
+        shared,
+        name: row.get(6)?,
+        password: row.get(7)?,
+        created_ms: row.get(8)?,
+        expires_ms: row.get(9)?,
+        uses_left: row.get(10)?,
+        uses: row.get(11)?,
+        used_ms: row.get(12)?,
+        owner: row.get(13)?,
+    })
+}

@@ -1,0 +1,1 @@
+//! Accounts, what they may, and what ends with them.

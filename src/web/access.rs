@@ -1,0 +1,235 @@
+//! Which routes are for whom: the one table of it, which every request passes.
+//!
+//! Invariant: what is not in the table is answered to nobody, so a route cannot be added without
+//! saying whom it is for. What may be seen and changed behind a route is for the library to decide,
+//! by [`Viewer`](crate::library::Viewer).
+
+use axum::extract::MatchedPath;
+use axum::http::Method;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::response::{IntoResponse, Redirect, Response};
+
+use super::pages::encode;
+use super::problem::{Asked, Failure};
+use super::state::App;
+use super::visitor::{By, Visitor};
+use crate::config::Access;
+use crate::error::{Error, Kind};
+
+/// What a route asks of whoever comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing: it says nothing of what is stored, or checks a secret of its own.
+    Nothing,
+    /// To be let in: with an account, or where everybody may look.
+    Look,
+    /// An account that may change something, or where everybody may.
+    Change,
+    /// To be signed in with an account in a browser.
+    SignIn,
+    /// To be an owner, or where everybody may everything.
+    Administer,
+}
+
+use Need::{Administer, Change, Look, Nothing, SignIn};
+
+/// Method, route, and what it asks for. `GET` stands for `HEAD`, too.
+pub const RULES: &[(&str, &str, Need)] = &[
+    ("GET", "/assets/{name}", Nothing),
+    ("GET", "/health/live", Nothing),
+    ("GET", "/health/ready", Nothing),
+    ("GET", "/metrics", Administer),
+    // Pages.
+    ("GET", "/", Look),
+    ("GET", "/browse/", Look),
+    ("GET", "/browse/{*folder}", Look),
+    ("GET", "/search", Look),
+    ("POST", "/searches", SignIn),
+    ("POST", "/searches/{id}/remove", SignIn),
+    ("GET", "/files/{id}", Look),
+    ("GET", "/trash", Change),
+    ("GET", "/persistence", Administer),
+    ("POST", "/selection", Change),
+    ("POST", "/selection/undo", Change),
+    ("POST", "/folders/rename", Change),
+    ("POST", "/files/{id}/rename", Change),
+    ("POST", "/files/{id}/tags", Change),
+    ("POST", "/files/{id}/trash", Change),
+    ("POST", "/files/{id}/restore", Change),
+    ("POST", "/files/{id}/purge", Change),
+    ("POST", "/files/{id}/versions/{number}/restore", Change),
+    ("POST", "/upload", Change),
+    ("GET", "/download/{id}", Look),
+    ("GET", "/shown/{id}", Look),
+    ("GET", "/thumbnail/{id}", Look),
+    ("GET", "/download.zip", Look),
+    ("POST", "/download.zip", Look),
+    // Signing in and accounts.
+    ("GET", "/sign-in", Nothing),
+    ("POST", "/sign-in", Nothing),
+    ("POST", "/sign-out", SignIn),
+    ("GET", "/welcome/{secret}", Nothing),
+    ("POST", "/welcome/{secret}", Nothing),
+    ("GET", "/account", SignIn),
+    ("POST", "/account/password", SignIn),
+    ("POST", "/account/sessions/end", SignIn),
+    ("POST", "/account/sessions/{id}/end", SignIn),
+    ("POST", "/account/tokens", SignIn),
+    ("POST", "/account/tokens/{id}/revoke", SignIn),
+    ("GET", "/accounts", Administer),
+    ("POST", "/accounts", Administer),
+    ("POST", "/accounts/{id}/change", Administer),
+    ("POST", "/accounts/{id}/link", Administer),
+    ("POST", "/accounts/{id}/remove", Administer),
+    ("GET", "/audit", Administer),
+    // Sharing.
+    ("GET", "/sharing/{*folder}", Change),
+    ("GET", "/sharing/", Change),
+    ("POST", "/sharing/{*folder}", Change),
+    ("POST", "/sharing/", Change),
+    ("GET", "/links", Change),
+    ("POST", "/links", Change),
+    ("POST", "/links/{id}/revoke", Change),
+    // A link is a secret of its own.
+    ("GET", "/s/{secret}", Nothing),
+    ("POST", "/s/{secret}", Nothing),
+    ("GET", "/s/{secret}/in/{*path}", Nothing),
+    ("GET", "/s/{secret}/get", Nothing),
+    ("GET", "/s/{secret}/get/{*path}", Nothing),
+    ("GET", "/s/{secret}/zip", Nothing),
+    ("POST", "/s/{secret}/drop", Nothing),
+    // The programs' side.
+    ("GET", "/api/v1/openapi.json", Nothing),
+    ("PUT", "/api/v1/files/{*path}", Change),
+    ("GET", "/api/v1/files/{*path}", Look),
+    ("DELETE", "/api/v1/files/{*path}", Change),
+    ("GET", "/api/v1/entries", Look),
+    ("POST", "/api/v1/entries/lookup", Look),
+    ("GET", "/api/v1/entries/{id}", Look),
+    ("PATCH", "/api/v1/entries/{id}", Change),
+    ("GET", "/api/v1/entries/{id}/versions", Look),
+    ("GET", "/api/v1/events", Look),
+    ("GET", "/api/v1/search", Look),
+    ("GET", "/api/v1/persistence", Administer),
+    // tus 1.0: what it can is no secret.
+    ("OPTIONS", "/uploads", Nothing),
+    ("OPTIONS", "/uploads/{id}", Nothing),
+    ("GET", "/uploads", Change),
+    ("POST", "/uploads", Change),
+    ("GET", "/uploads/{id}", Change),
+    ("POST", "/uploads/{id}", Change),
+    ("PATCH", "/uploads/{id}", Change),
+    ("DELETE", "/uploads/{id}", Change),
+];
+
+/// What a request asks for by its method and route: as much as all of the route's methods for one
+/// that it does not take, and nothing where there is no route at all.
+fn need(method: &Method, route: Option<&str>) -> Option<Need> {
+    let Some(route) = route else {
+        return Some(Nothing);
+    };
+    let method = match method.as_str() {
+        "HEAD" => "GET",
+        other => other,
+    };
+    let of_route = || RULES.iter().filter(|(_, path, _)| *path == route);
+    let exact = of_route().find(|(name, ..)| *name == method);
+    let found = exact.or_else(|| of_route().max_by_key(|(.., need)| *need as u8));
+    found.map(|(.., need)| *need)
+}
+
+/// Finds out who makes a request, and whether the route is for him.
+pub async fn admit(app: &App, request: &Parts) -> Result<Visitor, Failure> {
+    let route = request.extensions.get::<MatchedPath>();
+    let need = need(&request.method, route.map(MatchedPath::as_str));
+    // Nothing has to be known of who looks at an asset or asks for health.
+    if need == Some(Nothing) && !app.is_open() {
+        return Ok(Visitor::nobody());
+    }
+    let visitor = Visitor::of(app, request).await?;
+    let is_met = match need {
+        None => return Err(Error::not_found("There is nothing at this address.").into()),
+        Some(Nothing) => true,
+        Some(Look) => visitor.is_known() || app.config().access == Access::PublicRead,
+        Some(Change) => visitor.changes(),
+        Some(SignIn) => visitor.session().is_some() || matches!(visitor.by, By::Openness),
+        Some(Administer) => visitor.administers(),
+    };
+    match (is_met, visitor.is_known()) {
+        (true, _) => Ok(visitor),
+        (false, false) => Err(who_are_you().into()),
+        (false, true) => Err(Error::forbidden(match need {
+            Some(Administer) => "Only an owner may do that.",
+            Some(SignIn) => "This takes a browser that is signed in, not a token.",
+            _ => "Your account may look, but not change anything.",
+        })
+        .into()),
+    }
+}
+
+fn who_are_you() -> Error {
+    Error::new(
+        Kind::Unauthenticated,
+        "Sign in first; programs send Authorization: Bearer with a token.",
+    )
+}
+
+/// A person who has to sign in is taken there and back again.
+pub fn refuse(failure: Failure, method: &Method, asked: &Asked) -> Response {
+    let is_unknown = failure.status() == axum::http::StatusCode::UNAUTHORIZED;
+    if is_unknown && asked.wants_page && method == Method::GET {
+        return Redirect::to(&sign_in(&asked.uri)).into_response();
+    }
+    let mut response = failure.into_response();
+    if is_unknown {
+        let bearer = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, bearer);
+    }
+    response
+}
+
+fn sign_in(uri: &Uri) -> String {
+    match uri.path_and_query().map(|whole| whole.as_str()) {
+        None | Some("/") => "/sign-in".to_owned(),
+        Some(whole) => format!("/sign-in?next={}", encode(whole)),
+    }
+}
+
+/// A name for the span of a request, in which no secret is: routes whose last part is one are named
+/// by their pattern.
+pub fn logged_path(request: &Parts) -> String {
+    let route = request.extensions.get::<MatchedPath>();
+    match route.map(MatchedPath::as_str) {
+        Some(route) if route.contains("{secret}") => route.to_owned(),
+        _ => request.uri.path().to_owned(),
+    }
+}
+
+/// Answers that a browser keeps for itself only, and asks about again.
+pub const NO_STORE: (HeaderName, HeaderValue) = (
+    axum::http::header::CACHE_CONTROL,
+    HeaderValue::from_static("no-store"),
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_without_a_rule_is_for_nobody() {
+        assert_eq!(need(&Method::GET, Some("/forgotten")), None);
+        assert_eq!(need(&Method::HEAD, Some("/")), Some(Look));
+        assert_eq!(need(&Method::PUT, Some("/uploads")), Some(Change));
+        assert_eq!(need(&Method::GET, None), Some(Nothing));
+    }
+
+    #[test]
+    fn each_rule_is_stated_once() {
+        let mut seen = std::collections::BTreeSet::new();
+        for (method, route, _) in RULES {
+            assert!(seen.insert((method, route)), "{method} {route}");
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The way in and out: signing in, choosing a password by a link, signing out.
+
+use askama::Template;
+use axum::http::header::SET_COOKIE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::request::{At, Sent};
+use super::{Shell, respond};
+use crate::auth::{Purpose, Secret, password};
+use crate::error::{Error, Kind, Result};
+use crate::library::{AccountId, Guessed, Happening, Invitation, Library, NewSession, Viewer};
+use crate::web::input::Query;
+use crate::web::problem::Failure;
+use crate::web::state::App;
+use crate::web::visitor::Origin;
+
+/// How long a browser keeps the cookie of a session, in seconds; the session itself ends when it is
+/// not used for that long.
+const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
+const WRONG: &str = "The name, the password or the code is wrong.";
+
+#[derive(Deserialize)]
+pub struct Asking {
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub struct Credentials {
+    name: String,
+    password: String,
+    /// Of a second factor, where the account has one.
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+#[derive(Deserialize)]
+pub struct Choice {
+    #[serde(default)]
+    name: String,
+    password: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignInPage {
+    shell: Shell,
+    problem: Option<String>,
+    name: String,
+    next: String,
+    /// Nobody owns the installation yet.
+    is_new: bool,
+}
+
+#[derive(Template)]
+#[template(path = "welcome.html")]
+struct WelcomePage {
+    shell: Shell,
+    problem: Option<String>,
+    /// Whose password is chosen; none for the first owner, who chooses a name as well.
+    account: Option<String>,
+    name: String,
+    secret: String,
+}
+
+pub async fn sign_in_page(
+    app: App,
+    Query(Asking { next }): Query<Asking>,
+) -> Result<Response, Failure> {
+    if app.visitor().is_known() {
+        return Ok(Redirect::to(local(&next)).into_response());
+    }
+    show_sign_in(&app, StatusCode::OK, None, String::new(), next).await
+}
+
+async fn show_sign_in(
+    app: &App,
+    status: StatusCode,
+    problem: Option<String>,
+    name: String,
+    next: String,
+) -> Result<Response, Failure> {
+    let is_new = !app.run(|library| library.has_owner()).await?;
+    let page = SignInPage {
+        shell: Shell::of(app),
+        problem,
+        name,
+        next: local(&next).to_owned(),
+        is_new,
+    };
+    Ok(respond(status, &page))
+}
+
+pub async fn sign_in(app: App, Sent(given): Sent<Credentials>) -> Result<Response, Failure> {
+    let origin = app.visitor().origin.clone();
+    let (name, next) = (given.name.clone(), given.next.clone());
+    let seen = origin.clone();
+    let begun = app.run(move |library| begin(library, &given, &seen)).await;
+    match begun {
+        Ok(secret) => Ok(entered(&secret, &origin, local(&next))),
+        Err(error) => match error.kind() {
+            Kind::Unauthenticated => {
+                let problem = Some(error.sentence().to_owned());
+                show_sign_in(&app, StatusCode::UNPROCESSABLE_ENTITY, problem, name, next).await
+            }
+            _ => Err(error.into()),
+        },
+    }
+}
+
+/// Begins a session if name and password belong together. What is wrong with them is not told, and
+/// takes as long to find out for an account that is not there.
+fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Secret> {
+    let address = origin.address.to_string();
+    let guessed = Guessed::at_account(&given.name, &address);
+    library.guess(&guessed)?;
+    let account = library.account_named(&given.name)?;
+    let kept = account
+        .as_ref()
+        .and_then(|account| account.password.as_deref());
+    let is_right = match kept {
+        Some(kept) => password::verify(&given.password, kept),
+        None => {
+            password::verify_nothing(&given.password);
+            false
+        }
+    };
+    let Some(account) = account.filter(|_| is_right) else {
+        library.note(Happening::SignInFailed, &given.name, &address)?;
+        return Err(Error::new(Kind::Unauthenticated, WRONG));
+    };
+    if account
+        .password
+        .as_deref()
+        .is_some_and(password::is_outdated)
+    {
+        library.rehash_password(account.id, password::hash(&given.password)?)?;
+    }
+    library.guessed_right(&guessed)?;
+    begin_session(library, account.id, origin, "password")
+}
+
+/// A new secret each time: one that was known before is never made worth more.
+fn begin_session(
+    library: &Library,
+    account: AccountId,
+    origin: &Origin,
+    by: &str,
+) -> Result<Secret> {
+    let secret = Secret::new(Purpose::Session)?;
+    library.begin_session(&NewSession {
+        account,
+        hash: secret.hash(),
+        address: &origin.address.to_string(),
+        agent: &origin.agent,
+        by,
+    })?;
+    Ok(secret)
+}
+
+fn entered(secret: &Secret, origin: &Origin, next: &str) -> Response {
+    let cookie = set_cookie(&secret.text(), COOKIE_SECONDS, origin);
+    (cookie, Redirect::to(next)).into_response()
+}
+
+pub async fn sign_out(app: App) -> Result<Response, Failure> {
+    let visitor = app.visitor();
+    let origin = visitor.origin.clone();
+    if let Some(id) = visitor.session().map(|session| session.id) {
+        app.run(move |library| library.end_session(id)).await?;
+    }
+    let cookie = set_cookie("", 0, &origin);
+    Ok((cookie, Redirect::to("/sign-in")).into_response())
+}
+
+fn set_cookie(
+    value: &str,
+    seconds: u32,
+    origin: &Origin,
+) -> [(axum::http::HeaderName, HeaderValue); 1] {
+    let name = origin.cookie();
+    let secure = if origin.is_https { "; Secure" } else { "" };
+    let cookie =
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+    // Made of characters that a header takes.
+    let cookie = HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""));
+    [(SET_COOKIE, cookie)]
+}
+
+pub async fn welcome_page(app: App, At(secret): At<String>) -> Result<Response, Failure> {
+    let hash = hash_of(&secret)?;
+    let invitation = app.run(move |library| library.invitation(hash)).await?;
+    let invitation = invitation.ok_or_else(void)?;
+    Ok(show_welcome(
+        &app,
+        StatusCode::OK,
+        &invitation,
+        secret,
+        String::new(),
+        None,
+    ))
+}
+
+fn show_welcome(
+    app: &App,
+    status: StatusCode,
+    invitation: &Invitation,
+    secret: String,
+    name: String,
+    problem: Option<String>,
+) -> Response {
+    let account = match invitation {
+        Invitation::Owner => None,
+        Invitation::Account(account) => Some(account.name.clone()),
+    };
+    let page = WelcomePage {
+        shell: Shell::of(app),
+        problem,
+        account,
+        name,
+        secret,
+    };
+    respond(status, &page)
+}
+
+pub async fn welcome(
+    app: App,
+    At(secret): At<String>,
+    Sent(Choice { name, password }): Sent<Choice>,
+) -> Result<Response, Failure> {
+    let hash = hash_of(&secret)?;
+    let origin = app.visitor().origin.clone();
+    let invitation = app.run(move |library| library.invitation(hash)).await?;
+    let invitation = invitation.ok_or_else(void)?;
+    let (typed, from) = (name.clone(), origin.clone());
+    let accepted = app
+        .run(move |library| accept(library, hash, &typed, &password, &from))
+        .await;
+    match accepted {
+        Ok(session) => Ok(entered(&session, &origin, "/")),
+        Err(error) => match super::change::refusal(&error) {
+            Some(status) => {
+                let problem = Some(error.sentence().to_owned());
+                Ok(show_welcome(
+                    &app,
+                    status,
+                    &invitation,
+                    secret,
+                    name,
+                    problem,
+                ))
+            }
+            None => Err(error.into()),
+        },
+    }
+}
+
+fn accept(
+    library: &Library,
+    hash: [u8; 32],
+    name: &str,
+    chosen: &str,
+    origin: &Origin,
+) -> Result<Secret> {
+    // Who holds the link may do this one thing, whoever he is.
+    let library = library.seen_by(Viewer::SYSTEM.into());
+    password::refuse_weak(chosen, &[name])?;
+    let phc = password::hash(chosen)?;
+    let invited = library.accept(hash, name, phc, &origin.address.to_string())?;
+    begin_session(&library, invited.id, origin, "link")
+}
+
+fn hash_of(secret: &str) -> Result<[u8; 32]> {
+    let secret = Secret::parse(Purpose::OneTime, secret).ok_or_else(void)?;
+    Ok(secret.hash())
+}
+
+fn void() -> Error {
+    Error::not_found("This link has been used or has expired; ask for another one.")
+}
+
+/// Where somebody goes after signing in: only to a page of ours, whatever an address asks for.
+fn local(next: &str) -> &str {
+    let is_ours = next.starts_with('/')
+        && !next.starts_with("//")
+        && !next.contains(['\\', '\t', '\n', '\r'])
+        && next.chars().all(|c| !c.is_control());
+    match is_ours {
+        true => next,
+        false => "/",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_sent_elsewhere() {
+        for next in ["/", "/files/7?q=a", "/browse/%2F%2Fevil.example"] {
+            assert_eq!(local(next), next);
+        }
+        for next in [
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "\\/evil.example",
+            "/\t/evil.example",
+            "javascript:alert(1)",
+            "evil.example",
+        ] {
+            assert_eq!(local(next), "/", "{next:?}");
+        }
+    }
+}

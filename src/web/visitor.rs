@@ -1,0 +1,349 @@
+//! Who makes a request: where it comes from, and in whose name.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+
+use super::problem::Failure;
+use super::state::App;
+use crate::auth::{Purpose, Secret};
+use crate::config::Access;
+use crate::error::{Error, Kind, Result};
+use crate::library::{Acting, Library, Right, Role, Scope, Session, Token, Viewer};
+
+/// Where the connection comes from; put there by whoever accepted it.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// Name of the cookie that holds a session. Over https it has the prefix that keeps others, such as
+/// a neighbouring subdomain, from setting it (RFC 6265bis, 4.1.3.2).
+const SECURE_COOKIE: &str = "__Host-wharfside";
+const PLAIN_COOKIE: &str = "wharfside";
+
+/// How a request came here, by the connection and, behind a proxy that is trusted, by what that
+/// says.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    pub address: IpAddr,
+    pub is_https: bool,
+    /// What the client calls itself.
+    pub agent: String,
+}
+
+/// Who makes a request.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    pub viewer: Arc<Viewer>,
+    pub by: By,
+    pub origin: Origin,
+}
+
+/// What it was proven by.
+#[derive(Clone, Debug)]
+pub enum By {
+    /// Nothing, and nothing has to be: everybody may everything.
+    Openness,
+    Nothing,
+    Session(Box<Session>),
+    Token(Box<Token>),
+}
+
+/// What was presented.
+enum Credentials {
+    None,
+    Session(Secret),
+    Token(Secret),
+    /// Something that can be neither.
+    Unknown,
+}
+
+impl Origin {
+    pub fn of(app: &App, request: &Parts) -> Self {
+        let peer = request.extensions.get::<Peer>();
+        // Only tests have no connection.
+        let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |Peer(address)| *address);
+        let is_trusted = |address: &IpAddr| app.config().trusts(*address);
+        let headers = &request.headers;
+        let agent = text(headers, &USER_AGENT).unwrap_or_default().to_owned();
+        if !is_trusted(&peer) {
+            return Self {
+                address: canonical(peer),
+                is_https: false,
+                agent,
+            };
+        }
+        let proto = text(headers, &FORWARDED_PROTO).unwrap_or_default();
+        Self {
+            address: canonical(forwarded(headers, is_trusted).unwrap_or(peer)),
+            is_https: proto
+                .rsplit(',')
+                .next()
+                .is_some_and(|last| last.trim() == "https"),
+            agent,
+        }
+    }
+
+    pub fn cookie(&self) -> &'static str {
+        match self.is_https {
+            true => SECURE_COOKIE,
+            false => PLAIN_COOKIE,
+        }
+    }
+}
+
+/// The client as the nearest proxy that is not ours to trust saw it: each proxy adds at the end
+/// who it got the request from.
+fn forwarded(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
+    let all = headers.get_all(FORWARDED_FOR);
+    let mut addresses = Vec::new();
+    for value in all {
+        addresses.extend(value.to_str().ok()?.split(',').map(str::trim));
+    }
+    let mut nearest = None;
+    for text in addresses.into_iter().rev() {
+        let address = canonical(text.parse().ok()?);
+        nearest = Some(address);
+        if !is_trusted(&address) {
+            break;
+        }
+    }
+    nearest
+}
+
+/// An IPv4 address that came in the clothes of an IPv6 one is the same client.
+fn canonical(address: IpAddr) -> IpAddr {
+    address.to_canonical()
+}
+
+impl Visitor {
+    /// Finds out who makes a request. Something that was presented and is worth nothing is an
+    /// error, unless it is a session: that has just ended.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] for a token that is none.
+    pub async fn of(app: &App, request: &Parts) -> Result<Self, Failure> {
+        let origin = Origin::of(app, request);
+        let access = app.config().access;
+        let everyone = access.everyone();
+        if matches!(access, Access::Open | Access::Local) {
+            return Ok(Self {
+                viewer: Viewer::ANYONE.into(),
+                by: By::Openness,
+                origin,
+            });
+        }
+        let presented = Credentials::of(&request.headers, &origin);
+        let by = match presented {
+            Credentials::None => By::Nothing,
+            Credentials::Unknown => return Err(no_token().into()),
+            known => app.run(move |library| known.proven(library)).await?,
+        };
+        Ok(Self {
+            viewer: by.viewer(everyone).into(),
+            by,
+            origin,
+        })
+    }
+
+    /// Somebody who is known by nothing, from nowhere; for requests that were refused before.
+    pub fn nobody() -> Self {
+        Self {
+            viewer: Viewer::nobody(Right::None).into(),
+            by: By::Nothing,
+            origin: Origin {
+                address: IpAddr::from([127, 0, 0, 1]),
+                is_https: false,
+                agent: String::new(),
+            },
+        }
+    }
+
+    pub fn session(&self) -> Option<&Session> {
+        match &self.by {
+            By::Session(session) => Some(session),
+            _ => None,
+        }
+    }
+
+    /// What the account may be, unless there is none.
+    pub fn role(&self) -> Option<Role> {
+        match &self.by {
+            By::Openness | By::Nothing => None,
+            By::Session(session) => Some(session.role),
+            By::Token(token) => Some(token.role),
+        }
+    }
+
+    /// Whether it may see how the installation stands and who uses it.
+    pub fn administers(&self) -> bool {
+        match &self.by {
+            By::Openness => true,
+            By::Nothing => false,
+            By::Session(session) => session.role == Role::Owner,
+            By::Token(token) => {
+                token.role == Role::Owner && token.scope == Scope::Admin && token.folder.is_none()
+            }
+        }
+    }
+
+    /// Whether it may change anything at all; where, the library decides.
+    pub fn changes(&self) -> bool {
+        match &self.by {
+            By::Openness => true,
+            By::Nothing => false,
+            By::Session(session) => session.role > Role::Reader,
+            By::Token(token) => token.role > Role::Reader && token.scope >= Scope::Write,
+        }
+    }
+
+    pub fn is_known(&self) -> bool {
+        !matches!(self.by, By::Nothing)
+    }
+}
+
+impl By {
+    fn viewer(&self, everyone: Right) -> Viewer {
+        match self {
+            Self::Openness => Viewer::ANYONE,
+            Self::Nothing => Viewer::nobody(everyone),
+            Self::Session(session) => {
+                let acting = Acting {
+                    account: session.account,
+                    name: session.name.clone(),
+                    most: Right::Own,
+                    within: None,
+                };
+                Viewer::account(acting, everyone)
+            }
+            Self::Token(token) => {
+                let acting = Acting {
+                    account: token.account,
+                    name: token.owner.clone(),
+                    most: token.scope.most(),
+                    within: token.folder.clone(),
+                };
+                Viewer::account(acting, everyone)
+            }
+        }
+    }
+}
+
+impl Credentials {
+    fn of(headers: &HeaderMap, origin: &Origin) -> Self {
+        if let Some(authorization) = headers.get(AUTHORIZATION) {
+            let secret = authorization.to_str().ok().and_then(bearer);
+            let secret = secret.and_then(|text| Secret::parse(Purpose::Token, text));
+            return secret.map_or(Self::Unknown, Self::Token);
+        }
+        let secret = cookie(headers, origin.cookie());
+        let secret = secret.and_then(|text| Secret::parse(Purpose::Session, text));
+        secret.map_or(Self::None, Self::Session)
+    }
+
+    fn proven(self, library: &Library) -> Result<By> {
+        match self {
+            Self::None | Self::Unknown => Ok(By::Nothing),
+            Self::Session(secret) => {
+                let session = library.session(secret.hash())?;
+                Ok(session.map_or(By::Nothing, |session| By::Session(session.into())))
+            }
+            Self::Token(secret) => {
+                let token = library.token(secret.hash())?;
+                token
+                    .map(|token| By::Token(token.into()))
+                    .ok_or_else(no_token)
+            }
+        }
+    }
+}
+
+fn no_token() -> Error {
+    Error::new(
+        Kind::Unauthenticated,
+        "The token is none of this installation's, was revoked or has expired; \
+         send Authorization: Bearer wt_… with one that is valid.",
+    )
+}
+
+/// RFC 6750, 2.1; the scheme's case does not matter.
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, secret) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+}
+
+/// The one cookie of that name. Two of them are none: somebody else has set one.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let all = headers.get_all(COOKIE).iter();
+    let pairs = all.filter_map(|value| value.to_str().ok());
+    let pairs = pairs.flat_map(|value| value.split(';'));
+    let pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
+    let mut values = pairs
+        .filter(|(found, _)| *found == name)
+        .map(|(_, value)| value);
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, value.parse().unwrap());
+        }
+        headers
+    }
+
+    fn is_private(address: &IpAddr) -> bool {
+        matches!(address, IpAddr::V4(v4) if v4.is_private() || v4.is_loopback())
+    }
+
+    #[test]
+    fn what_a_client_claims_is_not_believed() {
+        for (sent, seen) in [
+            ("203.0.113.7", Some("203.0.113.7")),
+            ("198.51.100.1, 203.0.113.7", Some("203.0.113.7")),
+            ("198.51.100.1, 203.0.113.7, 10.0.0.2", Some("203.0.113.7")),
+            ("10.0.0.3, 10.0.0.2", Some("10.0.0.3")),
+            ("::ffff:203.0.113.7", Some("203.0.113.7")),
+            ("somebody, 10.0.0.2", None),
+            ("203.0.113.7, unknown", None),
+        ] {
+            let found = forwarded(&headers(&[("x-forwarded-for", sent)]), is_private);
+            assert_eq!(found, seen.map(|seen| seen.parse().unwrap()), "{sent}");
+        }
+        let twice = headers(&[
+            ("x-forwarded-for", "198.51.100.1"),
+            ("x-forwarded-for", "203.0.113.7"),
+        ]);
+        assert_eq!(forwarded(&twice, is_private), "203.0.113.7".parse().ok());
+    }
+
+    #[test]
+    fn cookies_are_found_among_others_and_never_twice() {
+        let all = headers(&[("cookie", "a=1; wharfside=x"), ("cookie", "b=2")]);
+        assert_eq!(cookie(&all, "wharfside"), Some("x"));
+        assert_eq!(cookie(&all, "harfside"), None);
+        let twice = headers(&[("cookie", "wharfside=x; wharfside=y")]);
+        assert_eq!(cookie(&twice, "wharfside"), None);
+    }
+
+    #[test]
+    fn only_bearer_tokens_are_taken() {
+        assert_eq!(bearer("bearer wt_x"), Some("wt_x"));
+        assert_eq!(bearer("Basic wt_x"), None);
+        assert_eq!(bearer("wt_x"), None);
+    }
+}
