@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
 use wharfside::logging;
+use wharfside::remote::Address;
 use wharfside::{check, extract, reindex, serve, smoke, store, terminal, user};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
@@ -317,9 +318,9 @@ struct ServerArg {
 }
 
 impl ServerArg {
-    fn url(self) -> Result<String> {
+    fn address(self) -> Result<Address> {
         let named = config::server()?;
-        Ok(self.server.unwrap_or(named))
+        at(self.server.unwrap_or(named))
     }
 }
 
@@ -391,7 +392,7 @@ fn run(command: Command) -> Result<bool> {
         Command::Put(args) => terminal::put(&terminal::Put {
             paths: args.paths,
             to: args.to,
-            server: args.server.url()?,
+            server: args.server.address()?,
             jobs: args.jobs,
             if_present: args.if_present.word(),
             json: args.json,
@@ -399,28 +400,28 @@ fn run(command: Command) -> Result<bool> {
         Command::Get(args) => terminal::get(&terminal::Get {
             paths: args.paths,
             to: args.to,
-            server: args.server.url()?,
+            server: args.server.address()?,
             jobs: args.jobs,
             force: args.force,
             json: args.json,
         }),
         Command::Ls(args) => terminal::ls(&terminal::Ls {
             folder: args.folder,
-            server: args.server.url()?,
+            server: args.server.address()?,
             long: args.long,
             recursive: args.recursive,
             json: args.json,
         }),
         Command::Find(args) => terminal::find(&terminal::Find {
             query: args.query.join(" "),
-            server: args.server.url()?,
+            server: args.server.address()?,
             limit: args.limit as usize,
             json: args.json,
         }),
         Command::Smoke(Smoke::Put(args)) => {
-            smoke::put(&args.url, args.files, args.seed, args.largest)
+            smoke::put(&at(args.url)?, args.files, args.seed, args.largest)
         }
-        Command::Smoke(Smoke::Verify { url, same_boot }) => smoke::verify(&url, same_boot),
+        Command::Smoke(Smoke::Verify { url, same_boot }) => smoke::verify(&at(url)?, same_boot),
         Command::Smoke(Smoke::Watch {
             url,
             seconds,
@@ -436,9 +437,17 @@ fn run(command: Command) -> Result<bool> {
                 reconnect,
                 json,
             };
-            smoke::watch(&url, &how)
+            smoke::watch(&at(url)?, &how)
         }
     }
+}
+
+/// An installation, with the token that the environment has for it.
+fn at(url: String) -> Result<Address> {
+    Ok(Address {
+        url,
+        token: config::token()?,
+    })
 }
 
 fn configure(role: logging::Role) -> Result<Config> {

@@ -141,7 +141,7 @@ def command(plan, name, directory, root, port):
     state.mkdir(exist_ok=True)
     port = str(port)
     if name == "wharfside":
-        settings = {"STORAGE_DIR": root, "HOST": "127.0.0.1", "PORT": port, "LOG": "warn", "GIT_REV": "bench"}
+        settings = {"STORAGE_DIR": root, "HOST": "127.0.0.1", "PORT": port, "LOG": "warn", "GIT_REV": "bench", "ACCESS": "local"}
         # As the Procfile starts it.
         settings["MALLOC_ARENA_MAX"] = 2
         return [plan.wharfside, "serve"], settings

@@ -144,7 +144,7 @@ pub(super) fn live(c: &Connection, id: FileId, change: &Change) -> Result<Entry>
 
 pub(super) fn trashed(c: &Connection, id: FileId, change: &Change) -> Result<Entry> {
     let entry = catalog::by_id(c, id)?;
-    change.reach(c)?.refuse_unseen(&entry)?;
+    change.refuse_unwritable(c, &entry)?;
     if entry.trashed_ms.is_none() {
         return Err(Error::conflict("The file is not in the trash."));
     }

@@ -9,8 +9,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use ureq::http::Response;
-use ureq::{Agent, Body};
+use ureq::http::header::AUTHORIZATION;
+use ureq::http::{HeaderValue, Request, Response};
+use ureq::middleware::{Middleware, MiddlewareNext};
+use ureq::{Agent, Body, SendBody};
 
 pub use catalog::{Content, Folder, Found, Hit, LOOKED_UP, Listed, encoded, file_target};
 pub use trouble::Trouble;
@@ -21,7 +23,40 @@ use crate::error::{Error, Result};
 const SILENCE: Duration = Duration::from_secs(60);
 const CONNECT: Duration = Duration::from_secs(20);
 
-/// Where an installation answers.
+/// Where an installation answers, and what lets us in there.
+#[derive(Clone)]
+pub struct Address {
+    pub url: String,
+    /// An API token, if it asks for one.
+    pub token: Option<String>,
+}
+
+impl Address {
+    /// Shows the token with each request (RFC 6750).
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a token that no header can carry.
+    pub fn credentials(&self) -> Result<impl Middleware + use<>> {
+        let bearer = match &self.token {
+            Some(token) => {
+                let value = HeaderValue::try_from(format!("Bearer {token}"));
+                let sentence = "WHARFSIDE_TOKEN is no token; one is made on the account's page.";
+                Some(value.map_err(|_| Error::invalid(sentence))?)
+            }
+            None => None,
+        };
+        Ok(
+            move |mut request: Request<SendBody<'_>>, next: MiddlewareNext<'_>| {
+                if let Some(bearer) = &bearer {
+                    request.headers_mut().insert(AUTHORIZATION, bearer.clone());
+                }
+                next.handle(request)
+            },
+        )
+    }
+}
+
+/// An installation that is talked to.
 #[derive(Clone)]
 pub struct Server {
     agent: Agent,
@@ -32,9 +67,9 @@ impl Server {
     /// The address may end in a path, and may be HTTPS.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if `url` is not the address of an HTTP server.
-    pub fn at(url: &str, connections: usize) -> Result<Self> {
-        let base = address(url)?;
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not the address of an HTTP server.
+    pub fn at(place: &Address, connections: usize) -> Result<Self> {
+        let base = address(&place.url)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             // A POST that is redirected would arrive as a GET.
@@ -47,6 +82,7 @@ impl Server {
             .timeout_per_write(Some(SILENCE))
             .max_idle_connections(connections)
             .max_idle_connections_per_host(connections)
+            .middleware(place.credentials()?)
             .build()
             .new_agent();
         Ok(Self { agent, base })
@@ -135,7 +171,11 @@ mod tests {
             );
         }
         assert_eq!(address("http://a:1/").unwrap(), "http://a:1");
-        let server = Server::at("https://a.example/files/", 1).unwrap();
+        let place = Address {
+            url: "https://a.example/files/".to_owned(),
+            token: None,
+        };
+        let server = Server::at(&place, 1).unwrap();
         assert_eq!(server.url("/uploads"), "https://a.example/files/uploads");
     }
 }

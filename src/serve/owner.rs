@@ -23,7 +23,7 @@ pub fn refuse_weak(config: &Config) -> Result<()> {
 }
 
 /// Sees to it that somebody can come in: sets the password that the environment has, or logs a link
-/// as long as nobody owns the installation. Each start logs another one, and only the last works.
+/// as long as nobody owns the installation. Each start logs another one.
 pub fn establish(library: &Library, config: &Config) -> Result<()> {
     if matches!(config.access, Access::Open | Access::Local) {
         return Ok(());

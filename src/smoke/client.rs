@@ -14,7 +14,7 @@ use ureq::{Agent, Body};
 
 use crate::error::{Error, Kind, Result};
 use crate::library::{FileId, Receipt};
-use crate::remote::{address, encoded, file_target};
+use crate::remote::{Address, address, encoded, file_target};
 use crate::store::Digest;
 
 /// How long one request may take in all before it counts as failed.
@@ -49,9 +49,9 @@ pub struct Listed {
 
 impl Client {
     /// # Errors
-    /// [`Kind::Invalid`] if `url` is not the address of an HTTP server.
-    pub fn new(url: &str) -> Result<Self> {
-        Self::keeping(url, MOST_KEPT)
+    /// [`Kind::Invalid`] if it is not the address of an HTTP server.
+    pub fn new(place: &Address) -> Result<Self> {
+        Self::keeping(place, MOST_KEPT)
     }
 
     /// One that makes a connection for each request: a proxy that reloads may cut off a kept one
@@ -59,19 +59,20 @@ impl Client {
     ///
     /// # Errors
     /// Those of [`new`](Self::new).
-    pub fn reconnecting(url: &str) -> Result<Self> {
-        Self::keeping(url, 0)
+    pub fn reconnecting(place: &Address) -> Result<Self> {
+        Self::keeping(place, 0)
     }
 
     /// Keeps at most `connections` open between requests.
-    fn keeping(url: &str, connections: usize) -> Result<Self> {
-        let base = address(url)?;
+    fn keeping(place: &Address, connections: usize) -> Result<Self> {
+        let base = address(&place.url)?;
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .accept_encoding("identity")
             .user_agent(concat!("wharfside-smoke/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(PATIENCE))
             .max_idle_connections(connections)
+            .middleware(place.credentials()?)
             .build()
             .new_agent();
         Ok(Self { agent, base })

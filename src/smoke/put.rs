@@ -8,14 +8,15 @@ use super::client::Client;
 use super::samples::{Samples, unique_word};
 use super::{Line, count, say};
 use crate::error::{Error, Result};
+use crate::remote::Address;
 
 /// Uploads `files` files of at most `largest` bytes into a folder of this run and prints their
 /// receipts on stdout; false if any was refused.
 ///
 /// # Errors
 /// If the installation does not answer, or stdout cannot be written.
-pub fn put(url: &str, files: u32, seed: Option<u64>, largest: Option<usize>) -> Result<bool> {
-    let client = Client::new(url)?;
+pub fn put(place: &Address, files: u32, seed: Option<u64>, largest: Option<usize>) -> Result<bool> {
+    let client = Client::new(place)?;
     let boot = client.boot()?;
     let seed = seed.unwrap_or_else(|| Timestamp::now().as_millisecond() as u64);
     let mut samples = Samples::new(seed, largest);

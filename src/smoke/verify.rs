@@ -9,6 +9,7 @@ use super::client::{Client, Found};
 use super::{Line, count, say};
 use crate::error::{Error, Result};
 use crate::library::FileId;
+use crate::remote::Address;
 
 /// How long a file may take to be found by search after the check began.
 pub const SEARCHABLE_WITHIN: Duration = Duration::from_secs(15);
@@ -21,8 +22,8 @@ const PAGE: usize = 5;
 ///
 /// # Errors
 /// If the installation does not answer, or stdin holds something that is not a receipt.
-pub fn verify(url: &str, same_boot: bool) -> Result<bool> {
-    let client = Client::new(url)?;
+pub fn verify(place: &Address, same_boot: bool) -> Result<bool> {
+    let client = Client::new(place)?;
     let lines = read(io::stdin().lock())?;
     let boot = client.boot()?;
     let mut findings = Vec::new();

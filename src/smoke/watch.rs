@@ -19,6 +19,7 @@ use super::tally::{Failed, Request, Tally};
 use super::{count, say};
 use crate::error::{Error, Result};
 use crate::interrupt;
+use crate::remote::Address;
 
 /// Between two lines where there is no terminal to redraw.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -46,13 +47,13 @@ pub struct Watch {
 ///
 /// # Errors
 /// If the installation does not answer at the start.
-pub fn watch(url: &str, how: &Watch) -> Result<bool> {
+pub fn watch(place: &Address, how: &Watch) -> Result<bool> {
     let connect = if how.reconnect {
         Client::reconnecting
     } else {
         Client::new
     };
-    let client = connect(url)?;
+    let client = connect(place)?;
     let stop = interrupt::flag()?;
     let boot = client.boot()?;
     let folder = run_folder();
@@ -61,7 +62,7 @@ pub fn watch(url: &str, how: &Watch) -> Result<bool> {
     let mut loads = Vec::new();
     for n in 0..u64::from(how.clients) {
         let load = Load::new(
-            connect(url)?,
+            connect(place)?,
             Samples::new(n, how.largest),
             format!("{folder}/{n}"),
             sender.clone(),

@@ -5,7 +5,7 @@ use super::patience::Questions;
 use super::progress::{Progress, escaped};
 use crate::error::Result;
 use crate::interrupt;
-use crate::remote::{Hit, Server};
+use crate::remote::{Address, Hit, Server};
 
 /// The most that the server gives at once.
 const MOST_HITS: usize = 100;
@@ -13,7 +13,7 @@ const MOST_HITS: usize = 100;
 /// What to look for, and how.
 pub struct Find {
     pub query: String,
-    pub server: String,
+    pub server: Address,
     /// The most lines.
     pub limit: usize,
     pub json: bool,

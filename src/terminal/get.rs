@@ -13,14 +13,14 @@ use super::progress::Progress;
 use crate::error::{Error, Result};
 use crate::interrupt;
 use crate::library::{FilePath, FolderPath};
-use crate::remote::{Found, Server, Trouble};
+use crate::remote::{Address, Found, Server, Trouble};
 
 /// What to fetch, and how.
 pub struct Get {
     /// Of files and folders in the library; the empty one is all of it.
     pub paths: Vec<String>,
     pub to: PathBuf,
-    pub server: String,
+    pub server: Address,
     /// How many files are fetched at once.
     pub jobs: u8,
     /// Whether other contents with the same name are replaced.

@@ -9,13 +9,13 @@ use super::progress::{Progress, escaped};
 use crate::error::Result;
 use crate::interrupt;
 use crate::library::{FolderPath, Millis};
-use crate::remote::{Folder, Found, Server, Trouble};
+use crate::remote::{Address, Folder, Found, Server, Trouble};
 
 /// What to list, and how.
 pub struct Ls {
     /// A folder, or a file; the empty one is all of the library.
     pub folder: String,
-    pub server: String,
+    pub server: Address,
     /// Whether sizes and times are shown.
     pub long: bool,
     /// Whether the files of all folders below are listed instead of the folders.

@@ -13,14 +13,14 @@ use super::walk::{Item, Walk};
 use crate::error::Result;
 use crate::interrupt;
 use crate::library::{FilePath, FolderPath, Receipt};
-use crate::remote::{Found, Server, Trouble};
+use crate::remote::{Address, Found, Server, Trouble};
 use crate::store::Digest;
 
 /// What to send, and how.
 pub struct Put {
     pub paths: Vec<PathBuf>,
     pub to: String,
-    pub server: String,
+    pub server: Address,
     /// How many files are sent at once.
     pub jobs: u8,
     /// `version`, `keep-both` or `skip`.

@@ -106,7 +106,9 @@ mod tests {
     use std::io::Write;
 
     fn app() -> App {
-        App::new(crate::config::Config::from_vars([]).unwrap())
+        App::new(
+            crate::config::Config::from_vars([("ACCESS".to_owned(), "local".to_owned())]).unwrap(),
+        )
     }
 
     fn file(bytes: &[u8]) -> File {

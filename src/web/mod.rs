@@ -3,7 +3,7 @@
 //! Every request passes `front` once, on its way in and on its way out. Handlers cross to the
 //! blocking pool once, through [`state::App::run`].
 
-mod access;
+pub mod access;
 mod api;
 pub mod assets;
 mod compress;

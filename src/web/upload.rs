@@ -525,7 +525,9 @@ mod tests {
             CONTENT_TYPE,
             "multipart/form-data; boundary=x".parse().unwrap(),
         );
-        let app = App::new(crate::config::Config::from_vars([]).unwrap());
+        let app = App::new(
+            crate::config::Config::from_vars([("ACCESS".to_owned(), "local".to_owned())]).unwrap(),
+        );
         let mut form = Form::new(&app, &headers, Body::from(body.clone())).unwrap();
         loop {
             match form.take_field().await {
@@ -562,7 +564,9 @@ mod tests {
             assert_eq!(error.kind(), Kind::Invalid, "{body:?}: {error}");
             assert!(error.sentence().contains(word), "{body:?}: {error}");
         }
-        let app = App::new(crate::config::Config::from_vars([]).unwrap());
+        let app = App::new(
+            crate::config::Config::from_vars([("ACCESS".to_owned(), "local".to_owned())]).unwrap(),
+        );
         let failure = Form::new(&app, &HeaderMap::new(), Body::empty())
             .err()
             .unwrap();

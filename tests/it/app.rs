@@ -209,6 +209,11 @@ impl TestApp {
         &mut self.process
     }
 
+    /// All that the process has said so far.
+    pub fn said(&self) -> String {
+        self.process.said()
+    }
+
     pub fn kill9(&mut self) {
         self.process.kill9();
     }
@@ -242,7 +247,12 @@ impl TestApp {
 
     /// Another process on the same directory, ready.
     pub fn second(&self, release: &str) -> TestApp {
-        Self::on(self.share_directory(), &[("GIT_REV", release)])
+        let mut environment = self.environment.iter();
+        // Who is served is the same; what else was set is about one process.
+        let access = environment.find(|(name, _)| name == "ACCESS");
+        let access = access.map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<_> = access.into_iter().chain([("GIT_REV", release)]).collect();
+        Self::on(self.share_directory(), &all)
     }
 
     /// Runs an operator's command on its directory.

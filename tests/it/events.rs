@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::app::TestApp;
 use crate::command::eventually;
+use crate::people::Credentials;
 
 /// A stream that is being read, message by message.
 struct Listener {
@@ -73,6 +74,12 @@ impl Listener {
             }
         }
     }
+}
+
+/// What the first message to somebody says.
+pub fn first_message(app: &TestApp, query: &str, by: &Credentials) -> Value {
+    let headers: String = by.0.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
+    Listener::on(app, query, &headers).next().unwrap().news
 }
 
 #[test]

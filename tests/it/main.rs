@@ -3,6 +3,7 @@
 //! Each test starts its own process on a free port with its own directory, so they run in
 //! parallel. They wait for conditions, never for time to pass.
 
+mod accounts;
 mod app;
 mod bad_input;
 mod browser;
@@ -16,12 +17,14 @@ mod events;
 mod extracting;
 mod guestbook;
 mod ledger;
+mod matrix;
 mod model;
 mod needs_mount;
 mod needs_mount_power_cut;
 mod nginx;
 mod overlap;
 mod pages;
+mod people;
 mod persistence;
 mod preflight;
 mod previews;

@@ -9,6 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("store", &["error"]),
     ("extract", &["error"]),
+    ("auth", &["error"]),
     ("library", &["error", "store", "extract"]),
     // Says what the library is opened with; nothing below the surfaces reads it.
     ("config", &["error", "extract", "library"]),
@@ -16,6 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("worker", &["error", "store", "extract", "library"]),
     ("upkeep", &["error", "store", "library"]),
     ("check", &["error", "config", "store", "extract", "library"]),
+    ("user", &["error", "config", "auth", "library"]),
     (
         "reindex",
         &["error", "config", "store", "library", "worker"],
@@ -30,12 +32,12 @@ const LAYERS: &[(&str, &[&str])] = &[
         "terminal",
         &["error", "interrupt", "store", "library", "remote"],
     ),
-    ("web", &["error", "config", "store", "library"]),
+    ("web", &["error", "config", "auth", "store", "library"]),
     // Puts the parts of one running release together.
     (
         "serve",
         &[
-            "error", "config", "store", "library", "worker", "upkeep", "web",
+            "error", "config", "auth", "store", "library", "worker", "upkeep", "web",
         ],
     ),
 ];

@@ -31,7 +31,8 @@ pub struct Invited {
 }
 
 impl Library {
-    /// Makes the link by which the first owner comes in; those before it are void.
+    /// Makes a link by which the first owner comes in. Those made before work, too, until one is
+    /// used: of two releases that start, each may log one.
     ///
     /// # Errors
     /// [`Kind::Conflict`] if there is an owner already.
@@ -44,8 +45,6 @@ impl Library {
                     "There is an owner already; `wharfside user passwd <name>` makes a link to choose another password.",
                 ));
             }
-            c.prepare_cached("DELETE FROM one_time_link WHERE account_id IS NULL")?
-                .execute([])?;
             insert(c, hash, None, change.at_ms)
         })
     }

@@ -39,7 +39,7 @@ async fn ask(
             )
         })
         .collect();
-    let app = App::new(Config::from_vars([]).unwrap());
+    let app = App::new(Config::from_vars([("ACCESS".to_owned(), "local".to_owned())]).unwrap());
     let response = respond(&app, content, None, &Asked::new(method, &sent)).unwrap();
     let (parts, body) = response.into_parts();
     (

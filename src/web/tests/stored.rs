@@ -27,6 +27,7 @@ impl Open {
             .iter()
             .map(|(n, v)| (n.to_string(), v.to_string()))
             .collect();
+        vars.push(("ACCESS".into(), "local".into()));
         vars.push((
             "STORAGE_DIR".into(),
             directory.path().to_str().unwrap().into(),

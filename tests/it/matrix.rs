@@ -1,0 +1,435 @@
+//! Who may what: every route for every kind of viewer.
+//!
+//! The routes are those of the table that the router itself asks; what is not in it is answered to
+//! nobody, so there is no route that this test does not know.
+
+use wharfside::web::access::{Need, RULES};
+
+use crate::app::TestApp;
+use crate::people::Credentials;
+
+/// What somebody may in the folder that the requests are about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Right {
+    None,
+    Read,
+    Write,
+}
+
+/// Somebody who asks.
+struct Viewer {
+    what: &'static str,
+    by: Credentials,
+    is_known: bool,
+    has_session: bool,
+    is_owner: bool,
+    changes: bool,
+    right: Right,
+}
+
+/// How an answer treats whoever asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Treated {
+    /// Has to say who he is first.
+    Unknown,
+    Forbidden,
+    /// As if there were nothing.
+    Hidden,
+    /// The request was looked at, whatever came of it.
+    Admitted,
+}
+
+impl Treated {
+    fn of(status: u16) -> Self {
+        match status {
+            401 => Self::Unknown,
+            403 => Self::Forbidden,
+            404 => Self::Hidden,
+            500.. => panic!("a fault of ours: {status}"),
+            _ => Self::Admitted,
+        }
+    }
+}
+
+fn viewers(app: &TestApp, olga: Credentials) -> Vec<Viewer> {
+    let mia = app.let_in("Mia", "member");
+    let max = app.let_in("Max", "member");
+    let rita = app.let_in("Rita", "reader");
+    let rob = app.let_in("Rob", "reader");
+    let rene = app.let_in("Rene", "member");
+    app.store("Mia/note.txt", &mia, b"mia's own words");
+    app.share("Mia", &mia, "none", "Rita", "read");
+    app.share("Mia", &mia, "none", "Rene", "read");
+    let mut all = Vec::new();
+    let mut add = |what, by, is_known, has_session, is_owner, changes, right| {
+        all.push(Viewer {
+            what,
+            by,
+            is_known,
+            has_session,
+            is_owner,
+            changes,
+            right,
+        });
+    };
+    let nobody = |by| (by, false, false, false, false, Right::None);
+    for (what, (by, a, b, c, d, right)) in [
+        ("nobody", nobody(Credentials::none())),
+        (
+            "a made-up token",
+            nobody(Credentials::bearer(&format!("wt_{}", "A".repeat(43)))),
+        ),
+        (
+            "a link's secret as a token",
+            nobody(Credentials::bearer(&format!("wl_{}", "A".repeat(43)))),
+        ),
+        ("a revoked token", {
+            let token = app.token(&mia, "admin", "", "");
+            let page = app.look("/account", &mia).text();
+            let at = page.find("/account/tokens/").unwrap();
+            let revoke = &page[at..at + page[at..].find('"').unwrap()];
+            assert_eq!(app.send(revoke, &mia, &[]).status, 303);
+            nobody(token)
+        }),
+        ("an ended session", {
+            let session = app.sign_in("Mia");
+            assert_eq!(app.send("/sign-out", &session, &[]).status, 303);
+            nobody(session)
+        }),
+        ("an account that was removed", {
+            let gone = app.let_in("Gone", "owner");
+            crate::people::user(app.directory(), &["remove", "Gone"], "");
+            nobody(gone)
+        }),
+        (
+            "a reader with whom it is shared",
+            (rita, true, true, false, false, Right::Read),
+        ),
+        (
+            "a reader with whom it is not",
+            (rob, true, true, false, false, Right::None),
+        ),
+        (
+            "a member with whom it is shared",
+            (rene, true, true, false, true, Right::Read),
+        ),
+        (
+            "a member with whom it is not",
+            (max.clone(), true, true, false, true, Right::None),
+        ),
+        (
+            "the member whose it is",
+            (mia.clone(), true, true, false, true, Right::Write),
+        ),
+        (
+            "his token to read",
+            (
+                app.token(&mia, "read", "", ""),
+                true,
+                false,
+                false,
+                false,
+                Right::Read,
+            ),
+        ),
+        (
+            "his token to write",
+            (
+                app.token(&mia, "write", "", ""),
+                true,
+                false,
+                false,
+                true,
+                Right::Write,
+            ),
+        ),
+        (
+            "his token for everything",
+            (
+                app.token(&mia, "admin", "", "1"),
+                true,
+                false,
+                false,
+                true,
+                Right::Write,
+            ),
+        ),
+        (
+            "his token for another folder",
+            (
+                app.token(&mia, "write", "Mia/sub", ""),
+                true,
+                false,
+                false,
+                true,
+                Right::None,
+            ),
+        ),
+        (
+            "another's token",
+            (
+                app.token(&max, "admin", "", ""),
+                true,
+                false,
+                false,
+                true,
+                Right::None,
+            ),
+        ),
+        (
+            "the owner's token to read",
+            (
+                app.token(&olga, "read", "", ""),
+                true,
+                false,
+                false,
+                false,
+                Right::Read,
+            ),
+        ),
+        (
+            "the owner's token to write",
+            (
+                app.token(&olga, "write", "", ""),
+                true,
+                false,
+                false,
+                true,
+                Right::Write,
+            ),
+        ),
+        (
+            "the owner's token for everything",
+            (
+                app.token(&olga, "admin", "", ""),
+                true,
+                false,
+                true,
+                true,
+                Right::Write,
+            ),
+        ),
+        ("the owner", (olga, true, true, true, true, Right::Write)),
+    ] {
+        add(what, by, a, b, c, d, right);
+    }
+    all
+}
+
+/// What a route is about, as far as it is about one file or folder.
+fn about(route: &str) -> Option<Right> {
+    let is_of_file = [
+        "/files/",
+        "/download/",
+        "/shown/",
+        "/thumbnail/",
+        "/api/v1/files/",
+        "/api/v1/entries/{",
+    ];
+    is_of_file
+        .iter()
+        .any(|start| route.starts_with(start))
+        .then_some(Right::Read)
+}
+
+fn expected(method: &str, route: &str, need: Need, viewer: &Viewer) -> Treated {
+    let unknown = match viewer.is_known {
+        true => Treated::Forbidden,
+        false => Treated::Unknown,
+    };
+    match need {
+        // Nothing is behind the secrets that are asked for here.
+        Need::Nothing if route.contains("{secret}") => Treated::Hidden,
+        Need::Nothing => Treated::Admitted,
+        Need::Look if !viewer.is_known => Treated::Unknown,
+        Need::Change if !viewer.changes => unknown,
+        Need::SignIn if !viewer.has_session => unknown,
+        Need::Administer if !viewer.is_owner => unknown,
+        // No such session, token, link or account.
+        Need::SignIn | Need::Administer | Need::Change if is_of_none(route) => Treated::Hidden,
+        Need::SignIn | Need::Administer => Treated::Admitted,
+        // A thumbnail of a text: there is none, for whoever asks.
+        Need::Look if route == "/thumbnail/{id}" => Treated::Hidden,
+        // Storing and deleting what one may not know of must not tell whether it is there.
+        Need::Change if method == "PUT" && viewer.right < Right::Write => Treated::Forbidden,
+        _ => match (about(route), viewer.right, need) {
+            (Some(_), Right::None, _) => Treated::Hidden,
+            (Some(_), Right::Read, Need::Change) => Treated::Forbidden,
+            _ => Treated::Admitted,
+        },
+    }
+}
+
+/// Routes with an id that is nobody's.
+fn is_of_none(route: &str) -> bool {
+    [
+        "/account/sessions/{",
+        "/account/tokens/{",
+        "/accounts/{",
+        "/links/{",
+        "/uploads/{",
+    ]
+    .iter()
+    .any(|start| route.starts_with(start))
+}
+
+/// The address of a route, about a file of Mia's where it is about one.
+fn address(route: &str, id: i64) -> String {
+    let id = match is_of_none(route) && !route.starts_with("/uploads") {
+        true => "999999".to_owned(),
+        false if route.starts_with("/uploads") => "0123456789abcdef0123456789abcdef".to_owned(),
+        false => id.to_string(),
+    };
+    let secret = match route.starts_with("/welcome") {
+        true => format!("wo_{}", "A".repeat(43)),
+        false => format!("wl_{}", "A".repeat(43)),
+    };
+    route
+        .replace("{id}", &id)
+        .replace("{number}", "1")
+        .replace("{name}", "nothing.css")
+        .replace("{secret}", &secret)
+        .replace("{*path}", "Mia/matrix.txt")
+        .replace("{*folder}", "Mia")
+}
+
+fn body(route: &str, id: i64) -> (&'static str, String) {
+    let form = "application/x-www-form-urlencoded";
+    let fields = match route {
+        "/api/v1/entries/lookup" => {
+            return (
+                "application/json",
+                r#"{"paths":["Mia/matrix.txt"]}"#.to_owned(),
+            );
+        }
+        "/api/v1/entries/{id}" => {
+            return ("application/json", r#"{"tags":["seen"]}"#.to_owned());
+        }
+        "/api/v1/files/{*path}" => return ("text/plain", "new words".to_owned()),
+        "/upload" => {
+            let part =
+                "--x\r\ncontent-disposition: form-data; name=\"nothing\"\r\n\r\n\r\n--x--\r\n";
+            return ("multipart/form-data; boundary=x", part.to_owned());
+        }
+        "/files/{id}/rename" => "path=Mia/moved.txt".to_owned(),
+        "/files/{id}/tags" => "tags=a".to_owned(),
+        "/searches" => "name=&q=a".to_owned(),
+        "/download.zip" => format!("id={id}"),
+        "/folders/rename" => "from=nowhere&to=elsewhere".to_owned(),
+        "/account/password" => "current=a&password=b".to_owned(),
+        "/account/tokens" => "name=&scope=read".to_owned(),
+        "/accounts" => "name=&role=reader".to_owned(),
+        "/accounts/{id}/change" => "role=reader".to_owned(),
+        "/links" => "kind=nothing".to_owned(),
+        "/sharing/{*folder}" | "/sharing/" => {
+            "everyone=read&person=nobody+there&may=read".to_owned()
+        }
+        "/sign-in" => "name=&password=".to_owned(),
+        "/welcome/{secret}" | "/s/{secret}" => "password=a".to_owned(),
+        "/selection" => "do=nothing".to_owned(),
+        "/selection/undo" => "first=1&last=1".to_owned(),
+        _ => String::new(),
+    };
+    (form, fields)
+}
+
+/// Where what is expected is not what the table says alone, and why.
+fn exception(method: &str, route: &str, viewer: &Viewer) -> Option<&'static [Treated]> {
+    use Treated::{Admitted, Forbidden, Hidden, Unknown};
+    match (method, route) {
+        // A made-up token is refused wherever it is shown.
+        _ if !viewer.is_known && viewer.by.0.iter().any(|(name, _)| *name == "authorization") => {
+            Some(&[Unknown])
+        }
+        // The asset is none; that is said to everybody.
+        (_, "/assets/{name}") => Some(&[Hidden]),
+        // Signing in with nothing is refused as a wrong guess, and after a few with a pause.
+        ("POST", "/sign-in") => Some(&[Admitted]),
+        // Listings of a folder that is not there for somebody are empty, and say 404.
+        ("GET", "/browse/{*folder}") if viewer.is_known && viewer.right == Right::None => {
+            Some(&[Hidden])
+        }
+        // Somebody else's folder: who may know of it is told that it is not his to share.
+        ("GET", "/sharing/{*folder}") if viewer.changes && viewer.right == Right::None => {
+            Some(&[Hidden])
+        }
+        ("POST", "/sharing/{*folder}") if viewer.changes => Some(match viewer.right {
+            Right::None => &[Hidden],
+            Right::Read => &[Forbidden],
+            // A token to write does not say who else may.
+            Right::Write => &[Admitted, Forbidden],
+        }),
+        // The root is the owner's.
+        ("POST", "/sharing/") if viewer.changes => Some(&[Admitted, Forbidden, Hidden]),
+        ("GET", "/sharing/") if viewer.changes => Some(&[Admitted, Hidden]),
+        // Nothing named is there to be moved, or undone.
+        ("POST", "/folders/rename") if viewer.changes => Some(&[Hidden]),
+        ("POST", "/selection/undo") if viewer.changes => Some(&[Admitted]),
+        // An archive of what one may not see is an archive of nothing.
+        ("POST", "/download.zip") if viewer.is_known && viewer.right == Right::None => {
+            Some(&[Hidden])
+        }
+        _ => None,
+    }
+}
+
+#[test]
+fn every_route_answers_each_viewer_as_its_rule_says() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let viewers = viewers(&app, olga.clone());
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for (number, (method, route, need)) in RULES.iter().enumerate() {
+        for (at, viewer) in viewers.iter().enumerate() {
+            // Some requests end what they are about, or their viewer.
+            if *route == "/sign-out" || *route == "/account/sessions/end" {
+                continue;
+            }
+            let path = format!("Mia/{number}-{at}.txt");
+            let id = app.store(&path, &olga, path.as_bytes());
+            let (kind, body) = body(route, id);
+            let target = address(route, id);
+            let headers: Vec<_> = viewer.by.0.iter().map(|(n, v)| (*n, v.as_str())).collect();
+            let mut all = vec![("content-type", kind), ("tus-resumable", "1.0.0")];
+            all.extend(headers);
+            let sent = (*method != "GET" && *method != "OPTIONS").then_some(body.as_bytes());
+            // A stream of events has no end to wait for.
+            let status = match *route {
+                "/api/v1/events" => status_of(&app, &target, viewer),
+                _ => app.call(method, &target, &all, sent).status,
+            };
+            let treated = Treated::of(status);
+            let what = format!("{method} {target} by {}: {status}", viewer.what);
+            let expected = match exception(method, route, viewer) {
+                Some(allowed) => allowed.to_vec(),
+                None => vec![expected(method, route, *need, viewer)],
+            };
+            if !expected.contains(&treated) {
+                wrong.push(format!("{what}, not {expected:?}"));
+            }
+            checked += 1;
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {checked}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(checked > 1_000, "{checked}");
+}
+
+/// Of an answer that never ends.
+fn status_of(app: &TestApp, target: &str, viewer: &Viewer) -> u16 {
+    use std::io::{BufRead, BufReader, Write};
+    let mut stream = app.connect();
+    let mut request = format!("GET {target} HTTP/1.1\r\nhost: {}\r\n", app.address());
+    for (name, value) in &viewer.by.0 {
+        request.push_str(&format!("{name}: {value}\r\n"));
+    }
+    stream
+        .write_all(format!("{request}\r\n").as_bytes())
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).unwrap();
+    line.split(' ').nth(1).unwrap().parse().unwrap()
+}
