@@ -8,13 +8,13 @@ use axum::extract::MatchedPath;
 use axum::http::Method;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Uri};
+use axum::http::{HeaderValue, Uri};
 use axum::response::{IntoResponse, Redirect, Response};
 
 use super::pages::encode;
 use super::problem::{Asked, Failure};
 use super::state::App;
-use super::visitor::{By, Visitor};
+use super::visitor::{By, Origin, Visitor};
 use crate::config::Access;
 use crate::error::{Error, Kind};
 
@@ -148,7 +148,12 @@ pub async fn admit(app: &App, request: &Parts) -> Result<Visitor, Failure> {
     if need == Some(Nothing) && !app.is_open() {
         return Ok(Visitor::nobody());
     }
-    let visitor = Visitor::of(app, request).await?;
+    let visitor = Visitor::of(app, request).await;
+    let is_known = visitor.as_ref().is_ok_and(Visitor::is_known);
+    if !is_known && !is_of_the_platform(request.uri.path()) {
+        app.pace().keep(Origin::of(app, request).address)?;
+    }
+    let visitor = visitor?;
     let is_met = match need {
         None => return Err(Error::not_found("There is nothing at this address.").into()),
         Some(Nothing) => true,
@@ -167,6 +172,11 @@ pub async fn admit(app: &App, request: &Parts) -> Result<Visitor, Failure> {
         })
         .into()),
     }
+}
+
+/// Health checks must never wait, and assets cost nothing.
+fn is_of_the_platform(path: &str) -> bool {
+    path.starts_with("/health/") || path.starts_with("/assets/")
 }
 
 fn who_are_you() -> Error {
@@ -206,12 +216,6 @@ pub fn logged_path(request: &Parts) -> String {
         _ => request.uri.path().to_owned(),
     }
 }
-
-/// Answers that a browser keeps for itself only, and asks about again.
-pub const NO_STORE: (HeaderName, HeaderValue) = (
-    axum::http::header::CACHE_CONTROL,
-    HeaderValue::from_static("no-store"),
-);
 
 #[cfg(test)]
 mod tests {

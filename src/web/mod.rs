@@ -18,6 +18,7 @@ pub mod input;
 mod known_facts;
 mod live;
 mod metrics;
+mod pace;
 pub mod pages;
 mod patience;
 mod preview;

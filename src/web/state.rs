@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::library::Library;
 use crate::web::live::Live;
 use crate::web::metrics::Metrics;
+use crate::web::pace::Pace;
 use crate::web::thumbnail::Thumbnails;
 use crate::web::visitor::Visitor;
 
@@ -43,6 +44,7 @@ struct Shared {
     draining: AtomicBool,
     metrics: Metrics,
     live: Live,
+    pace: Pace,
     thumbnails: Thumbnails,
     /// First come, first served.
     looking: Semaphore,
@@ -62,6 +64,7 @@ impl App {
             draining: AtomicBool::new(false),
             metrics: Metrics::default(),
             live: Live::default(),
+            pace: Pace::default(),
             looking: Semaphore::new(LOOKING),
         };
         Self {
@@ -136,6 +139,11 @@ impl App {
     /// What those hear who want to be told of changes.
     pub fn live(&self) -> &Live {
         &self.shared.live
+    }
+
+    /// How often those may ask who have not said who they are.
+    pub fn pace(&self) -> &Pace {
+        &self.shared.pace
     }
 
     /// Thumbnails that are being made.

@@ -274,7 +274,7 @@ fn is_of_none(route: &str) -> bool {
 }
 
 /// The address of a route, about a file of Mia's where it is about one.
-fn address(route: &str, id: i64) -> String {
+fn address(route: &str, id: i64, path: &str) -> String {
     let id = match is_of_none(route) && !route.starts_with("/uploads") {
         true => "999999".to_owned(),
         false if route.starts_with("/uploads") => "0123456789abcdef0123456789abcdef".to_owned(),
@@ -289,7 +289,7 @@ fn address(route: &str, id: i64) -> String {
         .replace("{number}", "1")
         .replace("{name}", "nothing.css")
         .replace("{secret}", &secret)
-        .replace("{*path}", "Mia/matrix.txt")
+        .replace("{*path}", path)
         .replace("{*folder}", "Mia")
 }
 
@@ -306,6 +306,7 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
             return ("application/json", r#"{"tags":["seen"]}"#.to_owned());
         }
         "/api/v1/files/{*path}" => return ("text/plain", "new words".to_owned()),
+        "/uploads/{id}" => return ("application/offset+octet-stream", "x".to_owned()),
         "/upload" => {
             let part =
                 "--x\r\ncontent-disposition: form-data; name=\"nothing\"\r\n\r\n\r\n--x--\r\n";
@@ -362,6 +363,8 @@ fn exception(method: &str, route: &str, viewer: &Viewer) -> Option<&'static [Tre
         // The root is the owner's.
         ("POST", "/sharing/") if viewer.changes => Some(&[Admitted, Forbidden, Hidden]),
         ("GET", "/sharing/") if viewer.changes => Some(&[Admitted, Hidden]),
+        // An upload takes no POST, whoever's it is.
+        ("POST", "/uploads/{id}") if viewer.changes => Some(&[Admitted]),
         // Nothing named is there to be moved, or undone.
         ("POST", "/folders/rename") if viewer.changes => Some(&[Hidden]),
         ("POST", "/selection/undo") if viewer.changes => Some(&[Admitted]),
@@ -387,9 +390,13 @@ fn every_route_answers_each_viewer_as_its_rule_says() {
             let path = format!("Mia/{number}-{at}.txt");
             let id = app.store(&path, &olga, path.as_bytes());
             let (kind, body) = body(route, id);
-            let target = address(route, id);
+            let target = address(route, id, &path);
             let headers: Vec<_> = viewer.by.0.iter().map(|(n, v)| (*n, v.as_str())).collect();
-            let mut all = vec![("content-type", kind), ("tus-resumable", "1.0.0")];
+            let mut all = vec![
+                ("content-type", kind),
+                ("tus-resumable", "1.0.0"),
+                ("upload-offset", "0"),
+            ];
             all.extend(headers);
             let sent = (*method != "GET" && *method != "OPTIONS").then_some(body.as_bytes());
             // A stream of events has no end to wait for.

@@ -41,7 +41,7 @@ impl Library {
     pub fn folder_rule(&self, folder: &FolderPath) -> Result<FolderRule> {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
-            if !reach.is_everything() && !reach.may_know(folder) {
+            if reach.right(folder) < Right::Read {
                 return Err(crate::library::catalog::no_folder(folder));
             }
             let mut rule = FolderRule {
@@ -171,7 +171,7 @@ fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPa
     if reach.right(folder) >= Right::Own {
         return Ok(());
     }
-    match reach.may_know(folder) {
+    match reach.right(folder) >= Right::Read {
         true => Err(Error::forbidden(format!(
             "Only whoever owns {:?} can say who may see it.",
             folder.as_str()

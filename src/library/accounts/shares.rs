@@ -104,7 +104,7 @@ impl Library {
                 }
             };
             if reach.right(&folder) < Right::Own {
-                return Err(match reach.may_know(&folder) {
+                return Err(match reach.right(&folder) >= Right::Read {
                     true => Error::forbidden(format!(
                         "Only whoever owns {:?} can make links to it.",
                         folder.as_str()

@@ -140,13 +140,23 @@ struct Signed {
 }
 
 /// What is offered beside the library.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Parts {
     /// To sign in, to whoever looks without.
     sign_in: bool,
     trash: bool,
     links: bool,
     persistence: bool,
+}
+
+impl Parts {
+    /// Where nobody has to say who he is.
+    const ALL: Self = Self {
+        sign_in: false,
+        trash: true,
+        links: false,
+        persistence: true,
+    };
 }
 
 impl Shell {
@@ -161,7 +171,7 @@ impl Shell {
             parts: Parts {
                 sign_in: !visitor.is_known(),
                 trash: visitor.changes(),
-                links: visitor.changes(),
+                links: visitor.changes() && visitor.session().is_some(),
                 persistence: visitor.administers(),
             },
             ..Self::new(app.release())
@@ -175,7 +185,7 @@ impl Shell {
             folder: String::new(),
             release: release.to_owned(),
             visitor: None,
-            parts: Parts::default(),
+            parts: Parts::ALL,
         }
     }
 
