@@ -5,5 +5,6 @@
 
 pub mod password;
 mod secret;
+pub mod totp;
 
 pub use secret::{Purpose, Secret};

@@ -14,9 +14,9 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use crate::error::{Error, Kind, Result};
 
 /// Requests a second, on average.
-const RATE: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 /// Requests at once: what a few people behind one address need to open a large folder.
-const BURST: NonZeroU32 = NonZeroU32::new(500).unwrap();
+const BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(499);
 /// Addresses that are remembered before those are forgotten that have been quiet.
 const MOST: usize = 10_000;
 

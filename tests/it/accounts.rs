@@ -541,3 +541,50 @@ fn who_loses_a_folder_loses_what_his_links_show_of_it() {
     assert_eq!(app.fetch(&format!("{link}/get")).status, 404);
     assert_eq!(app.look(&file("Mia/a.txt"), &olga).body, b"words");
 }
+
+#[test]
+fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
+    use wharfside::auth::totp::SharedSecret;
+    let (app, olga) = TestApp::with_owner(&[]);
+    let page = app.look("/account/factor", &olga).text();
+    let at = page.find("name=\"secret\" value=\"").unwrap() + 21;
+    let text = &page[at..at + 32];
+    let secret = SharedSecret::parse(text).unwrap();
+    let code = || {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        let all = (0..1_000_000).map(|n| format!("{n:06}"));
+        all.into_iter()
+            .find(|code| secret.check(code, now, Some(now / 30)).is_some())
+            .unwrap()
+    };
+    let wrong = app.send(
+        "/account/factor",
+        &olga,
+        &[("secret", text), ("code", "000")],
+    );
+    assert_eq!(wrong.status, 400);
+    let first = code();
+    let set = app.send(
+        "/account/factor",
+        &olga,
+        &[("secret", text), ("code", &first)],
+    );
+    assert_eq!(set.status, 200, "{}", set.text());
+    let at = set.text().find("<li><code>").unwrap() + 10;
+    let recovery = set.text()[at..at + 14].to_owned();
+    let sign_in = |code: &str| {
+        let fields = [("name", "Olga"), ("password", PASSWORD), ("code", code)];
+        app.send("/sign-in", &Credentials::none(), &fields).status
+    };
+    assert_eq!(sign_in(""), 422);
+    // The code that set it up is used up.
+    assert_eq!(sign_in(&first), 422);
+    assert_eq!(sign_in(&recovery.to_uppercase()), 303);
+    assert_eq!(sign_in(&recovery), 422);
+    let removed = app.send("/account/factor/remove", &olga, &[("password", PASSWORD)]);
+    assert_eq!(removed.status, 303);
+    assert_eq!(sign_in(""), 303);
+}

@@ -318,6 +318,7 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
         "/download.zip" => format!("id={id}"),
         "/folders/rename" => "from=nowhere&to=elsewhere".to_owned(),
         "/account/password" => "current=a&password=b".to_owned(),
+        "/account/factor" => "secret=&code=".to_owned(),
         "/account/tokens" => "name=&scope=read".to_owned(),
         "/accounts" => "name=&role=reader".to_owned(),
         "/accounts/{id}/change" => "role=reader".to_owned(),
@@ -326,7 +327,7 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
             "everyone=read&person=nobody+there&may=read".to_owned()
         }
         "/sign-in" => "name=&password=".to_owned(),
-        "/welcome/{secret}" | "/s/{secret}" => "password=a".to_owned(),
+        "/welcome/{secret}" | "/s/{secret}" | "/account/factor/remove" => "password=a".to_owned(),
         "/selection" => "do=nothing".to_owned(),
         "/selection/undo" => "first=1&last=1".to_owned(),
         _ => String::new(),

@@ -4,6 +4,7 @@
 //! grants. Its files stay.
 
 pub(super) mod audit;
+mod factors;
 mod guesses;
 mod links;
 mod rules;
@@ -25,6 +26,7 @@ use super::{Library, Millis, Right, catalog};
 use crate::error::{Error, Kind, Result};
 
 pub use audit::{Audited, Happening, Happenings};
+pub use factors::Factor;
 pub use guesses::Guessed;
 pub use links::{Invitation, Invited};
 pub use rules::{FolderRule, Grant};

@@ -53,6 +53,7 @@ struct AccountPage {
     role: &'static str,
     home: Option<String>,
     used: Used,
+    has_factor: bool,
     sessions: Vec<SessionRow>,
     tokens: Vec<TokenRow>,
     /// Shown once, right after it was made.
@@ -152,7 +153,7 @@ pub async fn revoke_token(app: App, At(id): At<i64>) -> Result<Response, Failure
 }
 
 /// The page, saying what was done, or why it was not.
-async fn answer(app: &App, done: Result<Done>) -> Result<Response, Failure> {
+pub async fn answer(app: &App, done: Result<Done>) -> Result<Response, Failure> {
     match done {
         Ok(done) => Ok(Redirect::to(&done.on("/account")).into_response()),
         Err(error) => match super::change::refusal(&error) {
@@ -167,7 +168,7 @@ async fn answer(app: &App, done: Result<Done>) -> Result<Response, Failure> {
 }
 
 /// The account that is signed in.
-fn own(app: &App) -> Result<i64> {
+pub fn own(app: &App) -> Result<i64> {
     match app.visitor().session() {
         Some(session) => Ok(session.account),
         None => Err(Error::not_found(
@@ -226,6 +227,7 @@ impl AccountPage {
             role: known.account.role.word(),
             home: known.home.map(|home| home.to_string()),
             used: Used::new(known.usage, known.account.quota),
+            has_factor: known.account.has_totp,
             sessions: known
                 .sessions
                 .iter()

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::request::{At, Sent};
-use super::{Shell, respond};
+use super::{Shell, factor, respond};
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{AccountId, Guessed, Happening, Invitation, Library, NewSession, Viewer};
@@ -129,6 +129,11 @@ fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Secr
             false
         }
     };
+    let is_right = is_right
+        && match &account {
+            Some(account) => factor::take_code(library, account.id, &given.code)?,
+            None => false,
+        };
     let Some(account) = account.filter(|_| is_right) else {
         library.note(Happening::SignInFailed, &given.name, &address)?;
         return Err(Error::new(Kind::Unauthenticated, WRONG));

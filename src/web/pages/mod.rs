@@ -11,6 +11,7 @@ mod accounts;
 mod audit;
 mod change;
 mod entrance;
+mod factor;
 mod file;
 mod library;
 mod links;
@@ -95,6 +96,8 @@ fn people() -> Router<App> {
         .route("/account/password", post(account::set_password))
         .route("/account/sessions/end", post(account::end_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
+        .route("/account/factor", get(factor::page).post(factor::add))
+        .route("/account/factor/remove", post(factor::remove))
         .route("/account/tokens", post(account::add_token))
         .route("/account/tokens/{id}/revoke", post(account::revoke_token))
         .route("/accounts", get(accounts::page).post(accounts::add))

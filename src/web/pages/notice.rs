@@ -22,6 +22,7 @@ pub enum Done {
     SearchSaved,
     SearchForgotten,
     PasswordSet,
+    FactorRemoved,
     SessionEnded,
     SessionsEnded,
     TokenRevoked,
@@ -92,6 +93,7 @@ impl Done {
             Self::PasswordSet => {
                 "The password is changed; everywhere else you are signed out.".into()
             }
+            Self::FactorRemoved => "Signing in asks for the password alone.".into(),
             Self::SessionEnded => "Signed out there.".into(),
             Self::SessionsEnded => "Signed out everywhere else.".into(),
             Self::TokenRevoked => "Revoked: the token lets nobody in any more.".into(),

@@ -1,0 +1,87 @@
+//! Second factors: the secret that an app shares, the last code that was taken, recovery codes.
+
+use super::audit::{self, Happening};
+use super::{AccountId, by_id};
+use crate::error::Result;
+use crate::library::Library;
+
+type Hash = [u8; 32];
+
+/// What an app shares with an account.
+#[derive(Clone, Debug)]
+pub struct Factor {
+    pub secret: Vec<u8>,
+    /// The step whose code was taken last.
+    pub last_step: Option<u64>,
+}
+
+impl Library {
+    pub fn factor(&self, id: AccountId) -> Result<Option<Factor>> {
+        self.store.sql.read(|c| {
+            let sql = "SELECT totp, totp_step FROM account WHERE id = ?1 AND totp IS NOT NULL";
+            let mut statement = c.prepare_cached(sql)?;
+            let mut rows = statement.query([id])?;
+            Ok(match rows.next()? {
+                Some(row) => Some(Factor {
+                    secret: row.get(0)?,
+                    last_step: row.get(1)?,
+                }),
+                None => None,
+            })
+        })
+    }
+
+    /// Asks for the code of an app from now on; `codes` are the hashes of the recovery codes.
+    pub fn add_factor(&self, secret: Vec<u8>, step: u64, codes: Vec<Hash>) -> Result<()> {
+        let (id, change) = (self.own_account()?, self.change());
+        self.store.sql.write(move |c| {
+            c.prepare_cached("UPDATE account SET totp = ?2, totp_step = ?3 WHERE id = ?1")?
+                .execute((id, secret, step))?;
+            c.prepare_cached("DELETE FROM recovery_code WHERE account_id = ?1")?
+                .execute([id])?;
+            let sql = "INSERT INTO recovery_code (account_id, hash) VALUES (?1, ?2)";
+            let mut insert = c.prepare_cached(sql)?;
+            for code in &codes {
+                insert.execute((id, &code[..]))?;
+            }
+            audit::note(c, &change, "", Happening::FactorAdded, &change.actor)
+        })
+    }
+
+    /// Does without from now on. Of one's own account, or by whoever may everything.
+    pub fn remove_factor(&self, id: AccountId) -> Result<()> {
+        let (own, change) = (
+            self.viewer.acting().map(|acting| acting.account),
+            self.change(),
+        );
+        self.store.sql.write(move |c| {
+            if own != Some(id) {
+                super::refuse_others_than_owners(change.reach(c)?)?;
+            }
+            let account = by_id(c, id)?;
+            c.prepare_cached("UPDATE account SET totp = NULL, totp_step = NULL WHERE id = ?1")?
+                .execute([id])?;
+            c.prepare_cached("DELETE FROM recovery_code WHERE account_id = ?1")?
+                .execute([id])?;
+            audit::note(c, &change, "", Happening::FactorRemoved, &account.name)
+        })
+    }
+
+    /// Takes the code of a step, once: of two requests with the same code, in whichever processes,
+    /// one is told so.
+    pub fn take_step(&self, id: AccountId, step: u64) -> Result<bool> {
+        self.store.sql.write(move |c| {
+            let sql = "UPDATE account SET totp_step = ?2
+                       WHERE id = ?1 AND ifnull(totp_step < ?2, TRUE)";
+            Ok(c.prepare_cached(sql)?.execute((id, step))? == 1)
+        })
+    }
+
+    /// Takes a recovery code, once.
+    pub fn take_recovery_code(&self, id: AccountId, code: Hash) -> Result<bool> {
+        self.store.sql.write(move |c| {
+            let sql = "DELETE FROM recovery_code WHERE account_id = ?1 AND hash = ?2";
+            Ok(c.prepare_cached(sql)?.execute((id, &code[..]))? == 1)
+        })
+    }
+}
