@@ -4,6 +4,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 
@@ -48,7 +49,46 @@ fn describe(mut description: Description) -> String {
         .into_iter()
         .map(|(path, item)| (path.replace("{*", "{"), item))
         .collect();
-    description.to_json().unwrap_or_default()
+    let mut document = serde_json::to_value(&description).unwrap_or_default();
+    tell_of_access(&mut document);
+    document.to_string()
+}
+
+/// What every operation may answer before it is looked at, and how one is let in.
+fn tell_of_access(document: &mut Value) {
+    let refusals = [
+        (
+            "401",
+            "Nothing that lets in was shown, or it is worth nothing any more",
+        ),
+        ("403", "Whoever asks may look, but not do that"),
+        (
+            "429",
+            "Too much of it lately; `Retry-After` says when to try again",
+        ),
+    ];
+    let schema = json!({ "$ref": "#/components/schemas/Problem" });
+    let items = document["paths"].as_object_mut();
+    let operations = items
+        .into_iter()
+        .flat_map(|paths| paths.values_mut())
+        .filter_map(Value::as_object_mut)
+        .flat_map(|item| item.values_mut());
+    for operation in operations {
+        let Some(responses) = operation["responses"].as_object_mut() else {
+            continue;
+        };
+        for (status, description) in refusals {
+            let content = json!({ "application/problem+json": { "schema": schema } });
+            let refusal = json!({ "description": description, "content": content });
+            responses.entry(status).or_insert(refusal);
+        }
+    }
+    document["components"]["securitySchemes"] = json!({
+        "token": { "type": "http", "scheme": "bearer", "description": "An API token, made on the account's page" },
+    });
+    // Where everybody is let in, nothing has to be shown.
+    document["security"] = json!([{ "token": [] }, {}]);
 }
 
 #[cfg(test)]
@@ -63,7 +103,7 @@ mod tests {
     #[test]
     fn storing_a_file_names_its_headers_and_every_way_to_fail() {
         let put = &document()["paths"]["/api/v1/files/{path}"]["put"];
-        for status in [200, 201, 400, 408, 412, 413, 415, 503, 507] {
+        for status in [200, 201, 400, 401, 403, 408, 412, 413, 415, 429, 503, 507] {
             assert!(put["responses"][status.to_string()].is_object(), "{status}");
         }
         let parameters = put["parameters"].as_array().unwrap();

@@ -211,7 +211,7 @@ impl Shell {
 fn respond(status: StatusCode, page: &impl Template) -> Response {
     const HEADERS: [(HeaderName, &str); 2] = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
-        (CACHE_CONTROL, "no-cache"),
+        (CACHE_CONTROL, "private, no-cache"),
     ];
     match page.render() {
         Ok(html) => (status, HEADERS, Extension(compress::Page), html).into_response(),
