@@ -30,8 +30,8 @@ const THROUGH: &[u8] = b"facts_through";
 const AGAIN: Table<Json<Again>> = Table::new("again");
 const NOTED: &[u8] = b"noted";
 
-/// In place of the extractor's version, as long as a content is not read to its end: older than
-/// any.
+/// In place of the extractor's version, as long as a content is not read to its end, or the index
+/// does not have what was read: older than any.
 const UNFINISHED: u32 = 0;
 
 const COMPRESSION: i32 = 1;
@@ -40,7 +40,8 @@ const COMPRESSION: i32 = 1;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(default)]
 pub struct Facts {
-    /// Version of the extractor that read it; 0 while it is not read to its end.
+    /// Version of the extractor that read it; 0 while it is not read to its end, or the index does
+    /// not have its text.
     pub extractor: u32,
     /// Bytes of the content.
     pub size: u64,
@@ -69,7 +70,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Whether it was read to its end, apart from scans.
+    /// Whether it was read to its end, apart from scans, and the index has its text.
     pub(crate) fn is_read(&self) -> bool {
         self.extractor != UNFINISHED
     }
@@ -79,7 +80,8 @@ impl Facts {
     /// there is more of now, or there are scans in it that can be recognised. What was recognised
     /// elsewhere is not given up by a host that cannot.
     pub(crate) fn is_to_be_read_again(&self, means: Means) -> bool {
-        if !means.recognises && self.recognised.is_some_and(|pages| pages > 0) {
+        let is_recognised = self.recognised.is_some_and(|pages| pages > 0);
+        if self.is_read() && is_recognised && !means.recognises {
             return false;
         }
         let is_unknown = self.media_type == PDF && self.details.scripts.is_none();
@@ -136,6 +138,22 @@ impl Library {
             .filter(|(_, Json(facts))| facts.is_to_be_read_again(means));
         let found = found.map(|(key, _)| Digest::from_slice(key));
         Ok((found.collect::<Result<_>>()?, last))
+    }
+
+    /// Notes that the index has the texts of contents whose facts were put
+    /// [ahead](FactsBatch::put_ahead) of it.
+    pub(crate) fn note_indexed(&self, digests: impl IntoIterator<Item = Digest>) -> Result<()> {
+        let mut batch = Batch::default();
+        for digest in digests {
+            batch.update(&FACTS, digest.as_bytes(), |known: Option<Json<Facts>>| {
+                let Json(mut facts) = known?;
+                if !facts.is_read() {
+                    facts.extractor = extract::VERSION;
+                }
+                Some(Json(facts))
+            });
+        }
+        self.store.kv.write(batch)
     }
 
     /// How reading again goes on, whichever process does it; nothing if there is nothing of it left.
@@ -280,11 +298,36 @@ impl FactsBatch {
         text: &str,
         passages: u32,
     ) -> Result<()> {
-        let Read {
-            extraction,
-            is_whole,
-            recognised,
-        } = read;
+        let extractor = match read.is_whole {
+            true => extract::VERSION,
+            false => UNFINISHED,
+        };
+        let facts = facts_of(read, extractor, size, text);
+        self.add(digest, facts, text, passages, extractor)
+    }
+
+    /// The same for a content that was read to its end and whose text the index has yet to get: it
+    /// is to be read again until that is [noted](Library::note_indexed).
+    pub(crate) fn put_ahead(
+        &mut self,
+        digest: &Digest,
+        size: u64,
+        read: &Read,
+        text: &str,
+        passages: u32,
+    ) -> Result<()> {
+        let facts = facts_of(read, UNFINISHED, size, text);
+        self.add(digest, facts, text, passages, extract::VERSION)
+    }
+
+    fn add(
+        &mut self,
+        digest: &Digest,
+        mut facts: Facts,
+        text: &str,
+        passages: u32,
+        extractor: u32,
+    ) -> Result<()> {
         let mut batch = Batch::default();
         let split = search::split(text);
         for (number, range) in split.ranges.into_iter().enumerate() {
@@ -294,29 +337,11 @@ impl FactsBatch {
                 .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
             batch.put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
         }
-        let facts = Facts {
-            extractor: if *is_whole {
-                extract::VERSION
-            } else {
-                UNFINISHED
-            },
-            size,
-            media_type: extraction.media_type.clone(),
-            encoding: extraction.encoding.clone(),
-            words: split.words,
-            passages: split.passages.len() as u32,
-            truncated: extraction.truncated,
-            name_only: extraction.name_only.clone(),
-            note: extraction.note.clone(),
-            details: extraction.details.clone(),
-            lost: extraction.lost,
-            scans: Some(read.scans(text).len() as u32),
-            recognised: *recognised,
-        };
+        facts.words = split.words;
+        facts.passages = split.passages.len() as u32;
         for number in facts.passages..passages {
             batch.remove(&TEXT, &passage_key(digest, number));
         }
-        let extractor = facts.extractor;
         batch.put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
         batch.put(&FACTS, digest.as_bytes(), &Json(facts))?;
         // A release that is older than the one beside it must not take back what that one found.
@@ -342,6 +367,25 @@ impl FactsBatch {
 impl From<FactsBatch> for Batch {
     fn from(facts: FactsBatch) -> Batch {
         facts.batch
+    }
+}
+
+/// What was found in a content, apart from what splitting its text tells.
+fn facts_of(read: &Read, extractor: u32, size: u64, text: &str) -> Facts {
+    let extraction = &read.extraction;
+    Facts {
+        extractor,
+        size,
+        media_type: extraction.media_type.clone(),
+        encoding: extraction.encoding.clone(),
+        truncated: extraction.truncated,
+        name_only: extraction.name_only.clone(),
+        note: extraction.note.clone(),
+        details: extraction.details.clone(),
+        lost: extraction.lost,
+        scans: Some(read.scans(text).len() as u32),
+        recognised: read.recognised,
+        ..Facts::default()
     }
 }
 

@@ -35,6 +35,8 @@ pub const POINTS: &[&str] = &[
     "index.added",
     "index.prepared",
     "index.committed",
+    "again.facts_written",
+    "again.indexed",
     "collect.removed",
 ];
 

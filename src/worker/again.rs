@@ -2,9 +2,10 @@
 //! that an earlier release could not read, and scans, where this host recognises text.
 //!
 //! One content at a time, in a child that nobody else wants, with a rest after each. What is known
-//! until then serves on. The new text goes into the index first and into the facts after that: the
-//! facts are what says that a content is to be read again, so killed in between, it is read once
-//! more. There is no other state: what is left to do is what the facts tell.
+//! until then serves on. The new text goes into the facts first and into the index after that, so
+//! whoever finds a file by its words is told what was read. Until the index has it, the facts go on
+//! saying that the content is to be read again: killed in between, it is read once more. There is no
+//! other state: what is left to do is what the facts tell.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,8 +19,8 @@ use super::steps::Steps;
 use crate::error::{Error, Result};
 use crate::extract::{self, child::Turn};
 use crate::library::{self, Entry, FactsBatch, Library, Read};
-use crate::store::Digest;
 use crate::store::index::Change;
+use crate::store::{Digest, crash};
 
 /// After a content, as long as it took, within these.
 const LEAST_REST: Duration = Duration::from_millis(20);
@@ -151,19 +152,10 @@ impl Again {
                 || bytes().sum::<usize>() >= MOST_TEXT)
     }
 
-    /// Into the index, then into the facts.
+    /// Into the facts, then into the index, then for good.
     fn put(&mut self, library: &Library, steps: &mut Steps) -> Result<()> {
-        let mut documents = Vec::new();
-        for Done { digest, read } in &self.read {
-            for entry in library.files_with(digest)? {
-                documents.push(Change::Put {
-                    key: entry.id as u64,
-                    document: library.document(&entry, &read.extraction.text),
-                });
-            }
-        }
-        steps.put_again(library, documents)?;
         let mut facts = FactsBatch::new()?;
+        let mut documents = Vec::new();
         for Done { digest, read } in &mut self.read {
             let before = library.facts(digest)?;
             let lost_before = before.as_ref().and_then(|before| before.lost);
@@ -171,9 +163,20 @@ impl Again {
             *lost = lost.map(|lost| lost.after(lost_before));
             let size = before.as_ref().map_or(0, |before| before.size);
             let passages = before.map_or(0, |before| before.passages);
-            facts.put(digest, size, read, &read.extraction.text, passages)?;
+            let text = &read.extraction.text;
+            facts.put_ahead(digest, size, read, text, passages)?;
+            for entry in library.files_with(digest)? {
+                documents.push(Change::Put {
+                    key: entry.id as u64,
+                    document: library.document(&entry, text),
+                });
+            }
         }
         library.store().kv.write(facts.into())?;
+        crash::point("again.facts_written");
+        steps.put_again(library, documents)?;
+        crash::point("again.indexed");
+        library.note_indexed(self.read.iter().map(|done| done.digest))?;
         self.count(library, self.read.len() as u64)?;
         self.read.clear();
         Ok(())

@@ -5,12 +5,14 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
+use wharfside::store::crash::POINTS;
 
 use crate::app::{TestApp, errors};
 use crate::command::{WHARFSIDE, eventually};
@@ -265,6 +267,23 @@ fn what_was_cut_off_by_a_kill_is_read_by_the_next_start() {
     app.assert_sound();
 }
 
+/// Its facts tell of a text that the index may not have.
+#[test]
+fn what_was_read_again_and_not_noted_before_a_kill_is_read_by_the_next_start() {
+    for point in POINTS.iter().filter(|point| point.starts_with("again.")) {
+        let mut app = TestApp::with(&[("WHARFSIDE_CRASH_POINT", point)]);
+        let receipt = app.put("slow.misdeed", b"dawdle along the quay");
+        assert_eq!(app.process().wait_exit().signal(), Some(9), "{point}");
+        app.set("WHARFSIDE_CRASH_POINT", "");
+        app.start_again();
+        app.assert_keeps(&receipt, b"dawdle along the quay", "along the quay");
+        eventually("nothing to be left to read again", || {
+            (app.entry(receipt.id)["facts"]["extractor"] != 0).then_some(())
+        });
+        app.assert_sound();
+    }
+}
+
 /// Whoever leaves does not wait for a document that would take an hour.
 #[test]
 fn a_release_that_is_told_to_go_does_not_finish_its_document() {
@@ -386,6 +405,7 @@ fn what_was_lost_for_want_of_time_is_read_once_there_is_more() {
     app.set("EXTRACT_SECONDS", "60");
     app.restart("patient");
     app.wait_searchable("long.misdeed", "along the quay");
+    // Whoever finds it is told what was read of it, and no more what was the matter.
     assert_eq!(app.entry(id)["facts"]["lost"], Value::Null);
     app.assert_sound();
 }

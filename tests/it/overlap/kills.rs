@@ -55,8 +55,9 @@ fn occasions(point: &str) -> &'static [When] {
         // A boot leaves a blob, too.
         _ if point.starts_with("blob.") => &[When::Start, When::Uploads],
         _ if point.starts_with("upload.") => &[When::Uploads],
-        // Only uploads in pieces pass these; they are killed there by a test of their own.
-        _ if point.starts_with("pieces.") => &[],
+        // Only uploads in pieces, and what is read again, pass these; they are killed there by tests
+        // of their own.
+        _ if point.starts_with("pieces.") || point.starts_with("again.") => &[],
         _ => panic!("nobody says when {point} is passed"),
     }
 }
