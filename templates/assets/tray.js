@@ -17,6 +17,7 @@ let overall;
 let pauseAll;
 let fold;
 let close;
+let questions;
 let rows;
 let announcing = 0;
 let isPaused = false;
@@ -197,9 +198,7 @@ export function offerAgain(number, dismissAll) {
       dismissAll();
     }, "Dismiss all of these files"),
   );
-  rows.prepend(box);
-  setFolded(false);
-  announce();
+  put(box);
 }
 
 /** Asks what becomes of files whose names are taken; `decide` is told for each, `over` at the end. */
@@ -230,7 +229,11 @@ export function ask(items, decide, over) {
   box.append(all);
   if (items.length > 1) box.append(...choices((choice) => items.forEach((item, at) => settle(item, places[at], choice)), "all"));
   box.append(list);
-  rows.prepend(box);
+  put(box);
+}
+
+function put(question) {
+  questions.prepend(question);
   setFolded(false);
   announce();
 }
@@ -260,12 +263,16 @@ function build() {
     const acts = element("span", "acts");
     acts.append(pauseAll, fold, close);
     head.append(heading, spoken, acts);
+    // In reach of the keyboard before all files; below them, where it does not move while they do.
+    questions = element("ul", "questions");
+    questions.setAttribute("aria-label", "Questions");
+    questions.id = "questions";
     rows = element("ul");
     rows.id = "uploads";
-    fold.setAttribute("aria-controls", rows.id);
+    fold.setAttribute("aria-controls", `${questions.id} ${rows.id}`);
     rows.tabIndex = 0;
     rows.setAttribute("aria-label", "Files");
-    tray.append(head, overall, rows);
+    tray.append(head, overall, questions, rows);
     document.body.append(tray);
     setFolded(false);
   }
@@ -276,6 +283,7 @@ function build() {
 
 function setFolded(isFolded) {
   rows.hidden = isFolded;
+  questions.hidden = isFolded;
   fold.textContent = isFolded ? "Show" : "Hide";
   fold.setAttribute("aria-label", `${fold.textContent} the list of uploads`);
   fold.setAttribute("aria-expanded", String(!isFolded));
@@ -327,7 +335,7 @@ function announce() {
     overall.hidden = !busy;
     pauseAll.hidden = !busy;
     // What goes on, or needs somebody, stays in sight.
-    close.hidden = busy || failed > 0 || counts.wanted > 0 || Boolean(rows.querySelector(".question"));
+    close.hidden = busy || failed > 0 || counts.wanted > 0 || areThereQuestions();
     overall.max = bytes || 1;
     overall.value = sent;
   }, 100);
@@ -337,9 +345,13 @@ function announce() {
   }, 1000);
 }
 
+function areThereQuestions() {
+  return questions.childElementCount > 0;
+}
+
 function summary() {
   const rest = progressOf();
-  return rows.querySelector(".question") ? `A decision is needed; ${rest}` : rest;
+  return areThereQuestions() ? `A decision is needed; ${rest}` : rest;
 }
 
 function progressOf() {
