@@ -537,9 +537,10 @@ mod tests {
     }
 
     #[test]
-    fn the_outside_is_refused_unless_open() {
-        let error = config(&[("HOST", "0.0.0.0")]).unwrap_err();
+    fn the_outside_is_refused_where_only_this_machine_is_served() {
+        let error = config(&[("HOST", "0.0.0.0"), ("ACCESS", "local")]).unwrap_err();
         assert!(error.sentence().contains("ACCESS=open"));
+        assert!(config(&[("HOST", "0.0.0.0")]).is_ok());
         assert!(config(&[("HOST", "0.0.0.0"), ("ACCESS", "open")]).is_ok());
     }
 
