@@ -134,6 +134,7 @@ fn armed_process(directory: &Path, armed: &str) -> Process {
     let mut command = wharfside(["serve"]);
     command
         .env("STORAGE_DIR", directory)
+        .env("ACCESS", "local")
         .env("PORT", "0")
         .env("LOG_FORMAT", "json")
         .env("GRACE_MINUTES", "0")

@@ -349,6 +349,11 @@ fn home(c: &Connection, id: AccountId) -> Result<Option<FolderPath>> {
 }
 
 impl Library {
+    /// The folder of an account, if it has one.
+    pub fn home_of(&self, id: AccountId) -> Result<Option<FolderPath>> {
+        self.store.sql.read(|c| home(c, id))
+    }
+
     /// The viewer's own folder, if it has one.
     pub fn home(&self) -> Result<Option<FolderPath>> {
         match self.viewer.acting() {

@@ -7,10 +7,12 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::request::{At, Sent};
-use super::{Shell, factor, respond};
+use super::{Shell, factor, folder_url, respond};
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
-use crate::library::{AccountId, Guessed, Happening, Invitation, Library, NewSession, Viewer};
+use crate::library::{
+    AccountId, FolderPath, Guessed, Happening, Invitation, Library, NewSession, Viewer,
+};
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
@@ -43,6 +45,12 @@ pub struct Choice {
     #[serde(default)]
     name: String,
     password: String,
+}
+
+/// Somebody who was let in.
+struct Entered {
+    secret: Secret,
+    home: Option<FolderPath>,
 }
 
 #[derive(Template)]
@@ -101,7 +109,7 @@ pub async fn sign_in(app: App, Sent(given): Sent<Credentials>) -> Result<Respons
     let seen = origin.clone();
     let begun = app.run(move |library| begin(library, &given, &seen)).await;
     match begun {
-        Ok(secret) => Ok(entered(&secret, &origin, local(&next))),
+        Ok(entered) => Ok(entered.lead(&origin, local(&next))),
         Err(error) => match error.kind() {
             Kind::Unauthenticated => {
                 let problem = Some(error.sentence().to_owned());
@@ -114,7 +122,7 @@ pub async fn sign_in(app: App, Sent(given): Sent<Credentials>) -> Result<Respons
 
 /// Begins a session if name and password belong together. What is wrong with them is not told, and
 /// takes as long to find out for an account that is not there.
-fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Secret> {
+fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Entered> {
     let address = origin.address.to_string();
     let guessed = Guessed::at_account(&given.name, &address);
     library.guess(&guessed)?;
@@ -155,7 +163,7 @@ fn begin_session(
     account: AccountId,
     origin: &Origin,
     by: &str,
-) -> Result<Secret> {
+) -> Result<Entered> {
     let secret = Secret::new(Purpose::Session)?;
     library.begin_session(&NewSession {
         account,
@@ -164,12 +172,20 @@ fn begin_session(
         agent: &origin.agent,
         by,
     })?;
-    Ok(secret)
+    Ok(Entered {
+        secret,
+        home: library.home_of(account)?,
+    })
 }
 
-fn entered(secret: &Secret, origin: &Origin, next: &str) -> Response {
-    let cookie = set_cookie(&secret.text(), COOKIE_SECONDS, origin);
-    (cookie, Redirect::to(next)).into_response()
+impl Entered {
+    /// To where somebody wanted to go; who wanted nowhere goes to his folder.
+    fn lead(&self, origin: &Origin, next: &str) -> Response {
+        let cookie = set_cookie(&self.secret.text(), COOKIE_SECONDS, origin);
+        let home = self.home.as_ref().filter(|_| next == "/");
+        let next = home.map_or_else(|| next.to_owned(), folder_url);
+        (cookie, Redirect::to(&next)).into_response()
+    }
 }
 
 pub async fn sign_out(app: App) -> Result<Response, Failure> {
@@ -246,7 +262,7 @@ pub async fn welcome(
         .run(move |library| accept(library, hash, &typed, &password, &from))
         .await;
     match accepted {
-        Ok(session) => Ok(entered(&session, &origin, "/")),
+        Ok(entered) => Ok(entered.lead(&origin, "/")),
         Err(error) => match super::change::refusal(&error) {
             Some(status) => {
                 let problem = Some(error.sentence().to_owned());
@@ -270,7 +286,7 @@ fn accept(
     name: &str,
     chosen: &str,
     origin: &Origin,
-) -> Result<Secret> {
+) -> Result<Entered> {
     // Who holds the link may do this one thing, whoever he is.
     let library = library.seen_by(Viewer::SYSTEM.into());
     password::refuse_weak(chosen, &[name])?;

@@ -111,11 +111,11 @@ async fn a_panic_is_an_answer_without_its_words() {
         panic!("secret")
     }
     let response = Router::new()
-        .route("/health/panics", axum::routing::get(panics))
+        .route("/health/live", axum::routing::get(panics))
         .layer(from_fn_with_state(app.clone(), front))
         .oneshot(request(
             Method::GET,
-            "/health/panics",
+            "/health/live",
             &[(ACCEPT.as_str(), "application/json")],
         ))
         .await

@@ -270,6 +270,7 @@ impl Doomed {
         let mut command = wharfside(["serve"]);
         command
             .env("STORAGE_DIR", directory)
+            .env("ACCESS", "local")
             .env("PORT", "0")
             .env("LOG_FORMAT", "json")
             .env("GIT_REV", "doomed")

@@ -61,7 +61,10 @@ fn torture(rounds: usize, seed: u64) {
 
 fn die_starting(directory: &Path, after: Duration) {
     let mut command = wharfside(["serve"]);
-    command.env("STORAGE_DIR", directory).env("PORT", "0");
+    command
+        .env("STORAGE_DIR", directory)
+        .env("ACCESS", "local")
+        .env("PORT", "0");
     let mut process = Process::start(command);
     thread::sleep(after);
     process.kill9();
