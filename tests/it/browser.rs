@@ -119,8 +119,13 @@ impl Browser {
     }
 
     pub fn click(&self, css: &str) {
-        let element = self.find(css);
-        self.post(&format!("element/{element}/click"), json!({}));
+        // A page that is drawn again between the two has another one in its place.
+        eventually(&format!("{css} to hold still"), || {
+            let command = format!("element/{}/click", self.find(css));
+            let answer = self.sent(&command, json!({}));
+            let is_stale = answer["value"]["error"] == "stale element reference";
+            (!is_stale).then(|| value(&command, answer))
+        });
     }
 
     /// Presses keys one after the other, wherever the focus is; several of a string at once.
@@ -261,12 +266,16 @@ impl Browser {
     }
 
     fn post(&self, command: &str, body: Value) -> Value {
+        value(command, self.sent(command, body))
+    }
+
+    fn sent(&self, command: &str, body: Value) -> Value {
         let mut answer = self
             .agent
             .post(format!("{}/{command}", self.session))
             .send_json(body)
             .unwrap();
-        value(command, answer.body_mut().read_json().unwrap())
+        answer.body_mut().read_json().unwrap()
     }
 }
 
