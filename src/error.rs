@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::num::NonZeroU32;
 use std::path::Path;
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -51,7 +52,7 @@ pub struct Error {
     kind: Kind,
     sentence: String,
     /// Seconds after which trying again may help.
-    after: Option<u64>,
+    after: Option<NonZeroU32>,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -119,14 +120,14 @@ impl Error {
     /// Says after how many seconds trying again may help.
     pub fn after(self, seconds: u64) -> Self {
         Self {
-            after: Some(seconds),
+            after: NonZeroU32::new(u32::try_from(seconds).unwrap_or(u32::MAX)),
             ..self
         }
     }
 
     /// Seconds after which trying again may help, if that is known.
     pub fn retry_after(&self) -> Option<u64> {
-        self.after
+        self.after.map(|seconds| u64::from(seconds.get()))
     }
 
     pub fn kind(&self) -> Kind {

@@ -37,7 +37,6 @@ fn a_bad_variable_stops_the_start_with_its_name() {
         ("PORT", "http"),
         ("HOST", "nowhere"),
         ("HOST", "0.0.0.0"),
-        ("WHARFSIDE_PORT", "no"),
         ("ADMIN_PASSWORD", "password123"),
         ("TRUSTED_PROXIES", "everywhere"),
         ("QUOTA_FILES", "many"),

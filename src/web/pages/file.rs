@@ -141,7 +141,7 @@ pub async fn refuse(
     id: FileId,
     problem: Problem,
 ) -> Result<Response, Failure> {
-    let shell = Shell::of(&app);
+    let shell = Shell::of(app);
     let page = app
         .look(move |library| FilePage::read(library, shell, id, &Opening::default()))
         .await?;

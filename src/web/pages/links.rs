@@ -112,7 +112,7 @@ impl Wanted {
         };
         let days = number(&self.days, "days")?;
         let chosen = self.password.as_str();
-        Ok(library.share(NewShare {
+        library.share(NewShare {
             secret: Secret::new(Purpose::Link)?.text(),
             shared,
             name: self.name,
@@ -122,7 +122,7 @@ impl Wanted {
             },
             expires_ms: days.map(|days| now_ms() + days as Millis * DAY_MS),
             uses: number(&self.uses, "uses")?,
-        })?)
+        })
     }
 }
 

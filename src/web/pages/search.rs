@@ -100,7 +100,7 @@ async fn refuse(
 }
 
 async fn look(app: &App, seek: Seek, place: Place) -> Result<SearchPage, Failure> {
-    let shell = Shell::of(&app).searching(seek.q.as_str());
+    let shell = Shell::of(app).searching(seek.q.as_str());
     if seek.is_blank() {
         let saved = app.look(Library::saved_searches).await?;
         return Ok(SearchPage::blank(shell, seek, &saved));
