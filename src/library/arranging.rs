@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Library;
+use super::accounts::{Happening, audit};
 use super::catalog::{self, Change, path_taken};
 use super::entry::{Entry, FileId};
 use super::path::{FilePath, FolderPath};
@@ -79,7 +80,9 @@ impl Library {
     pub fn trash(&self, id: FileId) -> Result<Entry> {
         let change = self.change();
         self.store.sql.write(move |c| {
-            put_aside(c, &live(c, id, &change)?, &change)?;
+            let entry = live(c, id, &change)?;
+            put_aside(c, &entry, &change)?;
+            audit::note(c, &change, "", Happening::Deleted, entry.path.as_str())?;
             catalog::by_id(c, id)
         })
     }
@@ -101,6 +104,7 @@ impl Library {
         let change = self.change();
         self.store.sql.write(move |c| {
             let entry = trashed(c, id, &change)?;
+            audit::note(c, &change, "", Happening::Purged, entry.path.as_str())?;
             end(c, &entry, &change)
         })
     }

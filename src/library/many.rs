@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use rusqlite::Connection;
 
+use super::accounts::{Happening, audit};
 use super::arranging::{
     checked_tags, end, live, move_file, park, put_aside, put_back, tag, trashed,
 };
@@ -145,6 +146,7 @@ impl Library {
             for entry in &entries {
                 put_aside(c, entry, change)?;
             }
+            note_many(c, change, Happening::Deleted, &entries)?;
             Ok(entries.len())
         })
     }
@@ -167,9 +169,12 @@ impl Library {
     pub fn purge_all(&self, ids: &[FileId]) -> Result<Changes> {
         let ids = chosen(ids)?;
         self.change_many(move |c, change| {
-            for id in &ids {
-                end(c, &trashed(c, *id, change)?, change)?;
+            let entries = ids.iter().map(|id| trashed(c, *id, change));
+            let entries = entries.collect::<Result<Vec<_>>>()?;
+            for entry in &entries {
+                end(c, entry, change)?;
             }
+            note_many(c, change, Happening::Purged, &entries)?;
             Ok(ids.len())
         })
     }
@@ -209,6 +214,16 @@ impl Library {
             })
         })
     }
+}
+
+/// One line of the audit log for all of them.
+fn note_many(c: &Connection, change: &Change, kind: Happening, entries: &[Entry]) -> Result<()> {
+    let subject = match entries {
+        [] => return Ok(()),
+        [one] => one.path.to_string(),
+        [first, others @ ..] => format!("{} and {} more", first.path, others.len()),
+    };
+    audit::note(c, change, "", kind, &subject)
 }
 
 /// The folders and files of a selection that is not empty, the folders each once.

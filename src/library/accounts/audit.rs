@@ -79,6 +79,8 @@ pub struct Happenings {
     pub before: Option<u64>,
 }
 
+/// Lines that are kept: what others can make us note must not fill the disk.
+const MOST: i64 = 200_000;
 /// Longest subject that is kept, in bytes.
 const MAX_SUBJECT: usize = 500;
 
@@ -102,6 +104,8 @@ pub(in crate::library) fn note(
         kind.word(),
         subject,
     ))?;
+    c.prepare_cached("DELETE FROM audit WHERE number <= ?1")?
+        .execute([c.last_insert_rowid() - MOST])?;
     Ok(())
 }
 

@@ -83,15 +83,16 @@ impl Library {
         })
     }
 
-    /// Takes back what was counted, and all before it.
+    /// Takes back what was counted: all of it at what was guessed at, and this one of the address.
+    /// Who knows one password must not get others' guesses for free by giving it in between.
     pub fn guessed_right(&self, guessed: &Guessed) -> Result<()> {
         let guessed = guessed.clone();
         self.store.sql.write(move |c| {
-            let keys = guessed.keys(c)?;
-            let mut forget = c.prepare_cached("DELETE FROM guess WHERE key = ?1")?;
-            for key in &keys {
-                forget.execute([key])?;
-            }
+            let [at, from] = guessed.keys(c)?;
+            c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
+                .execute([at])?;
+            c.prepare_cached("UPDATE guess SET wrong = max(wrong - 1, 0) WHERE key = ?1")?
+                .execute([from])?;
             Ok(())
         })
     }

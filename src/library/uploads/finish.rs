@@ -158,6 +158,9 @@ fn arrive(
     let Some(path) = &row.path else {
         return Err(Error::internal("A part of an upload was stored as a file."));
     };
+    // Before anything is said of what is there.
+    let reach = change.reach(c)?;
+    reach.refuse_unwritable(&path.folder())?;
     let destination = Destination {
         path: path.clone(),
         if_present: row.if_present,

@@ -29,7 +29,7 @@ use super::read_body::read_body;
 use super::selection::{Fields, selection};
 use super::state::App;
 use crate::error::{Error, Result};
-use crate::library::{Library, Selection};
+use crate::library::{Happening, Library, Selection};
 
 /// `GET|HEAD /download.zip?folder=&id=`. Each field may be repeated; the empty folder is the
 /// whole library.
@@ -51,8 +51,12 @@ pub async fn post(app: App, Sent(fields): Sent<Fields>) -> problem::Result {
 
 pub async fn answer(app: App, selection: Selection, head: bool) -> problem::Result {
     let sender = app.clone();
+    let address = app.visitor().origin.address.to_string();
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;
+        if !head {
+            library.note(Happening::Exported, &contents.name(), &address)?;
+        }
         respond(&sender, library, contents, head)
     });
     Ok(response.await?)
