@@ -512,6 +512,10 @@ fn links_open_what_they_say_and_nothing_else() {
             .text()
             .contains("Files dropped by link")
     );
+    let narrowed = app.look("/audit?kind=dropped&about=two", &olga).text();
+    assert!(narrowed.contains("two.txt") && !narrowed.contains("cv.txt"));
+    let far = app.look("/audit?before=18446744073709551615", &olga);
+    assert_eq!(far.status, 200);
     // A secret in an address is in no log.
     let logged = app.said();
     assert!(!logged.contains(&one[3..]) && !logged.contains(&drop[3..]));

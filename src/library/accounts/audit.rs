@@ -139,7 +139,8 @@ impl Library {
                       OR subject LIKE ?3 ESCAPE '\\')
                  ORDER BY number DESC LIMIT ?4",
             )?;
-            let last = before.unwrap_or(i64::MAX as u64);
+            let newest = i64::MAX as u64;
+            let last = before.unwrap_or(newest).min(newest);
             let rows = statement.query_map((last, kind, like, limit + 1), |row| {
                 Ok(Audited {
                     number: row.get(0)?,

@@ -37,6 +37,12 @@ impl Library {
     /// Limits what an account may store. What it has already stays.
     pub fn set_quota(&self, id: AccountId, quota: Quota) -> Result<()> {
         let change = self.change();
+        // More than SQLite can count to is no limit that anybody reaches.
+        let most = |limit: Option<u64>| limit.map(|limit| limit.min(i64::MAX as u64));
+        let quota = Quota {
+            bytes: most(quota.bytes),
+            files: most(quota.files),
+        };
         self.store.sql.write(move |c| {
             refuse_others_than_owners(change.reach(c)?)?;
             let account = super::by_id(c, id)?;
