@@ -55,7 +55,7 @@ pub async fn answer(app: App, selection: Selection, head: bool) -> problem::Resu
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;
         if !head {
-            library.note(Happening::Exported, &contents.name(), &address)?;
+            library.note(Happening::Exported, contents.name(), &address)?;
         }
         respond(&sender, library, contents, head)
     });
