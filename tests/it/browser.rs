@@ -23,17 +23,7 @@ pub struct Browser {
 
 impl Browser {
     pub fn open() -> Self {
-        let mut command = Command::new("chromedriver");
-        command
-            .arg("--port=0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let driver = Process::start(command);
-        let port = driver.wait_line("ChromeDriver's port", |line| {
-            let (_, port) = line.split_once("started successfully on port ")?;
-            Some(port.trim_end_matches('.').to_owned())
-        });
+        let (driver, port) = start_driver();
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(PATIENCE))
@@ -290,4 +280,30 @@ fn value(command: &str, answer: Value) -> Value {
     let error = &answer["value"]["error"];
     assert!(error.is_null(), "{command}: {}", answer["value"]["message"]);
     answer["value"].clone()
+}
+
+/// A driver and its port. It takes one on IPv4 that is free on IPv6, and gives up if another process
+/// has just taken that; then it is tried again.
+fn start_driver() -> (Process, String) {
+    const TRIES: usize = 10;
+    for _ in 0..TRIES {
+        let mut command = Command::new("chromedriver");
+        command
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let driver = Process::start(command);
+        let port = driver.wait_line("ChromeDriver's port", |line| {
+            if line.contains("port not available") {
+                return Some(None);
+            }
+            let (_, port) = line.split_once("started successfully on port ")?;
+            Some(Some(port.trim_end_matches('.').to_owned()))
+        });
+        if let Some(port) = port {
+            return (driver, port);
+        }
+    }
+    panic!("ChromeDriver found no free port, {TRIES} times in a row");
 }

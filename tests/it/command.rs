@@ -114,10 +114,12 @@ impl Process {
                 return found;
             }
             let left = deadline.saturating_duration_since(Instant::now());
-            assert!(
-                !left.is_zero(),
-                "waited in vain for {what}; it said:\n{text}"
-            );
+            if left.is_zero() {
+                let so_far = text.clone();
+                // Held while it panics, nobody could read it any more.
+                drop(text);
+                panic!("waited in vain for {what}; it said:\n{so_far}");
+            }
             text = self.said.more.wait_timeout(text, left).unwrap().0;
         }
     }
