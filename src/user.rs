@@ -121,7 +121,7 @@ fn list(library: &Library, json: bool) -> Result<()> {
                 "name": account.name,
                 "role": account.role.word(),
                 "has_password": account.password.is_some(),
-                "has_second_factor": account.has_totp,
+                "has_second_factor": account.has_factor(),
                 "bytes": usage.bytes,
                 "files": usage.files,
             });

@@ -127,6 +127,11 @@ pub fn recovery_hash(code: &str) -> [u8; 32] {
     Sha256::digest(format!("recovery {plain}")).into()
 }
 
+/// What is kept of several.
+pub fn recovery_hashes(codes: &[String]) -> Vec<[u8; 32]> {
+    codes.iter().map(|code| recovery_hash(code)).collect()
+}
+
 fn fill(bytes: &mut [u8]) -> Result<()> {
     getrandom::fill(bytes)
         .map_err(|error| Error::internal("The machine gives no random numbers.").because(error))

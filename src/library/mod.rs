@@ -39,9 +39,9 @@ use std::time::Duration;
 pub use crate::extract::PDF;
 pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
-    Account, AccountId, Audited, Factor, FolderRule, Grant, Guessed, Happening, Happenings,
-    Invitation, Invited, NewSession, NewShare, NewToken, Quota, Role, Scope, Session, Share,
-    Shared, Token, Usage,
+    Account, AccountId, Audited, Begun, Ceremony, Factor, FolderRule, Grant, Guessed, Happening,
+    Happenings, Invitation, Invited, KeptPasskey, NewPasskey, NewSession, NewShare, NewToken,
+    Quota, Role, Scope, Session, Share, Shared, Token, Usage,
 };
 pub use auditing::{Live, Named};
 pub use entry::{

@@ -62,6 +62,7 @@ const SOURCES: &[Source] = &[
     source!("drop"."js"),
     source!("keys"."js"),
     source!("faces"."js"),
+    source!("passkey"."js"),
     source!("app"."js"),
 ];
 

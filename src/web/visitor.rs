@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::http::header::{AUTHORIZATION, COOKIE, USER_AGENT};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 
 use super::problem::Failure;
 use super::state::App;
+use crate::auth::passkey::Site;
 use crate::auth::{Purpose, Secret};
 use crate::config::Access;
 use crate::error::{Error, Kind, Result};
@@ -32,6 +33,9 @@ const PLAIN_COOKIE: &str = "wharfside";
 pub struct Origin {
     pub address: IpAddr,
     pub is_https: bool,
+    /// The host that was asked for, with its port; as the client says, so good for nothing but what
+    /// concerns that client alone.
+    pub host: String,
     /// What the client calls itself.
     pub agent: String,
 }
@@ -71,10 +75,12 @@ impl Origin {
         let is_trusted = |address: &IpAddr| app.config().trusts(*address);
         let headers = &request.headers;
         let agent = text(headers, &USER_AGENT).unwrap_or_default().to_owned();
+        let host = text(headers, &HOST).unwrap_or_default().to_owned();
         if !is_trusted(&peer) {
             return Self {
                 address: canonical(peer),
                 is_https: false,
+                host,
                 agent,
             };
         }
@@ -85,8 +91,14 @@ impl Origin {
                 .rsplit(',')
                 .next()
                 .is_some_and(|last| last.trim() == "https"),
+            host,
             agent,
         }
+    }
+
+    /// Where passkeys are made and used, if browsers do that at the address that was asked for.
+    pub fn site(&self) -> Option<Site> {
+        Site::at(self.is_https, &self.host)
     }
 
     pub fn cookie(&self) -> &'static str {
@@ -159,6 +171,7 @@ impl Visitor {
             origin: Origin {
                 address: IpAddr::from([127, 0, 0, 1]),
                 is_https: false,
+                host: String::new(),
                 agent: String::new(),
             },
         }

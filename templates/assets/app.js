@@ -8,6 +8,7 @@ import { mendFaces } from "./faces.js";
 import { findAsTyped } from "./find.js";
 import { takeKeys } from "./keys.js";
 import { refreshParts } from "./parts.js";
+import { usePasskeys } from "./passkey.js";
 import { onChanges, whenSearchable } from "./searchable.js";
 import { followLinks, onShow } from "./visit.js";
 
@@ -26,6 +27,7 @@ acceptFiles();
 onShow((main) => {
   layBlocks(main);
   mendFaces(main);
+  usePasskeys(main);
   tell();
   prepare();
 });

@@ -1,8 +1,10 @@
 //! Second factors: the secret that an app shares, the last code that was taken, recovery codes.
 
+use rusqlite::Connection;
+
 use super::audit::{self, Happening};
 use super::{AccountId, by_id};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::library::Library;
 
 type Hash = [u8; 32];
@@ -37,33 +39,48 @@ impl Library {
         self.store.sql.write(move |c| {
             c.prepare_cached("UPDATE account SET totp = ?2, totp_step = ?3 WHERE id = ?1")?
                 .execute((id, secret, step))?;
-            c.prepare_cached("DELETE FROM recovery_code WHERE account_id = ?1")?
-                .execute([id])?;
-            let sql = "INSERT INTO recovery_code (account_id, hash) VALUES (?1, ?2)";
-            let mut insert = c.prepare_cached(sql)?;
-            for code in &codes {
-                insert.execute((id, &code[..]))?;
-            }
+            keep_codes(c, id, &codes)?;
             audit::note(c, &change, "", Happening::FactorAdded, &change.actor)
         })
     }
 
-    /// Does without from now on. Of one's own account, or by whoever may everything.
-    pub fn remove_factor(&self, id: AccountId) -> Result<()> {
-        let (own, change) = (
-            self.viewer.acting().map(|acting| acting.account),
-            self.change(),
-        );
+    /// Does without the app from now on. With the last second factor go the recovery codes.
+    pub fn remove_factor(&self) -> Result<()> {
+        let (id, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
-            if own != Some(id) {
-                super::refuse_others_than_owners(change.reach(c)?)?;
-            }
-            let account = by_id(c, id)?;
             c.prepare_cached("UPDATE account SET totp = NULL, totp_step = NULL WHERE id = ?1")?
                 .execute([id])?;
-            c.prepare_cached("DELETE FROM recovery_code WHERE account_id = ?1")?
-                .execute([id])?;
+            let account = by_id(c, id)?;
+            if !account.has_factor() {
+                forget_codes(c, id)?;
+            }
             audit::note(c, &change, "", Happening::FactorRemoved, &account.name)
+        })
+    }
+
+    /// Makes recovery codes of the viewer's account void, and these good in their place.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`](crate::error::Kind::Conflict) for an account that has no second factor.
+    pub fn replace_codes(&self, codes: Vec<Hash>) -> Result<()> {
+        let (id, change) = (self.own_account()?, self.change());
+        self.store.sql.write(move |c| {
+            let account = by_id(c, id)?;
+            if !account.has_factor() {
+                return Err(Error::conflict(
+                    "Without a second factor there is nothing to recover from.",
+                ));
+            }
+            keep_codes(c, id, &codes)?;
+            audit::note(c, &change, "", Happening::CodesMade, &account.name)
+        })
+    }
+
+    /// How many recovery codes an account has left.
+    pub fn codes_left(&self, id: AccountId) -> Result<u64> {
+        self.store.sql.read(|c| {
+            let sql = "SELECT count(*) FROM recovery_code WHERE account_id = ?1";
+            Ok(c.prepare_cached(sql)?.query_row([id], |row| row.get(0))?)
         })
     }
 
@@ -84,4 +101,20 @@ impl Library {
             Ok(c.prepare_cached(sql)?.execute((id, &code[..]))? == 1)
         })
     }
+}
+
+pub(super) fn keep_codes(c: &Connection, id: AccountId, codes: &[Hash]) -> Result<()> {
+    forget_codes(c, id)?;
+    let sql = "INSERT INTO recovery_code (account_id, hash) VALUES (?1, ?2)";
+    let mut insert = c.prepare_cached(sql)?;
+    for code in codes {
+        insert.execute((id, &code[..]))?;
+    }
+    Ok(())
+}
+
+pub(super) fn forget_codes(c: &Connection, id: AccountId) -> Result<()> {
+    c.prepare_cached("DELETE FROM recovery_code WHERE account_id = ?1")?
+        .execute([id])?;
+    Ok(())
 }

@@ -7,6 +7,7 @@ pub(super) mod audit;
 mod factors;
 mod guesses;
 mod links;
+mod passkeys;
 mod rules;
 mod sessions;
 mod shares;
@@ -29,6 +30,7 @@ pub use audit::{Audited, Happening, Happenings};
 pub use factors::Factor;
 pub use guesses::Guessed;
 pub use links::{Invitation, Invited};
+pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub use rules::{FolderRule, Grant};
 pub use sessions::{NewSession, Session};
 pub use shares::{NewShare, Share, Shared};
@@ -84,13 +86,22 @@ pub struct Account {
     pub role: Role,
     /// A PHC string; none as long as no password was chosen.
     pub password: Option<String>,
+    /// Whether an app for codes is one of its second factors.
     pub has_totp: bool,
+    pub passkeys: u64,
     pub quota: Quota,
     pub created_ms: Millis,
 }
 
-const COLUMNS: &str =
-    "id, name, role, password, totp IS NOT NULL, quota_bytes, quota_files, created_ms";
+const COLUMNS: &str = "id, name, role, password, totp IS NOT NULL, quota_bytes, quota_files, \
+     created_ms, (SELECT count(*) FROM passkey WHERE account_id = account.id)";
+
+impl Account {
+    /// Whether its password alone lets nobody in.
+    pub fn has_factor(&self) -> bool {
+        self.has_totp || self.passkeys > 0
+    }
+}
 
 impl Library {
     /// Whether somebody can sign in at all.
@@ -284,6 +295,7 @@ fn account_of(row: &Row<'_>) -> Result<Account> {
             files: row.get(6)?,
         },
         created_ms: row.get(7)?,
+        passkeys: row.get(8)?,
     })
 }
 
@@ -369,6 +381,9 @@ fn set_password(c: &Connection, id: AccountId, phc: &str, but: Option<i64>) -> R
     c.prepare_cached("DELETE FROM session WHERE account_id = ?1 AND id IS NOT ?2")?
         .execute((id, but))?;
     c.prepare_cached("DELETE FROM one_time_link WHERE account_id = ?1")?
+        .execute([id])?;
+    // Whoever was about to give a second factor has given a password that is none any more.
+    c.prepare_cached("DELETE FROM ceremony WHERE account_id = ?1")?
         .execute([id])?;
     Ok(())
 }

@@ -8,16 +8,19 @@ use serde::Deserialize;
 use super::notice::{Done, Notice, Outcome};
 use super::request::{At, Sent};
 use super::show::{Counted, Moment, Size, name};
-use super::{Shell, respond};
+use super::{Shell, respond, respond_once};
+use crate::auth::passkey::Passkey;
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{
-    Account, FolderPath, Guessed, Library, Millis, NewToken, Quota, Scope, Session, Token, Usage,
+    Account, AccountId, FolderPath, Guessed, KeptPasskey, Library, Millis, NewToken, Quota, Scope,
+    Session, Token, Usage,
 };
 use crate::store::now_ms;
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
+use crate::web::visitor::Origin;
 
 const DAY_MS: Millis = 24 * 3600 * 1000;
 
@@ -53,7 +56,12 @@ struct AccountPage {
     role: &'static str,
     home: Option<String>,
     used: Used,
-    has_factor: bool,
+    has_app: bool,
+    passkeys: Vec<PasskeyRow>,
+    /// Whether browsers use passkeys at this address.
+    is_site: bool,
+    /// Recovery codes, where there is a second factor.
+    codes_left: Option<Counted>,
     sessions: Vec<SessionRow>,
     tokens: Vec<TokenRow>,
     /// Shown once, right after it was made.
@@ -76,6 +84,14 @@ struct SessionRow {
     is_this: bool,
 }
 
+struct PasskeyRow {
+    id: i64,
+    name: String,
+    signs_in_alone: bool,
+    created: Moment,
+    used: Option<Moment>,
+}
+
 struct TokenRow {
     id: i64,
     name: String,
@@ -90,6 +106,8 @@ struct Known {
     account: Account,
     usage: Usage,
     home: Option<FolderPath>,
+    passkeys: Vec<KeptPasskey>,
+    codes_left: u64,
     sessions: Vec<Session>,
     tokens: Vec<Token>,
 }
@@ -105,23 +123,32 @@ pub async fn page(app: App, Query(Asking { done }): Query<Asking>) -> Result<Res
 }
 
 pub async fn set_password(app: App, Sent(given): Sent<NewPassword>) -> Result<Response, Failure> {
-    let address = app.visitor().origin.address.to_string();
+    let origin = app.visitor().origin.clone();
     let session = app.visitor().session().map(|session| session.id);
     let id = own(&app)?;
     let changed = app.run(move |library| {
-        let account = library.account(id)?;
-        let guessed = Guessed::at_account(&account.name, &address);
-        library.guess(&guessed)?;
-        let kept = account.password.as_deref().unwrap_or_default();
-        if !password::verify(&given.current, kept) {
-            return Err(Error::invalid("The current password is not that."));
-        }
-        library.guessed_right(&guessed)?;
+        let account = confirm(library, id, &given.current, &origin)?;
         password::refuse_weak(&given.password, &[&account.name])?;
         library.set_password(id, password::hash(&given.password)?, session)
     });
     let changed = changed.await.map(|()| Done::PasswordSet);
     answer(&app, changed).await
+}
+
+/// The account, if its password is this one.
+///
+/// # Errors
+/// [`Kind::Invalid`] if it is not, [`Kind::TooMany`] if it was guessed at too often.
+pub fn confirm(library: &Library, id: AccountId, given: &str, origin: &Origin) -> Result<Account> {
+    let account = library.account(id)?;
+    let guessed = Guessed::at_account(&account.name, &origin.address.to_string());
+    library.guess(&guessed)?;
+    let kept = account.password.as_deref().unwrap_or_default();
+    if !password::verify(given, kept) {
+        return Err(Error::invalid("The password is not that."));
+    }
+    library.guessed_right(&guessed)?;
+    Ok(account)
 }
 
 pub async fn end_session(app: App, At(id): At<i64>) -> Result<Response, Failure> {
@@ -141,7 +168,7 @@ pub async fn add_token(app: App, Sent(wanted): Sent<WantedToken>) -> Result<Resp
         Ok(secret) => {
             let page = AccountPage::read(&app).await?;
             let made = Some(secret);
-            Ok(respond(StatusCode::OK, &AccountPage { made, ..page }))
+            Ok(respond_once(&AccountPage { made, ..page }))
         }
         Err(error) => answer(&app, Err(error)).await,
     }
@@ -168,7 +195,7 @@ pub async fn answer(app: &App, done: Result<Done>) -> Result<Response, Failure> 
 }
 
 /// The account that is signed in.
-pub fn own(app: &App) -> Result<i64> {
+pub fn own(app: &App) -> Result<AccountId> {
     match app.visitor().session() {
         Some(session) => Ok(session.account),
         None => Err(Error::not_found(
@@ -214,6 +241,8 @@ impl AccountPage {
                 account: library.account(id)?,
                 usage: library.usage(id)?,
                 home: library.home()?,
+                passkeys: library.passkeys(id)?,
+                codes_left: library.codes_left(id)?,
                 sessions: library.sessions()?,
                 tokens: library.tokens()?,
             })
@@ -227,7 +256,17 @@ impl AccountPage {
             role: known.account.role.word(),
             home: known.home.map(|home| home.to_string()),
             used: Used::new(known.usage, known.account.quota),
-            has_factor: known.account.has_totp,
+            has_app: known.account.has_totp,
+            passkeys: known
+                .passkeys
+                .iter()
+                .map(PasskeyRow::new)
+                .collect::<Result<_>>()?,
+            is_site: app.visitor().origin.site().is_some(),
+            codes_left: known
+                .account
+                .has_factor()
+                .then_some(Counted(known.codes_left, "recovery code")),
             sessions: known
                 .sessions
                 .iter()
@@ -259,6 +298,18 @@ impl SessionRow {
             seen: Moment(session.seen_ms),
             is_this: this == Some(session.id),
         }
+    }
+}
+
+impl PasskeyRow {
+    fn new(kept: &KeptPasskey) -> Result<Self> {
+        Ok(Self {
+            id: kept.id,
+            name: name(&kept.name),
+            signs_in_alone: Passkey::from_bytes(&kept.state)?.signs_in_alone(),
+            created: Moment(kept.created_ms),
+            used: kept.used_ms.map(Moment),
+        })
     }
 }
 

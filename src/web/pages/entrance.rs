@@ -7,7 +7,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use super::request::{At, Sent};
-use super::{Shell, factor, folder_url, respond};
+use super::second_step::{self, Question};
+use super::{Shell, folder_url, respond};
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{
@@ -21,7 +22,7 @@ use crate::web::visitor::Origin;
 /// How long a browser keeps the cookie of a session, in seconds; the session itself ends when it is
 /// not used for that long.
 const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
-const WRONG: &str = "The name, the password or the code is wrong.";
+const WRONG: &str = "The name or the password is wrong.";
 
 #[derive(Deserialize)]
 pub struct Asking {
@@ -33,9 +34,6 @@ pub struct Asking {
 pub struct Credentials {
     name: String,
     password: String,
-    /// Of a second factor, where the account has one.
-    #[serde(default)]
-    code: String,
     #[serde(default)]
     next: String,
 }
@@ -47,8 +45,15 @@ pub struct Choice {
     password: String,
 }
 
+/// What comes of a password that was right.
+enum Passed {
+    In(Entered),
+    /// The account has a second factor.
+    Asked(Question),
+}
+
 /// Somebody who was let in.
-struct Entered {
+pub struct Entered {
     secret: Secret,
     home: Option<FolderPath>,
 }
@@ -62,6 +67,8 @@ struct SignInPage {
     next: String,
     /// Nobody owns the installation yet.
     is_new: bool,
+    /// Whether browsers use passkeys at this address.
+    is_site: bool,
 }
 
 #[derive(Template)]
@@ -99,6 +106,7 @@ async fn show_sign_in(
         name,
         next: local(&next).to_owned(),
         is_new,
+        is_site: app.visitor().origin.site().is_some(),
     };
     Ok(respond(status, &page))
 }
@@ -107,22 +115,42 @@ pub async fn sign_in(app: App, Sent(given): Sent<Credentials>) -> Result<Respons
     let origin = app.visitor().origin.clone();
     let (name, next) = (given.name.clone(), given.next.clone());
     let seen = origin.clone();
-    let begun = app.run(move |library| begin(library, &given, &seen)).await;
-    match begun {
-        Ok(entered) => Ok(entered.lead(&origin, local(&next))),
-        Err(error) => match error.kind() {
-            Kind::Unauthenticated => {
-                let problem = Some(error.sentence().to_owned());
-                show_sign_in(&app, StatusCode::UNPROCESSABLE_ENTITY, problem, name, next).await
-            }
-            _ => Err(error.into()),
-        },
+    let passed = app.run(move |library| check(library, &given, &seen)).await;
+    match passed {
+        Ok(Passed::In(entered)) => Ok(entered.lead(&origin, &next)),
+        Ok(Passed::Asked(question)) => {
+            let next = local(&next).to_owned();
+            Ok(second_step::show(
+                &app,
+                StatusCode::OK,
+                None,
+                question,
+                next,
+            ))
+        }
+        Err(error) if error.kind() == Kind::Unauthenticated => {
+            let problem = Some(error.sentence().to_owned());
+            show_sign_in(&app, StatusCode::UNPROCESSABLE_ENTITY, problem, name, next).await
+        }
+        Err(error) => Err(error.into()),
     }
 }
 
-/// Begins a session if name and password belong together. What is wrong with them is not told, and
-/// takes as long to find out for an account that is not there.
-fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Entered> {
+/// The page for signing in, saying why it came to nothing.
+pub async fn explain(app: &App, error: Error, next: String) -> Result<Response, Failure> {
+    match error.kind() {
+        Kind::Unauthenticated | Kind::Invalid => {
+            let problem = Some(error.sentence().to_owned());
+            let status = StatusCode::UNPROCESSABLE_ENTITY;
+            show_sign_in(app, status, problem, String::new(), next).await
+        }
+        _ => Err(error.into()),
+    }
+}
+
+/// Begins a session if name and password belong together, or asks for the second factor. What is
+/// wrong with them is not told, and takes as long to find out for an account that is not there.
+fn check(library: &Library, given: &Credentials, origin: &Origin) -> Result<Passed> {
     let address = origin.address.to_string();
     let guessed = Guessed::at_account(&given.name, &address);
     library.guess(&guessed)?;
@@ -137,11 +165,6 @@ fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Ente
             false
         }
     };
-    let is_right = is_right
-        && match &account {
-            Some(account) => factor::take_code(library, account.id, &given.code)?,
-            None => false,
-        };
     let Some(account) = account.filter(|_| is_right) else {
         library.note(Happening::SignInFailed, &given.name, &address)?;
         return Err(Error::new(Kind::Unauthenticated, WRONG));
@@ -153,12 +176,16 @@ fn begin(library: &Library, given: &Credentials, origin: &Origin) -> Result<Ente
     {
         library.rehash_password(account.id, password::hash(&given.password)?)?;
     }
+    // Until the second factor is right, too, it counts as a guess.
+    if account.has_factor() {
+        return Question::of(library, &account, origin).map(Passed::Asked);
+    }
     library.guessed_right(&guessed)?;
-    begin_session(library, account.id, origin, "password")
+    begin_session(library, account.id, origin, "password").map(Passed::In)
 }
 
 /// A new secret each time: one that was known before is never made worth more.
-fn begin_session(
+pub fn begin_session(
     library: &Library,
     account: AccountId,
     origin: &Origin,
@@ -180,7 +207,8 @@ fn begin_session(
 
 impl Entered {
     /// To where somebody wanted to go; who wanted nowhere goes to his folder.
-    fn lead(&self, origin: &Origin, next: &str) -> Response {
+    pub fn lead(&self, origin: &Origin, next: &str) -> Response {
+        let next = local(next);
         let cookie = set_cookie(&self.secret.text(), COOKIE_SECONDS, origin);
         let home = self.home.as_ref().filter(|_| next == "/");
         let next = home.map_or_else(|| next.to_owned(), folder_url);
@@ -305,7 +333,7 @@ fn void() -> Error {
 }
 
 /// Where somebody goes after signing in: only to a page of ours, whatever an address asks for.
-fn local(next: &str) -> &str {
+pub fn local(next: &str) -> &str {
     let is_ours = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains(['\\', '\t', '\n', '\r'])

@@ -2,19 +2,16 @@
 //! shown for when it is lost.
 
 use askama::Template;
-use axum::http::HeaderMap;
 use axum::http::StatusCode;
-use axum::http::header::HOST;
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use serde::Deserialize;
 
 use super::notice::Done;
 use super::request::Sent;
-use super::{Shell, account, respond};
-use crate::auth::password;
+use super::{Shell, account, respond, respond_once};
 use crate::auth::totp::{self, SharedSecret};
 use crate::error::{Error, Result};
-use crate::library::{AccountId, Guessed, Library};
+use crate::library::{AccountId, Library};
 use crate::store::now_ms;
 use crate::web::problem::Failure;
 use crate::web::state::App;
@@ -26,9 +23,10 @@ pub struct Given {
     code: String,
 }
 
+/// The password once more: who finds a browser open must not change how its owner signs in.
 #[derive(Deserialize)]
 pub struct Confirmed {
-    password: String,
+    pub password: String,
 }
 
 #[derive(Template)]
@@ -38,25 +36,27 @@ struct FactorPage {
     problem: Option<String>,
     picture: String,
     secret: String,
-    /// Once it is set up, and then never again.
+}
+
+#[derive(Template)]
+#[template(path = "codes.html")]
+struct CodesPage {
+    shell: Shell,
+    heading: &'static str,
     codes: Vec<String>,
 }
 
-pub async fn page(app: App, headers: HeaderMap) -> Result<Response, Failure> {
+pub async fn page(app: App) -> Result<Response, Failure> {
     account::own(&app)?;
-    let page = FactorPage::new(&app, &headers, &SharedSecret::new()?)?;
-    Ok(respond(StatusCode::OK, &page))
+    let page = FactorPage::new(&app, &SharedSecret::new()?)?;
+    Ok(respond_once(&page))
 }
 
-pub async fn add(
-    app: App,
-    headers: HeaderMap,
-    Sent(given): Sent<Given>,
-) -> Result<Response, Failure> {
+pub async fn add(app: App, Sent(given): Sent<Given>) -> Result<Response, Failure> {
     account::own(&app)?;
     let secret = SharedSecret::parse(&given.secret)
         .ok_or_else(|| Error::invalid("The secret in the form is none; load the page again."))?;
-    let page = FactorPage::new(&app, &headers, &secret)?;
+    let page = FactorPage::new(&app, &secret)?;
     let Some(step) = secret.check(&given.code, now_s(), None) else {
         let problem = "That is not the code that the app shows now. If it is, the clock of the phone or of this server goes wrong.";
         let problem = Some(problem.to_owned());
@@ -66,45 +66,58 @@ pub async fn add(
         ));
     };
     let codes = totp::recovery_codes()?;
-    let hashes = codes.iter().map(|code| totp::recovery_hash(code)).collect();
+    let hashes = totp::recovery_hashes(&codes);
     app.run(move |library| library.add_factor(secret.bytes().to_vec(), step, hashes))
         .await?;
-    Ok(respond(StatusCode::OK, &FactorPage { codes, ..page }))
+    Ok(show_codes(&app, "The second factor is set up", codes))
 }
 
-/// Takes the password once more: who finds a browser open must not take the factor away.
+/// Shows recovery codes, this once.
+pub fn show_codes(app: &App, heading: &'static str, codes: Vec<String>) -> Response {
+    let page = CodesPage {
+        shell: Shell::of(app),
+        heading,
+        codes,
+    };
+    respond_once(&page)
+}
+
 pub async fn remove(app: App, Sent(given): Sent<Confirmed>) -> Result<Response, Failure> {
     let id = account::own(&app)?;
-    let address = app.visitor().origin.address.to_string();
+    let origin = app.visitor().origin.clone();
     let removed = app.run(move |library| {
-        let account = library.account(id)?;
-        let guessed = Guessed::at_account(&account.name, &address);
-        library.guess(&guessed)?;
-        if !password::verify(
-            &given.password,
-            account.password.as_deref().unwrap_or_default(),
-        ) {
-            return Err(Error::invalid("The password is not that."));
-        }
-        library.guessed_right(&guessed)?;
-        library.remove_factor(id)
+        account::confirm(library, id, &given.password, &origin)?;
+        library.remove_factor()
     });
-    match removed.await {
-        Ok(()) => Ok(Redirect::to(&Done::FactorRemoved.on("/account")).into_response()),
+    let removed = removed.await.map(|()| Done::FactorRemoved);
+    account::answer(&app, removed).await
+}
+
+/// Makes other recovery codes; those from before are void.
+pub async fn replace_codes(app: App, Sent(given): Sent<Confirmed>) -> Result<Response, Failure> {
+    let id = account::own(&app)?;
+    let origin = app.visitor().origin.clone();
+    let replaced = app.run(move |library| {
+        account::confirm(library, id, &given.password, &origin)?;
+        let codes = totp::recovery_codes()?;
+        library.replace_codes(totp::recovery_hashes(&codes))?;
+        Ok(codes)
+    });
+    match replaced.await {
+        Ok(codes) => Ok(show_codes(&app, "New recovery codes", codes)),
         Err(error) => account::answer(&app, Err(error)).await,
     }
 }
 
-/// Whether what was typed is good for the second factor of an account; it is not again.
+/// Whether what was typed is a code of the account's app, or a recovery code; it is not again.
 pub fn take_code(library: &Library, id: AccountId, typed: &str) -> Result<bool> {
-    let Some(factor) = library.factor(id)? else {
-        return Ok(true);
-    };
-    let secret = SharedSecret::from_bytes(factor.secret);
-    match secret.check(typed, now_s(), factor.last_step) {
-        Some(step) => library.take_step(id, step),
-        None => library.take_recovery_code(id, totp::recovery_hash(typed)),
+    if let Some(factor) = library.factor(id)? {
+        let secret = SharedSecret::from_bytes(factor.secret);
+        if let Some(step) = secret.check(typed, now_s(), factor.last_step) {
+            return library.take_step(id, step);
+        }
     }
+    library.take_recovery_code(id, totp::recovery_hash(typed))
 }
 
 fn now_s() -> u64 {
@@ -112,16 +125,19 @@ fn now_s() -> u64 {
 }
 
 impl FactorPage {
-    fn new(app: &App, headers: &HeaderMap, secret: &SharedSecret) -> Result<Self> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        let name = app.visitor().session().map(|session| session.name.as_str());
-        let address = secret.address(host.unwrap_or("Wharfside"), name.unwrap_or("account"))?;
+    fn new(app: &App, secret: &SharedSecret) -> Result<Self> {
+        let visitor = app.visitor();
+        let name = visitor.session().map(|session| session.name.as_str());
+        let host = match visitor.origin.host.as_str() {
+            "" => "Wharfside",
+            host => host,
+        };
+        let address = secret.address(host, name.unwrap_or("account"))?;
         Ok(Self {
             shell: Shell::of(app),
             problem: None,
             picture: totp::picture(&address)?,
             secret: secret.text(),
-            codes: Vec::new(),
         })
     }
 }

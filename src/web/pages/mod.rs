@@ -9,6 +9,7 @@ pub mod request;
 mod account;
 mod accounts;
 mod audit;
+mod ceremony;
 mod change;
 mod entrance;
 mod factor;
@@ -16,9 +17,11 @@ mod file;
 mod library;
 mod links;
 mod notice;
+mod passkeys;
 mod persistence;
 mod rows;
 mod search;
+mod second_step;
 mod selected;
 mod shared;
 mod sharing;
@@ -34,7 +37,7 @@ mod tests;
 
 use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderName, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Extension, Router};
@@ -87,6 +90,9 @@ fn people() -> Router<App> {
             "/sign-in",
             get(entrance::sign_in_page).post(entrance::sign_in),
         )
+        .route("/sign-in/second", post(second_step::answer))
+        .route("/sign-in/passkey", post(passkeys::begin_sign_in))
+        .route("/sign-in/passkey/used", post(passkeys::sign_in))
         .route("/sign-out", post(entrance::sign_out))
         .route(
             "/welcome/{secret}",
@@ -98,6 +104,10 @@ fn people() -> Router<App> {
         .route("/account/sessions/{id}/end", post(account::end_session))
         .route("/account/factor", get(factor::page).post(factor::add))
         .route("/account/factor/remove", post(factor::remove))
+        .route("/account/codes", post(factor::replace_codes))
+        .route("/account/passkeys", post(passkeys::begin))
+        .route("/account/passkeys/made", post(passkeys::add))
+        .route("/account/passkeys/{id}/remove", post(passkeys::remove))
         .route("/account/tokens", post(account::add_token))
         .route("/account/tokens/{id}/revoke", post(account::revoke_token))
         .route("/accounts", get(accounts::page).post(accounts::add))
@@ -205,6 +215,14 @@ impl Shell {
             ..self
         }
     }
+}
+
+/// A page with a secret that is shown once: nothing keeps it.
+fn respond_once(page: &impl Template) -> Response {
+    let mut response = respond(StatusCode::OK, page);
+    let nowhere = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, nowhere);
+    response
 }
 
 /// A rendered page; a browser may show it again but asks first.

@@ -23,6 +23,8 @@ pub enum Done {
     SearchForgotten,
     PasswordSet,
     FactorRemoved,
+    PasskeyAdded,
+    PasskeyRemoved,
     SessionEnded,
     SessionsEnded,
     TokenRevoked,
@@ -93,7 +95,9 @@ impl Done {
             Self::PasswordSet => {
                 "The password is changed; everywhere else you are signed out.".into()
             }
-            Self::FactorRemoved => "Signing in asks for the password alone.".into(),
+            Self::FactorRemoved => "Signing in does not ask for a code of the app any more.".into(),
+            Self::PasskeyAdded => "The passkey is added.".into(),
+            Self::PasskeyRemoved => "Removed: the passkey lets nobody in any more.".into(),
             Self::SessionEnded => "Signed out there.".into(),
             Self::SessionsEnded => "Signed out everywhere else.".into(),
             Self::TokenRevoked => "Revoked: the token lets nobody in any more.".into(),
