@@ -2,13 +2,17 @@
 // search has come. A page that nobody sees closes it, unless something is waited for: browsers
 // allow few connections, and other pages need them.
 
+// The pause before it is tried again doubles while there is no stream to be had: whoever was signed
+// out meanwhile must not ask all day.
 const BACK_MS = 2000;
+const LONGEST_BACK_MS = 30000;
 const waiting = [];
 const listeners = new Set();
 let stream;
 let last = "";
 let through = 0;
 let timer = 0;
+let back = BACK_MS;
 
 /** `listen` is called with the changes since the last call, or null if there were too many, and
     with whether search has come further. */
@@ -36,14 +40,15 @@ addEventListener("pageshow", open);
 
 function open() {
   clearTimeout(timer);
-  if (stream || (document.hidden && !waiting.length)) return;
+  if (stream || (document.hidden && !waiting.length) || "deaf" in document.body.dataset) return;
   stream = new EventSource(`/api/v1/events${last && `?after=${last}`}`);
   stream.addEventListener("message", hear);
   stream.addEventListener("error", () => {
     // It comes back by itself after a cut, but not after an answer that is no stream.
     if (stream?.readyState !== EventSource.CLOSED) return;
     close();
-    timer = setTimeout(open, BACK_MS);
+    timer = setTimeout(open, back);
+    back = Math.min(back * 2, LONGEST_BACK_MS);
   });
 }
 
@@ -53,6 +58,7 @@ function close() {
 }
 
 function hear({ data, lastEventId }) {
+  back = BACK_MS;
   last = lastEventId;
   const { changes, missed, searchable } = JSON.parse(data);
   const isIndexed = searchable > through;

@@ -549,54 +549,6 @@ fn who_loses_a_folder_loses_what_his_links_show_of_it() {
 }
 
 #[test]
-fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
-    use wharfside::auth::totp::SharedSecret;
-    let (app, olga) = TestApp::with_owner(&[]);
-    let page = app.look("/account/factor", &olga).text();
-    let at = page.find("name=\"secret\" value=\"").unwrap() + 21;
-    let text = &page[at..at + 32];
-    let secret = SharedSecret::parse(text).unwrap();
-    // The next one: those before it count as used.
-    let code = || {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .unwrap();
-        let app = totp_rs::Builder::new()
-            .with_secret(secret.bytes())
-            .build()
-            .unwrap();
-        app.generate(now.as_secs() + 30).to_string()
-    };
-    let wrong = app.send(
-        "/account/factor",
-        &olga,
-        &[("secret", text), ("code", "000")],
-    );
-    assert_eq!(wrong.status, 400);
-    let first = code();
-    let set = app.send(
-        "/account/factor",
-        &olga,
-        &[("secret", text), ("code", &first)],
-    );
-    assert_eq!(set.status, 200, "{}", set.text());
-    let at = set.text().find("<li><code>").unwrap() + 10;
-    let recovery = set.text()[at..at + 14].to_owned();
-    let sign_in = |code: &str| {
-        let fields = [("name", "Olga"), ("password", PASSWORD), ("code", code)];
-        app.send("/sign-in", &Credentials::none(), &fields).status
-    };
-    assert_eq!(sign_in(""), 422);
-    // The code that set it up is used up.
-    assert_eq!(sign_in(&first), 422);
-    assert_eq!(sign_in(&recovery.to_uppercase()), 303);
-    assert_eq!(sign_in(&recovery), 422);
-    let removed = app.send("/account/factor/remove", &olga, &[("password", PASSWORD)]);
-    assert_eq!(removed.status, 303);
-    assert_eq!(sign_in(""), 303);
-}
-
-#[test]
 fn private_answers_are_kept_by_no_shared_cache() {
     let (app, olga) = TestApp::with_owner(&[]);
     let id = app.store("a.png", &olga, b"\x89PNG\r\n\x1a\n");

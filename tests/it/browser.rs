@@ -215,6 +215,16 @@ impl Browser {
         );
     }
 
+    /// From now on the browser has a device that holds passkeys, and somebody who touches it
+    /// (WebAuthn, 11: extensions of WebDriver).
+    pub fn add_authenticator(&self) {
+        let device = json!({
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true,
+            "hasUserVerification": true, "isUserVerified": true, "isUserConsenting": true,
+        });
+        self.post("webauthn/authenticator", device);
+    }
+
     fn devtools(&self, command: &str, parameters: Value) {
         self.post(
             "goog/cdp/execute",

@@ -24,6 +24,7 @@ mod needs_mount_power_cut;
 mod nginx;
 mod overlap;
 mod pages;
+mod passkeys;
 mod people;
 mod persistence;
 mod preflight;

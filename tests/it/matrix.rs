@@ -327,7 +327,14 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
             "everyone=read&person=nobody+there&may=read".to_owned()
         }
         "/sign-in" => "name=&password=".to_owned(),
-        "/welcome/{secret}" | "/s/{secret}" | "/account/factor/remove" => "password=a".to_owned(),
+        "/sign-in/second" => "step=&code=".to_owned(),
+        "/sign-in/passkey/used" | "/account/passkeys/made" => "ceremony=&answer=".to_owned(),
+        "/welcome/{secret}"
+        | "/s/{secret}"
+        | "/account/factor/remove"
+        | "/account/codes"
+        | "/account/passkeys"
+        | "/account/passkeys/{id}/remove" => "password=a".to_owned(),
         "/selection" => "do=nothing".to_owned(),
         "/selection/undo" => "first=1&last=1".to_owned(),
         _ => String::new(),

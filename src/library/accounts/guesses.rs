@@ -91,11 +91,25 @@ impl Library {
             let [at, from] = guessed.keys(c)?;
             c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
                 .execute([at])?;
-            c.prepare_cached("UPDATE guess SET wrong = max(wrong - 1, 0) WHERE key = ?1")?
-                .execute([from])?;
-            Ok(())
+            take_back(c, &from)
         })
     }
+
+    /// Takes back this one of the address only: a password was right, and a second factor is still to
+    /// be guessed at, which must not be free for whoever gives the password in between.
+    pub fn guessed_first_half(&self, guessed: &Guessed) -> Result<()> {
+        let guessed = guessed.clone();
+        self.store.sql.write(move |c| {
+            let [_, from] = guessed.keys(c)?;
+            take_back(c, &from)
+        })
+    }
+}
+
+fn take_back(c: &Connection, key: &str) -> Result<()> {
+    c.prepare_cached("UPDATE guess SET wrong = max(wrong - 1, 0) WHERE key = ?1")?
+        .execute([key])?;
+    Ok(())
 }
 
 /// How long wrong guesses keep the next one waiting.

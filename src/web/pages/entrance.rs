@@ -176,8 +176,8 @@ fn check(library: &Library, given: &Credentials, origin: &Origin) -> Result<Pass
     {
         library.rehash_password(account.id, password::hash(&given.password)?)?;
     }
-    // Until the second factor is right, too, it counts as a guess.
     if account.has_factor() {
+        library.guessed_first_half(&guessed)?;
         return Question::of(library, &account, origin).map(Passed::Asked);
     }
     library.guessed_right(&guessed)?;

@@ -44,6 +44,7 @@ use axum::{Extension, Router};
 
 pub use show::{encode, folder_url};
 
+use crate::config::Access;
 use crate::error::Error;
 use crate::library::Role;
 use crate::web::assets::{LINKS, Links};
@@ -160,6 +161,8 @@ struct Parts {
     trash: bool,
     links: bool,
     persistence: bool,
+    /// Whether it is told of changes while it is shown.
+    events: bool,
 }
 
 impl Parts {
@@ -169,6 +172,7 @@ impl Parts {
         trash: true,
         links: false,
         persistence: true,
+        events: true,
     };
 }
 
@@ -186,6 +190,7 @@ impl Shell {
                 trash: visitor.changes(),
                 links: visitor.changes() && visitor.session().is_some(),
                 persistence: visitor.administers(),
+                events: visitor.is_known() || app.config().access == Access::PublicRead,
             },
             ..Self::new(app.release())
         }
