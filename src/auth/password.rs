@@ -1,13 +1,13 @@
 //! Passwords: what is kept of them, and which are too easy to guess.
 
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Argon2id with what OWASP's cheat sheet asks for at least: 19 MiB, two passes, one lane. More
 /// memory would be better against guessing and too much for a host with 1 GB.
@@ -25,26 +25,39 @@ const JUDGED_CHARS: usize = 64;
 /// Hashes at once. Each takes [`MEMORY_KIB`] and a processor for some tens of milliseconds, so a
 /// thousand guesses at once must not take a thousand times that.
 const AT_ONCE: usize = 2;
+/// Most that wait for their turn. Each keeps a thread from other work, of which there are some
+/// hundreds.
+const MOST_WAITING: usize = 40;
 
-static BUSY: (Mutex<usize>, Condvar) = (Mutex::new(0), Condvar::new());
+/// How many hash, and how many wait.
+static BUSY: (Mutex<(usize, usize)>, Condvar) = (Mutex::new((0, 0)), Condvar::new());
 
 /// A turn at hashing.
 struct Turn;
 
 impl Turn {
-    fn take() -> Self {
-        let (count, freed) = &BUSY;
-        let busy = count.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = freed.wait_while(busy, |busy| *busy >= AT_ONCE);
-        *waited.unwrap_or_else(PoisonError::into_inner) += 1;
-        Self
+    fn take() -> Result<Self> {
+        let (counts, freed) = &BUSY;
+        let mut busy = counts.lock().unwrap_or_else(PoisonError::into_inner);
+        if busy.1 >= MOST_WAITING {
+            return Err(Error::new(
+                Kind::TooMany,
+                "Very many passwords are being checked just now; try again in a moment.",
+            )
+            .after(1));
+        }
+        busy.1 += 1;
+        let waited = freed.wait_while(busy, |(hashing, _)| *hashing >= AT_ONCE);
+        let mut busy = waited.unwrap_or_else(PoisonError::into_inner);
+        *busy = (busy.0 + 1, busy.1 - 1);
+        Ok(Self)
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        let (count, freed) = &BUSY;
-        *count.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        let (counts, freed) = &BUSY;
+        counts.lock().unwrap_or_else(PoisonError::into_inner).0 -= 1;
         freed.notify_one();
     }
 }
@@ -53,36 +66,41 @@ impl Drop for Turn {
 /// (<https://github.com/P-H-C/phc-string-format>), salt and parameters included.
 ///
 /// # Errors
-/// [`Kind::Internal`](crate::error::Kind::Internal) if the machine has no random numbers.
+/// [`Kind::Internal`] if the machine has no random numbers, [`Kind::TooMany`] if very many wait.
 pub fn hash(password: &str) -> Result<String> {
-    let _turn = Turn::take();
+    let _turn = Turn::take()?;
     let hashed = argon2()?.hash_password(prepared(password).as_bytes());
     let hashed = hashed.map_err(|error| failed().because(error))?;
     Ok(hashed.to_string())
 }
 
 /// Whether it is the password that this was kept of.
-pub fn verify(password: &str, kept: &str) -> bool {
+///
+/// # Errors
+/// [`Kind::TooMany`] if very many wait for their turn.
+pub fn verify(password: &str, kept: &str) -> Result<bool> {
     if password.len() > MOST_BYTES {
-        return false;
+        return Ok(false);
     }
-    let _turn = Turn::take();
-    let (Ok(argon2), Ok(kept)) = (argon2(), PasswordHash::new(kept)) else {
-        return false;
+    let _turn = Turn::take()?;
+    let (argon2, Ok(kept)) = (argon2()?, PasswordHash::new(kept)) else {
+        return Ok(false);
     };
-    argon2
-        .verify_password(prepared(password).as_bytes(), &kept)
-        .is_ok()
+    let verified = argon2.verify_password(prepared(password).as_bytes(), &kept);
+    Ok(verified.is_ok())
 }
+
+/// What is kept of no password at all.
+const NOTHING: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$\
+                       AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Takes as long as [`verify`], for an account that is not there: how long an answer takes must
 /// not tell which accounts are.
-pub fn verify_nothing(password: &str) {
-    static NOTHING: OnceLock<Option<String>> = OnceLock::new();
-    let nothing = NOTHING.get_or_init(|| hash("nobody's password").ok());
-    if let Some(nothing) = nothing {
-        verify(password, nothing);
-    }
+///
+/// # Errors
+/// As of [`verify`].
+pub fn verify_nothing(password: &str) -> Result<()> {
+    verify(password, NOTHING).map(drop)
 }
 
 /// Whether it was kept with other parameters than today's.
@@ -95,7 +113,7 @@ pub fn is_outdated(kept: &str) -> bool {
 /// `known` are words such as the account's name.
 ///
 /// # Errors
-/// [`Kind::Invalid`](crate::error::Kind::Invalid) saying what would be right.
+/// [`Kind::Invalid`] saying what would be right.
 pub fn refuse_weak(password: &str, known: &[&str]) -> Result<()> {
     let chars = password.chars().count();
     if chars < LEAST_CHARS {
@@ -145,18 +163,30 @@ mod tests {
             "{kept}"
         );
         assert!(!is_outdated(&kept));
-        assert!(verify("correct horse batterie", &kept));
-        assert!(!verify("correct horse batteri", &kept));
-        assert!(!verify("", &kept));
-        assert!(!verify("correct horse batterie", "not a hash"));
+        assert!(verify("correct horse batterie", &kept).unwrap());
+        assert!(!verify("correct horse batteri", &kept).unwrap());
+        assert!(!verify("", &kept).unwrap());
+        assert!(!verify("correct horse batterie", "not a hash").unwrap());
         assert_ne!(hash("correct horse batterie").unwrap(), kept);
         assert!(is_outdated("$argon2id$v=19$m=1024,t=1,p=1$AAAA$AAAA"));
+    }
+
+    /// Or it would tell by its time that there is no such account.
+    #[test]
+    fn no_password_at_all_is_checked_as_any_other() {
+        assert!(!is_outdated(NOTHING));
+        let kept = PasswordHash::new(NOTHING).unwrap();
+        let one = hash("correct horse batterie").unwrap();
+        let one = PasswordHash::new(&one).unwrap();
+        let length = |hash: &PasswordHash| hash.hash.map(|output| output.as_bytes().len());
+        assert_eq!(length(&kept), length(&one));
+        assert!(!verify("", NOTHING).unwrap());
     }
 
     #[test]
     fn however_it_is_composed_it_is_the_same() {
         let kept = hash("Müller ﬁndet Wege").unwrap();
-        assert!(verify("Mu\u{308}ller findet Wege", &kept));
+        assert!(verify("Mu\u{308}ller findet Wege", &kept).unwrap());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::catalog::Change;
 use super::entry::{Entry, Folder};
 use super::path::FolderPath;
 use super::reach::{Reach, Right};
-use super::{catalog, listing::Rows};
+use super::{Library, catalog, listing::Rows};
 use crate::error::Result;
 
 /// Which folders right inside another are seen, as far as that is not the same for all.
@@ -72,6 +72,24 @@ impl Reach {
             true => catalog::is_folder(c, folder),
             false => Ok(self.folder(c, folder)?.files > 0),
         }
+    }
+}
+
+impl Library {
+    /// What the viewer may do with files right in a folder.
+    pub fn right(&self, folder: &FolderPath) -> Result<Right> {
+        self.store.sql.read(|c| Ok(self.reach(c)?.right(folder)))
+    }
+
+    /// Folders right inside another that are there for the viewer though nothing lies in them yet:
+    /// his own, and those that were shared with him.
+    pub fn waiting_folders(&self, folder: &FolderPath) -> Result<Vec<Folder>> {
+        self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
+            let mut said = reach.children(c, folder)?.said;
+            said.retain(|child| child.files == 0 && reach.may_know(&child.path));
+            Ok(said)
+        })
     }
 }
 

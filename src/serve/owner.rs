@@ -51,7 +51,9 @@ pub fn establish(library: &Library, config: &Config) -> Result<()> {
 fn set(library: &Library, chosen: &str) -> Result<()> {
     let account = library.account_named(OWNER)?;
     let kept = account.and_then(|account| account.password);
-    if kept.is_some_and(|kept| password::verify(chosen, &kept)) {
+    if let Some(kept) = kept
+        && password::verify(chosen, &kept)?
+    {
         return Ok(());
     }
     library.set_owner(OWNER, password::hash(chosen)?)?;

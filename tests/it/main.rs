@@ -16,6 +16,7 @@ mod entries;
 mod events;
 mod extracting;
 mod guestbook;
+mod hostile;
 mod ledger;
 mod matrix;
 mod model;

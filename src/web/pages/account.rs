@@ -144,7 +144,7 @@ pub fn confirm(library: &Library, id: AccountId, given: &str, origin: &Origin) -
     let guessed = Guessed::at_account(&account.name, &origin.address.to_string());
     library.guess(&guessed)?;
     let kept = account.password.as_deref().unwrap_or_default();
-    if !password::verify(given, kept) {
+    if !password::verify(given, kept)? {
         return Err(Error::invalid("The password is not that."));
     }
     library.guessed_right(&guessed)?;

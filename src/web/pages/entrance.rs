@@ -159,9 +159,9 @@ fn check(library: &Library, given: &Credentials, origin: &Origin) -> Result<Pass
         .as_ref()
         .and_then(|account| account.password.as_deref());
     let is_right = match kept {
-        Some(kept) => password::verify(&given.password, kept),
+        Some(kept) => password::verify(&given.password, kept)?,
         None => {
-            password::verify_nothing(&given.password);
+            password::verify_nothing(&given.password)?;
             false
         }
     };

@@ -14,7 +14,7 @@ use super::standing::{Health, Standing};
 use super::view::{View, Way};
 use super::{PAGE_LENGTH, Shell, respond};
 use crate::error::{Kind, Result};
-use crate::library::{self, Entry, FileId, FolderPath, From, Library, Listing, Sort};
+use crate::library::{self, Entry, FileId, FolderPath, From, Library, Listing, Right, Sort};
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
@@ -51,6 +51,9 @@ pub struct LibraryPage {
     pub problem: Option<String>,
     pub crumbs: Crumbs,
     pub path: String,
+    /// Where files go that are stored from here; none where the viewer may store nothing.
+    pub into: Option<String>,
+    pub may_write: bool,
     pub view: View,
     pub folders: Vec<FolderRow>,
     pub files: Rows,
@@ -189,6 +192,8 @@ pub struct Found {
     /// Counted only where a page does not show it all.
     pub rows: Option<library::Rows>,
     pub recent: Vec<Entry>,
+    /// Where the viewer may store files: here, or else in his own folder.
+    pub into: Option<FolderPath>,
 }
 
 impl Found {
@@ -203,7 +208,7 @@ impl Found {
             true => library.list_deep(&folder, sorting, asking.from(), PAGE_LENGTH),
             false => library.list(&folder, sorting, asking.from(), PAGE_LENGTH),
         };
-        let listing = match listed {
+        let mut listing = match listed {
             Err(error) if error.kind() == Kind::NotFound => Listing {
                 folder,
                 folders: Vec::new(),
@@ -212,6 +217,10 @@ impl Found {
             },
             listing => listing?,
         };
+        if listing.next.is_none() && asking.is_first() && !asking.flat {
+            let waiting = library.waiting_folders(&listing.folder)?;
+            listing.folders.extend(waiting);
+        }
         let is_start = listing.folder.is_root() && asking.is_first() && !asking.flat;
         // Where everything is in sight anyway, or too much is, the newest files need no list of
         // their own.
@@ -223,11 +232,17 @@ impl Found {
             true => Some(library.rows_in(&listing.folder, asking.flat)?),
             false => None,
         };
+        let into = match library.right(&listing.folder)? >= Right::Write {
+            true => Some(listing.folder.clone()),
+            false if listing.folder.is_root() => library.home()?,
+            false => None,
+        };
         Ok(Self {
             asking,
             listing,
             rows,
             recent,
+            into,
         })
     }
 }
@@ -239,6 +254,7 @@ impl LibraryPage {
             listing,
             rows,
             recent,
+            into,
         } = found;
         let (view, folder) = (asking.view(), &listing.folder);
         let start = view.of(folder);
@@ -249,6 +265,8 @@ impl LibraryPage {
             problem: None,
             crumbs: Crumbs::to_folder(folder),
             path: folder.as_str().to_owned(),
+            may_write: into.as_ref() == Some(folder),
+            into: into.map(|into| into.as_str().to_owned()),
             view,
             folders: listing
                 .folders

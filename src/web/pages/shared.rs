@@ -253,7 +253,7 @@ pub async fn unlock(
     let is_right = app.run(move |library| {
         let library = library.seen_by(Viewer::SYSTEM.into());
         library.guess(&guessed)?;
-        let is_right = password::verify(&password, &kept);
+        let is_right = password::verify(&password, &kept)?;
         if is_right {
             library.guessed_right(&guessed)?;
         }

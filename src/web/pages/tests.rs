@@ -123,6 +123,7 @@ fn library(listing: Listing) -> String {
                 folders: 2,
                 files: 12_345,
             }),
+            into: Some(FolderPath::default()),
             recent,
         },
     )
@@ -548,6 +549,7 @@ fn a_directory_that_will_not_last_is_named_before_the_upload_form() {
             listing: nothing_in(""),
             rows: None,
             recent: Vec::new(),
+            into: Some(FolderPath::default()),
         };
         let health = Some(Health {
             mark,
