@@ -91,9 +91,10 @@ pub async fn root(
     Extension(standing): Extension<Standing>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
-    let is_first = asking.is_first();
+    // Whoever cannot do anything about it need not know where files lie.
+    let tells = asking.is_first() && app.visitor().administers();
     let found = Found::look(&app, FolderPath::default(), asking).await?;
-    let health = if is_first {
+    let health = if tells {
         standing.look(&app).await
     } else {
         None
