@@ -110,6 +110,11 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/s/{secret}/get/{*path}", Nothing),
     ("GET", "/s/{secret}/zip", Nothing),
     ("POST", "/s/{secret}/drop", Nothing),
+    ("POST", "/s/{secret}/uploads", Nothing),
+    ("GET", "/s/{secret}/uploads/{id}", Nothing),
+    ("POST", "/s/{secret}/uploads/{id}", Nothing),
+    ("PATCH", "/s/{secret}/uploads/{id}", Nothing),
+    ("DELETE", "/s/{secret}/uploads/{id}", Nothing),
     // The programs' side.
     ("GET", "/api/v1/openapi.json", Nothing),
     ("PUT", "/api/v1/files/{*path}", Change),

@@ -26,7 +26,7 @@ function acceptDrops() {
   addEventListener("dragenter", (event) => {
     if (!holdsFiles(event)) return;
     depth += 1;
-    veil.textContent = `Drop to store in ${folder() || "the library"}`;
+    veil.textContent = document.body.dataset.uploads ? "Drop to send" : `Drop to store in ${folder() || "the library"}`;
     veil.hidden = false;
   });
   addEventListener("dragleave", (event) => {

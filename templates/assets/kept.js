@@ -3,8 +3,8 @@
 // kept, by its name and with what the server already has of it, so that whoever chooses it again
 // goes on there.
 //
-// An upload: { key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, file,
-// handle }, of which `url` is known once the server is, `handle` reads the file or a dropped folder
+// An upload: { key, path, folder, door, ifPresent, isUnasked, size, lastModified, url, paused, file,
+// handle }, of which `door` is the address of a link, if it is by one that it is sent, `url` is known once the server is, `handle` reads the file or a dropped folder
 // around it, and `isUnasked` is true until it is known whether the name is taken.
 
 import { Trouble } from "./tus.js";
@@ -201,8 +201,8 @@ async function put(batch) {
   }
 }
 
-function record({ key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle }) {
-  return { key, path, folder, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle, at: Date.now(), owner: me };
+function record({ key, path, folder, door, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle }) {
+  return { key, path, folder, door, ifPresent, isUnasked, size, lastModified, url, paused, isSourced, isHandle, at: Date.now(), owner: me };
 }
 
 async function change(key, upload) {

@@ -56,13 +56,13 @@ export class Transfer {
   }
 
   async begin() {
-    const { file, item: { key, path, folder, ifPresent } } = this;
+    const { file, item: { key, path, folder, ifPresent, door = "/uploads" } } = this;
     const metadata = { filename: path, key, ifPresent };
     if (folder) metadata.folder = folder;
     const whole = file.size > 0 && file.size <= pieceSize();
     const body = whole ? await file.arrayBuffer() : null;
     const begun = await this.sized(file.size, whole, async () =>
-      create(metadata, file.size, body, whole && await sha256(body), this.watch(0)));
+      create(door, metadata, file.size, body, whole && await sha256(body), this.watch(0)));
     this.item.url = begun.url;
     this.offset = begun.offset;
     if (!begun.receipt) note(this.item);

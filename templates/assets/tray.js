@@ -6,7 +6,7 @@ import { copyButton } from "./copy.js";
 // that wait are not in the list yet, older ones make room, and the heading counts all of them.
 const ROWS = 100;
 
-const counts = { known: 0, stored: 0, searchable: 0, failed: 0, wanted: 0, still: 0, bytes: 0, sent: 0, stillBytes: 0 };
+const counts = { known: 0, stored: 0, arrived: 0, searchable: 0, failed: 0, wanted: 0, still: 0, bytes: 0, sent: 0, stillBytes: 0 };
 // Bytes that were sent by when, over the last seconds: the speed.
 const pace = [];
 const PACE_MS = 5000;
@@ -106,6 +106,15 @@ export function addRow(path, size, wishes) {
     progress.value = bytes;
     announce();
   }
+  function done() {
+    still(false);
+    want(false);
+    moved(size);
+    counts.stored += 1;
+    row.dataset.over = "";
+    progress.remove();
+    acts.remove();
+  }
   function percent() {
     return `${Math.floor((sent / size) * 100)} %`;
   }
@@ -154,20 +163,19 @@ export function addRow(path, size, wishes) {
       state.textContent = "paused";
       goOn("Resume");
     },
+    /** By a link: where it lies is not for whoever sent it. */
+    arrived(receipt) {
+      done();
+      counts.arrived += 1;
+      state.replaceChildren(element("br"), element("span", "mark good", "arrived and stored"), digestOf(receipt, path));
+    },
     stored(receipt) {
-      still(false);
-      want(false);
-      moved(size);
-      counts.stored += 1;
-      row.dataset.over = "";
-      progress.remove();
-      acts.remove();
+      done();
       const link = element("a", "", path);
       link.href = `/files/${receipt.id}`;
       name.replaceChildren(link);
       const search = element("span", "search", "searchable in a moment");
       state.replaceChildren(element("br"), element("span", "mark good", "stored"), search, digestOf(receipt, path));
-      announce();
     },
     searchable() {
       counts.searchable += 1;
@@ -355,12 +363,13 @@ function summary() {
 }
 
 function progressOf() {
-  const { known, stored, searchable, failed, wanted } = counts;
+  const { known, stored, arrived, searchable, failed, wanted } = counts;
   const lost = (failed ? `, ${failed} not stored` : "") + (wanted ? `, ${wanted} to choose again` : "");
   if (known === 0 && wanted) return `${wanted} to choose again`;
   if (known === 0) return "nothing is on its way";
   if (stored + failed < known) return `${stored} of ${known} stored${lost}${areAllPaused() ? ", paused" : speed()}`;
-  if (searchable < stored) return `${stored} stored, ${searchable} searchable${lost}`;
+  if (arrived > 0 && arrived === stored) return `${stored} arrived and stored${lost}`;
+  if (searchable < stored - arrived) return `${stored} stored, ${searchable} searchable${lost}`;
   return `${stored} stored and searchable${lost}`;
 }
 

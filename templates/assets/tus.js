@@ -26,11 +26,11 @@ export class Trouble extends Error {
   }
 }
 
-/** Begins an upload; with `body`, which is all of it, the answer is its receipt. */
-export async function create(metadata, length, body, checksum, watch) {
+/** Begins an upload at an address; with `body`, which is all of it, the answer is its receipt. */
+export async function create(door, metadata, length, body, checksum, watch) {
   const headers = { ...VERSION, "Upload-Length": length, "Upload-Metadata": encode(metadata) };
   if (body) Object.assign(headers, OCTETS, { "Upload-Checksum": `sha256 ${checksum}` });
-  const answer = await request("POST", "/uploads", headers, body, watch);
+  const answer = await request("POST", door, headers, body, watch);
   return {
     url: new URL(answer.getResponseHeader("Location"), location.href).pathname,
     offset: Number(answer.getResponseHeader("Upload-Offset") ?? 0),

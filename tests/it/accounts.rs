@@ -409,13 +409,7 @@ fn links_open_what_they_say_and_nothing_else() {
     app.store("docs/deep/b.txt", &olga, b"deep");
     app.store("other.txt", &olga, b"other");
     let nobody = Credentials::none();
-    let link = |fields: &[(&str, &str)]| {
-        let made = app.send("/links", &olga, fields);
-        assert_eq!(made.status, 303, "{}", made.text());
-        let page = app.look(made.header("location"), &olga).text();
-        let at = page.find("/s/wl_").unwrap();
-        page[at..at + 49].to_owned()
-    };
+    let link = |fields: &[(&str, &str)]| app.link(&olga, fields);
     let one = link(&[("kind", "file"), ("file", &id.to_string()), ("uses", "2")]);
     assert!(app.fetch(&one).text().contains("a.txt"));
     for _ in 0..2 {
@@ -526,14 +520,7 @@ fn who_loses_a_folder_loses_what_his_links_show_of_it() {
     let (app, olga) = TestApp::with_owner(&[]);
     let mia = app.let_in("Mia", "member");
     let id = app.store("Mia/a.txt", &mia, b"words");
-    let made = app.send(
-        "/links",
-        &mia,
-        &[("kind", "file"), ("file", &id.to_string())],
-    );
-    let page = app.look(made.header("location"), &mia).text();
-    let at = page.find("/s/wl_").unwrap();
-    let link = page[at..at + 49].to_owned();
+    let link = app.link(&mia, &[("kind", "file"), ("file", &id.to_string())]);
     assert_eq!(app.fetch(&format!("{link}/get")).status, 200);
     // Nobody makes links to what is not his.
     let other = app.store("olgas.txt", &olga, b"x");

@@ -12,6 +12,7 @@ mod cli;
 mod command;
 mod crash;
 mod downloads;
+mod drops;
 mod entries;
 mod events;
 mod extracting;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 use wharfside::store::Digest;
 
-use crate::app::TestApp;
+use crate::app::{TestApp, file};
 use crate::browser::Browser;
 use crate::command::{Process, eventually};
 
@@ -190,4 +190,28 @@ fn chromium_nginx_lets_a_large_file_and_a_folder_of_many_small_ones_through() {
         .collect();
     assert!(found == expected, "other files than were dropped");
     browser.wait_text("2001 stored");
+}
+
+#[test]
+fn chromium_nginx_lets_large_files_through_by_a_drop_link() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let nginx = Nginx::before(app.address());
+    let link = app.link(
+        &olga,
+        &[("kind", "drop"), ("folder", "inbox"), ("name", "Send me")],
+    );
+    let desk = TempDir::new().unwrap();
+    let film = content(7, 5 << 20);
+    let path = desk.path().join("film.bin");
+    fs::write(&path, &film).unwrap();
+    app.store("inbox/film.bin", &olga, b"another one");
+    let browser = Browser::open();
+    browser.go(&nginx.url(&link));
+    browser.wait_text("Send me");
+    browser.choose_files("#upload input[type=file]", &[&path]);
+    browser.wait_text("1 arrived and stored");
+    // It lies beside the one that was there, of which the sender hears nothing.
+    assert_eq!(app.look(&file("inbox/film (2).bin"), &olga).body, film);
+    assert!(!browser.text().contains("(2)"), "{}", browser.text());
+    assert!(!browser.text().contains("inbox"), "{}", browser.text());
 }

@@ -128,6 +128,15 @@ impl TestApp {
         Credentials::bearer(&page[at..at + 46])
     }
 
+    /// Makes a link; answers its address.
+    pub fn link(&self, by: &Credentials, fields: &[(&str, &str)]) -> String {
+        let made = self.send("/links", by, fields);
+        assert_eq!(made.status, 303, "{}", made.text());
+        let page = self.look(made.header("location"), by).text();
+        let at = page.find("/s/wl_").unwrap();
+        page[at..at + 49].to_owned()
+    }
+
     /// Lets a folder say what everybody and one person may.
     pub fn share(&self, folder: &str, by: &Credentials, everyone: &str, person: &str, may: &str) {
         let target = format!("/sharing/{}", encode(folder));

@@ -191,10 +191,20 @@ impl Library {
     /// # Errors
     /// [`Kind::NotFound`], the same for all that cannot be opened.
     pub fn share_with(&self, secret: &str) -> Result<Share> {
+        let share = self.share_in_use(secret)?;
+        match share.uses_left {
+            Some(0) => Err(no_link()),
+            _ => Ok(share),
+        }
+    }
+
+    /// The same, for what was begun before it was used up.
+    ///
+    /// # Errors
+    /// As of [`share_with`](Self::share_with).
+    pub fn share_in_use(&self, secret: &str) -> Result<Share> {
         self.store.sql.read(|c| {
-            let sql = format!(
-                "{SELECT} WHERE secret = ?1 AND ifnull(expires_ms > ?2, TRUE) AND ifnull(uses_left > 0, TRUE)"
-            );
+            let sql = format!("{SELECT} WHERE secret = ?1 AND ifnull(expires_ms > ?2, TRUE)");
             let mut statement = c.prepare_cached(&sql)?;
             let found = statement.query_row((secret, now_ms()), |row| Ok(share_of(row)));
             found.optional()?.ok_or_else(no_link)?

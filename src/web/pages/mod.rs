@@ -39,7 +39,7 @@ use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use axum::{Extension, Router};
 
 pub use show::{encode, folder_url};
@@ -51,6 +51,7 @@ use crate::web::assets::{LINKS, Links};
 use crate::web::compress;
 use crate::web::problem::Failure;
 use crate::web::state::App;
+use crate::web::tus;
 
 /// Files on one page of a listing: a page of them stays below its 60 KB.
 const PAGE_LENGTH: usize = 50;
@@ -131,6 +132,11 @@ fn sharing_pages() -> Router<App> {
         .route("/s/{secret}/get/{*path}", get(shared::file_below))
         .route("/s/{secret}/zip", get(shared::archive))
         .route("/s/{secret}/drop", post(shared::dropped))
+        .merge(tus::speaking(
+            Router::new()
+                .route("/s/{secret}/uploads", any(shared::uploads))
+                .route("/s/{secret}/uploads/{id}", any(shared::one_upload)),
+        ))
 }
 
 /// What the layout needs of every page.
@@ -140,6 +146,8 @@ struct Shell {
     query: String,
     /// Where files dropped on this page go; empty for the root.
     folder: String,
+    /// The address at which they come in, where that is not the library's own.
+    door: Option<String>,
     release: String,
     /// Who is signed in.
     visitor: Option<Signed>,
@@ -161,8 +169,8 @@ struct Parts {
     trash: bool,
     links: bool,
     persistence: bool,
-    /// Whether it is told of changes while it is shown.
-    events: bool,
+    /// To look at the library, and to be told of changes while a page is shown.
+    library: bool,
 }
 
 impl Parts {
@@ -172,7 +180,7 @@ impl Parts {
         trash: true,
         links: false,
         persistence: true,
-        events: true,
+        library: true,
     };
 }
 
@@ -190,7 +198,7 @@ impl Shell {
                 trash: visitor.changes(),
                 links: visitor.changes() && visitor.session().is_some(),
                 persistence: visitor.administers(),
-                events: visitor.is_known() || app.config().access == Access::PublicRead,
+                library: visitor.is_known() || app.config().access == Access::PublicRead,
             },
             ..Self::new(app.release())
         }
@@ -201,6 +209,7 @@ impl Shell {
             links: &LINKS,
             query: String::new(),
             folder: String::new(),
+            door: None,
             release: release.to_owned(),
             visitor: None,
             parts: Parts::ALL,

@@ -24,6 +24,7 @@ use crate::library::{
 use crate::web::download::{self, Asked};
 use crate::web::problem::Failure;
 use crate::web::state::App;
+use crate::web::tus::{self, Door, Dropping};
 use crate::web::upload;
 use crate::web::visitor::{By, Visitor, cookie};
 use crate::web::zip;
@@ -83,9 +84,19 @@ impl Link {
     /// [`Kind::NotFound`] for a link that opens nothing, [`Kind::Unauthenticated`] for one whose
     /// password has not been given.
     async fn open(app: &App, secret: &str, headers: &HeaderMap) -> Result<Self> {
-        let link = Self::find(app, secret).await?;
-        match link.is_unlocked(headers) {
-            true => Ok(link),
+        Self::find(app, secret).await?.refuse_locked(headers)
+    }
+
+    /// The same, for what was begun before the link was used up.
+    async fn reopen(app: &App, secret: &str, headers: &HeaderMap) -> Result<Self> {
+        let secret = secret.to_owned();
+        let share = app.run(move |library| library.share_in_use(&secret));
+        Self::of(app, share.await?).refuse_locked(headers)
+    }
+
+    fn refuse_locked(self, headers: &HeaderMap) -> Result<Self> {
+        match self.is_unlocked(headers) {
+            true => Ok(self),
             false => Err(Error::new(
                 Kind::Unauthenticated,
                 "This link has a password; open its page and give it.",
@@ -96,6 +107,10 @@ impl Link {
     async fn find(app: &App, secret: &str) -> Result<Self> {
         let secret = secret.to_owned();
         let share = app.run(move |library| library.share_with(&secret)).await?;
+        Ok(Self::of(app, share))
+    }
+
+    fn of(app: &App, share: Share) -> Self {
         let origin = app.visitor().origin.clone();
         let address = origin.address.to_string();
         let visitor = Visitor {
@@ -103,11 +118,23 @@ impl Link {
             by: By::Nothing,
             origin,
         };
-        Ok(Self {
+        Self {
             share,
             app: app.visited_by(visitor.into()),
             address,
-        })
+        }
+    }
+
+    /// Where uploads come in by it.
+    fn door(&self) -> Result<Door> {
+        let Shared::Drop(folder) = self.share.shared.clone() else {
+            return Err(nothing());
+        };
+        Ok(Door::Link(Box::new(Dropping {
+            share: self.share.clone(),
+            folder,
+            base: self.base(),
+        })))
     }
 
     fn is_unlocked(&self, headers: &HeaderMap) -> bool {
@@ -184,7 +211,10 @@ impl Link {
 
     fn page(&self, title: String, opened: Opened) -> SharedPage {
         SharedPage {
-            shell: Shell::of(&self.app),
+            shell: Shell {
+                door: matches!(opened, Opened::Drop).then(|| format!("{}/uploads", self.base())),
+                ..Shell::of(&self.app)
+            },
             problem: None,
             base: self.base(),
             title,
@@ -351,6 +381,31 @@ pub async fn dropped(
     let page = link.page(name(&link.share.name), Opened::Drop);
     let stored = names.iter().map(|path| name(path)).collect();
     Ok(respond(StatusCode::OK, &SharedPage { stored, ..page }))
+}
+
+/// Uploads that go on where they stand, into the folder of a link.
+pub async fn uploads(
+    app: App,
+    At(secret): At<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let link = Link::open(&app, &secret, &headers).await?;
+    let door = link.door()?;
+    tus::answer_all(link.app, door, method, headers, body).await
+}
+
+pub async fn one_upload(
+    app: App,
+    At((secret, id)): At<(String, String)>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Failure> {
+    let link = Link::reopen(&app, &secret, &headers).await?;
+    let door = link.door()?;
+    tus::answer_one(link.app, door, id, method, headers, body).await
 }
 
 impl FolderView {

@@ -15,11 +15,10 @@ use tokio::time::timeout;
 use super::checksum::{self, Checksum};
 use super::fields::number;
 use super::look::expires;
-use super::{UPLOAD_LENGTH, UPLOAD_OFFSET, refuse_gone, upload_id};
+use super::{Door, UPLOAD_LENGTH, UPLOAD_OFFSET, refuse_gone, upload_id};
 use crate::error::{Error, Result};
 use crate::library::{Library, Outcome, Resumed, UploadId, UploadState, Writing};
 use crate::web::digest_fields::{self, REPR_DIGEST};
-use crate::web::input::Path;
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure};
 use crate::web::receive::refuse_larger;
@@ -35,7 +34,8 @@ const LINGER: Duration = Duration::from_millis(10);
 /// durable.
 pub async fn patch(
     app: App,
-    Path(id): Path<String>,
+    door: Door,
+    id: String,
     headers: HeaderMap,
     body: Body,
 ) -> problem::Result {
@@ -52,7 +52,7 @@ pub async fn patch(
     let piece = Piece::read(&headers, offset)?;
     refuse_larger(piece.length.unwrap_or(0), app.config().max_upload)?;
     match add(&app, id, piece, body).await {
-        Ok(state) => Ok(answer(&state)),
+        Ok(state) => Ok(answer(&state, &door)),
         Err(failure) => Ok(refusal(&app, id, failure).await),
     }
 }
@@ -265,14 +265,15 @@ where
     (buffer, Then::More)
 }
 
-fn answer(state: &UploadState) -> Response {
+fn answer(state: &UploadState, door: &Door) -> Response {
     let mut response = StatusCode::NO_CONTENT.into_response();
     let headers = response.headers_mut();
     headers.insert(UPLOAD_OFFSET, state.offset.into());
     expires(headers, state);
     if let Outcome::Stored(receipt) = &state.outcome {
         let place = format!("/api/v1/entries/{}", receipt.id);
-        if let Ok(place) = HeaderValue::try_from(place) {
+        let place = HeaderValue::try_from(place).ok();
+        if let Some(place) = place.filter(|_| door.tells_where()) {
             headers.insert(CONTENT_LOCATION, place);
         }
         headers.insert(REPR_DIGEST, digest_fields::field(&receipt.sha256));

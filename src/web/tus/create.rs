@@ -11,7 +11,7 @@ use super::append::{self, OFFSET_OCTET_STREAM, is_offset_octet_stream};
 use super::checksum::{self, Checksum};
 use super::fields::{Asked, number};
 use super::look::{as_sent, expires};
-use super::{UPLOAD_CONCAT, UPLOAD_OFFSET, location};
+use super::{Door, UPLOAD_CONCAT, UPLOAD_OFFSET};
 use crate::library::{NewUpload, Outcome, Purpose, UploadId, UploadState};
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure};
@@ -23,28 +23,29 @@ use crate::web::state::App;
 const WHOLE: u64 = 8 << 20;
 
 /// `POST /uploads`: 201 with the upload's place; a complete one has its receipt as the body.
-pub async fn create(app: App, headers: HeaderMap, body: Body) -> problem::Result {
-    let Asked { new, parts } = Asked::read(&headers)?;
+pub async fn create(app: App, door: Door, headers: HeaderMap, body: Body) -> problem::Result {
+    let Asked { new, parts } = door.lead(Asked::read(&headers)?)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
     if let Some(parts) = parts {
         return join(&app, &headers, new, parts).await;
     }
     let sent = Sent::read(&headers, &body)?;
-    let known = known(&app, &new).await?;
-    match (known, sent) {
-        (Some(state), sent) => {
-            sent.discard(body).await?;
-            Ok(created(state, Came::Bytes))
-        }
-        (None, Sent::All(length)) if is_whole(&new, length) => {
-            whole(&app, &headers, new, body).await
-        }
-        (None, Sent::Nothing) => {
-            let state = app.run(|library| library.begin_upload(new)).await?;
-            Ok(created(state, Came::Nothing))
-        }
-        (None, _) => begin_with(&app, &headers, new, body).await,
+    if let Some(state) = known(&app, &new).await? {
+        sent.discard(body).await?;
+        return Ok(created(state, Came::Bytes, &door));
     }
+    door.pass(&app, &new).await?;
+    let (state, came) = match sent {
+        Sent::All(length) if is_whole(&new, length) => {
+            (whole(&app, &headers, new, body).await?, Came::Bytes)
+        }
+        Sent::Nothing => {
+            let begun = app.run(|library| library.begin_upload(new)).await?;
+            (begun, Came::Nothing)
+        }
+        Sent::All(_) | Sent::Some => (begin_with(&app, &headers, new, body).await?, Came::Bytes),
+    };
+    Ok(created(state, came, &door))
 }
 
 /// An upload out of others, named as they were written.
@@ -62,7 +63,7 @@ async fn join(
     }
     let most = app.config().max_upload;
     let joined = app.run(move |library| library.join_uploads(&parts, concat, new, most));
-    Ok(created(joined.await?, Came::Nothing))
+    Ok(created(joined.await?, Came::Nothing, &Door::Library))
 }
 
 /// What a creation brings along.
@@ -126,7 +127,12 @@ async fn known(app: &App, new: &NewUpload) -> Result<Option<UploadState>, Failur
 }
 
 /// Stores a content that comes whole.
-async fn whole(app: &App, headers: &HeaderMap, new: NewUpload, body: Body) -> problem::Result {
+async fn whole(
+    app: &App,
+    headers: &HeaderMap,
+    new: NewUpload,
+    body: Body,
+) -> Result<UploadState, Failure> {
     let checksum = Checksum::announced(headers)?;
     let length = new.length.unwrap_or(0);
     let chunks = body.into_data_stream().map_err(body_error);
@@ -145,15 +151,19 @@ async fn whole(app: &App, headers: &HeaderMap, new: NewUpload, body: Body) -> pr
     });
     let state = state.await?.ok_or_else(checksum::mismatch)?;
     app.metrics().stored(length);
-    Ok(created(state, Came::Bytes))
+    Ok(state)
 }
 
 /// Begins an upload and adds the first bytes of it.
-async fn begin_with(app: &App, headers: &HeaderMap, new: NewUpload, body: Body) -> problem::Result {
+async fn begin_with(
+    app: &App,
+    headers: &HeaderMap,
+    new: NewUpload,
+    body: Body,
+) -> Result<UploadState, Failure> {
     let state = app.run(|library| library.begin_upload(new)).await?;
     let piece = append::Piece::read(headers, state.offset)?;
-    let state = append::add(app, state.id, piece, body).await?;
-    Ok(created(state, Came::Bytes))
+    append::add(app, state.id, piece, body).await
 }
 
 /// Whether an answer tells how many bytes have arrived.
@@ -163,13 +173,15 @@ enum Came {
     Nothing,
 }
 
-fn created(state: UploadState, came: Came) -> Response {
+fn created(state: UploadState, came: Came, door: &Door) -> Response {
     let mut response = match &state.outcome {
-        Outcome::Stored(receipt) => (StatusCode::CREATED, Json(receipt)).into_response(),
+        Outcome::Stored(receipt) => {
+            (StatusCode::CREATED, Json(door.told(receipt.clone()))).into_response()
+        }
         Outcome::Open | Outcome::Gone(_) => StatusCode::CREATED.into_response(),
     };
     let headers = response.headers_mut();
-    if let Ok(place) = location(state.id).try_into() {
+    if let Ok(place) = door.location(state.id).try_into() {
         headers.insert(LOCATION, place);
     }
     if came == Came::Bytes || state.offset > 0 {

@@ -8,12 +8,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
+use super::door::{Door, Told};
 use super::{
     UPLOAD_CONCAT, UPLOAD_DEFER_LENGTH, UPLOAD_EXPIRES, UPLOAD_LENGTH, UPLOAD_METADATA,
     UPLOAD_OFFSET, refuse_gone, upload_id,
 };
-use crate::library::{FilePath, Outcome, Receipt, UploadState};
-use crate::web::input::Path;
+use crate::library::{FilePath, Outcome, UploadState};
 use crate::web::problem::{self, Failure};
 use crate::web::state::App;
 
@@ -27,11 +27,11 @@ pub struct Shown {
     /// When it is removed unless bytes arrive before, in milliseconds since the epoch.
     expires_ms: Option<i64>,
     /// Once its file is stored.
-    receipt: Option<Receipt>,
+    receipt: Option<Told>,
 }
 
 /// `HEAD /uploads/{id}`: where to go on.
-pub async fn head(app: App, Path(id): Path<String>) -> problem::Result {
+pub async fn head(app: App, id: String) -> problem::Result {
     let state = state(&app, &id).await?;
     let mut response = StatusCode::OK.into_response();
     let headers = response.headers_mut();
@@ -48,16 +48,16 @@ pub async fn head(app: App, Path(id): Path<String>) -> problem::Result {
 }
 
 /// `GET /uploads/{id}`: the same for programs, with the receipt once there is one.
-pub async fn get(app: App, Path(id): Path<String>) -> problem::Result {
+pub async fn get(app: App, door: Door, id: String) -> problem::Result {
     let state = state(&app, &id).await?;
     let shown = Shown {
         id: state.id.simple().to_string(),
         offset: state.offset,
         length: state.length,
-        path: state.path,
+        path: state.path.filter(|_| door.tells_where()),
         expires_ms: matches!(state.outcome, Outcome::Open).then_some(state.expires_ms),
         receipt: match state.outcome {
-            Outcome::Stored(receipt) => Some(receipt),
+            Outcome::Stored(receipt) => Some(door.told(receipt)),
             Outcome::Open | Outcome::Gone(_) => None,
         },
     };
@@ -67,7 +67,7 @@ pub async fn get(app: App, Path(id): Path<String>) -> problem::Result {
 
 /// `DELETE /uploads/{id}`: ends an upload. The file of a complete one stays: it is the library's,
 /// and has a trash of its own.
-pub async fn delete(app: App, Path(id): Path<String>) -> problem::Result {
+pub async fn delete(app: App, id: String) -> problem::Result {
     let id = upload_id(&id)?;
     let ended = app.run(move |library| {
         let before = library.upload_state(id)?;

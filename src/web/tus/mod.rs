@@ -8,6 +8,7 @@
 mod append;
 mod checksum;
 mod create;
+mod door;
 mod fields;
 mod look;
 
@@ -25,6 +26,8 @@ use super::problem::{self, Failure};
 use super::state::App;
 use crate::error::Error;
 use crate::library::{Outcome, UploadId, UploadState};
+
+pub use door::{Door, Dropping};
 
 const VERSION: HeaderValue = HeaderValue::from_static("1.0.0");
 const EXTENSIONS: HeaderValue = HeaderValue::from_static(
@@ -50,33 +53,59 @@ const ON_ALL: HeaderValue = HeaderValue::from_static("OPTIONS, POST");
 const ON_ONE: HeaderValue = HeaderValue::from_static("OPTIONS, HEAD, GET, PATCH, DELETE");
 
 pub fn router() -> Router<App> {
-    Router::new()
+    let routes = Router::new()
         .route("/uploads", any(all))
-        .route("/uploads/{id}", any(one))
-        .layer(from_fn(speak))
+        .route("/uploads/{id}", any(one));
+    speaking(routes)
+}
+
+/// The same, for whatever else leads to them.
+pub fn speaking(routes: Router<App>) -> Router<App> {
+    routes.layer(from_fn(speak))
+}
+
+async fn all(app: App, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
+    answer_all(app, Door::Library, method, headers, body).await
+}
+
+async fn one(
+    app: App,
+    Path(id): Path<String>,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> problem::Result {
+    answer_one(app, Door::Library, id, method, headers, body).await
 }
 
 /// `/uploads`.
-async fn all(app: App, method: Method, headers: HeaderMap, body: Body) -> problem::Result {
+pub async fn answer_all(
+    app: App,
+    door: Door,
+    method: Method,
+    headers: HeaderMap,
+    body: Body,
+) -> problem::Result {
     match method {
-        Method::POST => create::create(app, headers, body).await,
+        Method::POST => create::create(app, door, headers, body).await,
         Method::OPTIONS => Ok(options(&app, ON_ALL)),
         _ => Ok(wrong_method(ON_ALL)),
     }
 }
 
 /// `/uploads/{id}`.
-async fn one(
+pub async fn answer_one(
     app: App,
-    id: Path<String>,
+    door: Door,
+    id: String,
     method: Method,
     headers: HeaderMap,
     body: Body,
 ) -> problem::Result {
     match method {
         Method::HEAD => look::head(app, id).await,
-        Method::GET => look::get(app, id).await,
-        Method::PATCH => append::patch(app, id, headers, body).await,
+        Method::GET => look::get(app, door, id).await,
+        Method::PATCH => append::patch(app, door, id, headers, body).await,
         Method::DELETE => look::delete(app, id).await,
         Method::OPTIONS => Ok(options(&app, ON_ONE)),
         _ => Ok(wrong_method(ON_ONE)),
@@ -130,10 +159,6 @@ fn upload_id(text: &str) -> Result<UploadId, Failure> {
     let id = Some(text).filter(|text| text.len() == 32);
     id.and_then(|text| UploadId::try_parse(text).ok())
         .ok_or_else(|| Error::not_found("There is no such upload.").into())
-}
-
-fn location(id: UploadId) -> String {
-    format!("/uploads/{}", id.simple())
 }
 
 /// Nothing can be asked of an upload that ended without a file.
