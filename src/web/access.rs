@@ -244,6 +244,43 @@ mod tests {
         assert_eq!(need(&Method::GET, None), Some(Nothing));
     }
 
+    /// Said twice on purpose: whoever opens one of these to more people has to say so here, too.
+    #[test]
+    fn what_is_for_nobody_or_for_owners_is_said_twice() {
+        let of = |wanted: Need| {
+            let rules = RULES.iter().filter(move |(.., need)| *need == wanted);
+            rules.map(|(_, route, _)| *route)
+        };
+        let for_owners = [
+            "/metrics",
+            "/persistence",
+            "/accounts",
+            "/audit",
+            "/api/v1/persistence",
+        ];
+        for (method, route, need) in RULES {
+            let is_owners = for_owners.iter().any(|start| route.starts_with(start));
+            assert_eq!(is_owners, *need == Administer, "{method} {route}");
+        }
+        let for_nobody = [
+            "/assets/",
+            "/health/",
+            "/sign-in",
+            "/welcome/{secret}",
+            "/s/{secret}",
+        ];
+        for route in of(Nothing) {
+            let is_known = for_nobody.iter().any(|start| route.starts_with(start));
+            let tells_how = ["/api/v1/openapi.json", "/uploads", "/uploads/{id}"];
+            assert!(is_known || tells_how.contains(&route), "{route}");
+        }
+        for (method, route, need) in RULES {
+            let changes = !matches!(*method, "GET" | "OPTIONS");
+            let looks = ["/api/v1/entries/lookup", "/download.zip"].contains(route);
+            assert!(!changes || looks || *need != Look, "{method} {route}");
+        }
+    }
+
     #[test]
     fn each_rule_is_stated_once() {
         let mut seen = std::collections::BTreeSet::new();
