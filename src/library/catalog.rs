@@ -11,7 +11,7 @@ use super::entry::{Entry, FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
 use super::text::fold;
-use super::viewer::Viewer;
+use super::viewer::{LINK_OF, Viewer};
 use crate::error::{Error, Kind, Result};
 use crate::store::{Digest, now_ms};
 
@@ -53,6 +53,17 @@ impl Change {
             actor: actor.to_owned(),
             ..self
         }
+    }
+
+    /// Folded name of the account whose quota it counts against: of a link its maker's.
+    pub(super) fn payer(&self) -> String {
+        let name = self.actor.strip_prefix(LINK_OF).unwrap_or(&self.actor);
+        fold(name)
+    }
+
+    /// Where the request comes from; empty for what is done on the machine itself.
+    pub(super) fn address(&self) -> &str {
+        &self.viewer.from
     }
 
     pub(super) fn reach(&self, c: &Connection) -> Result<&Reach> {

@@ -344,8 +344,8 @@ pub(super) fn store(
         None => (create(c, path, content, change)?, 1),
     };
     c.prepare_cached(
-        "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms, account_id)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT id FROM account WHERE sort_name = ?7))",
     )?
     .execute((
         id,
@@ -354,6 +354,7 @@ pub(super) fn store(
         content.size,
         &content.media_type,
         change.at_ms,
+        change.payer(),
     ))?;
     usage::refuse_past(c, id, quota)?;
     let detail = format!("version {version}, sha256 {}", content.sha256);
@@ -386,7 +387,7 @@ fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change)
         content.size,
         &content.media_type,
         change.at_ms,
-        fold(&change.actor),
+        change.payer(),
     ))?;
     let id = c.last_insert_rowid();
     catalog::count(c, &path.folder(), 1, content.size as i64)?;

@@ -191,7 +191,10 @@ impl Library {
                 catalog::ENTRY,
                 catalog::FROM
             );
-            let entries = catalog::entries(c, &sql, (events.start(), events.end()))?;
+            let mut entries = catalog::entries(c, &sql, (events.start(), events.end()))?;
+            // Of what others deleted out of sight, nothing is told.
+            let reach = change.reach(c)?;
+            entries.retain(|entry| reach.refuse_unseen(entry).is_ok());
             for entry in &entries {
                 put_back(c, entry, change)?;
             }

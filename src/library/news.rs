@@ -3,6 +3,7 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::accounts::FoldersLeft;
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
@@ -48,6 +49,12 @@ impl Library {
     pub fn events_after(&self, number: u64, limit: usize) -> Result<(Vec<Event>, u64)> {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
+            let left = match reach.is_everything() {
+                true => None,
+                false => Some(FoldersLeft::read(c)?),
+            };
+            let was_left =
+                |path: &FilePath, number| left.as_ref().is_some_and(|left| left.had(path, number));
             let mut statement = c.prepare_cached(
                 "SELECT number, at_ms, kind, file_id, path, detail FROM event
                  WHERE number > ?1 ORDER BY number LIMIT ?2",
@@ -69,7 +76,10 @@ impl Library {
                     id: row.get(3)?,
                     path,
                 };
-                events.extend(event.seen(&reach, came_from));
+                let came_from = came_from.filter(|from| !was_left(from, through));
+                if !was_left(&event.path, through) {
+                    events.extend(event.seen(&reach, came_from));
+                }
             }
             Ok((events, through))
         })

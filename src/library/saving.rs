@@ -29,6 +29,13 @@ pub struct SavedSearch {
 impl Library {
     /// All of the viewer's, by name.
     pub fn saved_searches(&self) -> Result<Vec<SavedSearch>> {
+        if self
+            .viewer
+            .acting()
+            .is_some_and(|acting| !acting.is_whole())
+        {
+            return Ok(Vec::new());
+        }
         self.store.sql.read(|c| {
             let mut statement = c.prepare_cached(
                 "SELECT id, name, search, created_ms FROM saved_search

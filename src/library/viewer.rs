@@ -4,6 +4,9 @@ use super::accounts::AccountId;
 use super::path::FolderPath;
 use super::reach::Right;
 
+/// What the name begins with of whoever comes by a link; its maker's follows. No account is called so.
+pub(super) const LINK_OF: &str = "link of ";
+
 /// Who looks and changes. What that allows is in the catalog, and read from it in the very
 /// transaction that looks or changes: see [`Reach`](super::Reach).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +14,9 @@ pub struct Viewer {
     pub(super) who: Who,
     /// What everybody may in folders about which nothing is said.
     pub(super) everyone: Right,
+    /// The address that the request comes from, for the audit log; empty for what is done on the
+    /// machine itself.
+    pub(super) from: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +40,13 @@ pub struct Acting {
     pub within: Option<FolderPath>,
 }
 
+impl Acting {
+    /// Whether it may whatever its account may, and not only a part of that.
+    pub fn is_whole(&self) -> bool {
+        self.most == Right::Own && self.within.is_none()
+    }
+}
+
 impl Viewer {
     /// The installation itself.
     pub const SYSTEM: Self = Self::everything("wharfside");
@@ -45,6 +58,7 @@ impl Viewer {
         Self {
             who: Who::Everything(name),
             everyone: Right::None,
+            from: String::new(),
         }
     }
 
@@ -52,6 +66,7 @@ impl Viewer {
         Self {
             who: Who::Account(acting),
             everyone,
+            from: String::new(),
         }
     }
 
@@ -60,6 +75,15 @@ impl Viewer {
         Self {
             who: Who::Nobody,
             everyone,
+            from: String::new(),
+        }
+    }
+
+    /// The same, of a request from this address.
+    pub fn coming_from(self, address: impl ToString) -> Self {
+        Self {
+            from: address.to_string(),
+            ..self
         }
     }
 

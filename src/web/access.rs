@@ -99,9 +99,9 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/sharing/", Change),
     ("POST", "/sharing/{*folder}", Change),
     ("POST", "/sharing/", Change),
-    ("GET", "/links", Change),
-    ("POST", "/links", Change),
-    ("POST", "/links/{id}/revoke", Change),
+    ("GET", "/links", SignIn),
+    ("POST", "/links", SignIn),
+    ("POST", "/links/{id}/revoke", SignIn),
     // A link is a secret of its own.
     ("GET", "/s/{secret}", Nothing),
     ("POST", "/s/{secret}", Nothing),

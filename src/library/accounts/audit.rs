@@ -40,6 +40,8 @@ happenings! {
     AccountChanged "account-changed" "Account changed",
     AccountRemoved "account-removed" "Account removed",
     PasswordSet "password-set" "Password set",
+    PasswordWrong "password-wrong" "Wrong password given by somebody signed in",
+    LinkPasswordWrong "link-password-wrong" "Wrong password given for a link",
     PasswordLinkMade "password-link-made" "Link to choose a password made",
     FactorAdded "factor-added" "Second factor added",
     FactorRemoved "factor-removed" "Second factor removed",
@@ -82,8 +84,11 @@ pub struct Happenings {
     pub before: Option<u64>,
 }
 
-/// Lines that are kept: what others can make us note must not fill the disk.
-const MOST: i64 = 200_000;
+/// Lines of each kind that are kept: what others can make us note must neither fill the disk nor wash
+/// out what else happened.
+const MOST_OF_A_KIND: u32 = 50_000;
+/// Looking which are too many takes a while, so it is not done each time.
+const TRIMMED_EVERY: i64 = 64;
 /// Longest subject that is kept, in bytes.
 const MAX_SUBJECT: usize = 500;
 
@@ -95,6 +100,10 @@ pub(in crate::library) fn note(
     subject: &str,
 ) -> Result<()> {
     let subject = &subject[..subject.floor_char_boundary(MAX_SUBJECT)];
+    let address = match address {
+        "" => change.address(),
+        address => address,
+    };
     c.prepare_cached(
         "INSERT INTO audit (at_ms, boot, actor, address, kind, subject)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -107,8 +116,14 @@ pub(in crate::library) fn note(
         kind.word(),
         subject,
     ))?;
-    c.prepare_cached("DELETE FROM audit WHERE number <= ?1")?
-        .execute([c.last_insert_rowid() - MOST])?;
+    let number = c.last_insert_rowid();
+    if number % TRIMMED_EVERY == 0 {
+        c.prepare_cached(
+            "DELETE FROM audit WHERE kind = ?1 AND number <= (SELECT number FROM audit
+             WHERE kind = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+        )?
+        .execute((kind.word(), MOST_OF_A_KIND))?;
+    }
     Ok(())
 }
 

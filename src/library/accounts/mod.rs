@@ -23,6 +23,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::catalog::Change;
 use super::path::FolderPath;
 use super::text::fold;
+use super::viewer::LINK_OF;
 use super::{Library, Millis, Right, catalog};
 use crate::error::{Error, Kind, Result};
 
@@ -31,6 +32,7 @@ pub use factors::Factor;
 pub use guesses::Guessed;
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
+pub(in crate::library) use rules::FoldersLeft;
 pub use rules::{FolderRule, Grant};
 pub use sessions::{NewSession, Session};
 pub use shares::{NewShare, Share, Shared};
@@ -172,18 +174,19 @@ impl Library {
         })
     }
 
-    /// Changes what an account is for.
+    /// Changes what an account is for, and what it may store. What it has already stays.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if nobody would be left who may everything.
-    pub fn set_role(&self, id: AccountId, role: Role) -> Result<()> {
+    /// [`Kind::Conflict`] if nobody would be left who may everything and can sign in.
+    pub fn change_account(&self, id: AccountId, role: Role, quota: Quota) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
             refuse_others_than_owners(change.reach(c)?)?;
             let account = by_id(c, id)?;
             c.prepare_cached("UPDATE account SET role = ?2 WHERE id = ?1")?
                 .execute((id, role.word()))?;
-            refuse_without_owner(c)?;
+            refuse_without(c, &account)?;
+            usage::set_quota(c, id, quota)?;
             if role == Role::Member {
                 give_home(c, id, &account.name)?;
             }
@@ -221,13 +224,15 @@ impl Library {
             refuse_others_than_owners(change.reach(c)?)?;
             let account = by_id(c, id)?;
             // Nobody of the same name is to find them later; they expire.
-            c.prepare_cached("UPDATE upload SET actor = '', key = NULL WHERE actor = ?1")?
-                .execute([&account.name])?;
+            c.prepare_cached(
+                "UPDATE upload SET actor = '', key = NULL WHERE actor IN (?1, ?2 || ?1)",
+            )?
+            .execute((&account.name, LINK_OF))?;
             c.prepare_cached("DELETE FROM saved_search WHERE actor = ?1")?
                 .execute([&account.name])?;
             c.prepare_cached("DELETE FROM account WHERE id = ?1")?
                 .execute([id])?;
-            refuse_without_owner(c)?;
+            refuse_without(c, &account)?;
             audit::note(c, &change, "", Happening::AccountRemoved, &account.name)
         })
     }
@@ -255,11 +260,16 @@ fn has_owner(c: &Connection) -> Result<bool> {
     Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
 }
 
-fn refuse_without_owner(c: &Connection) -> Result<()> {
-    match has_owner(c)? {
+/// Called after an account was changed or removed, which is told as it was before: it must not have been
+/// the last owner who can sign in.
+fn refuse_without(c: &Connection, before: &Account) -> Result<()> {
+    let was_able = before.role == Role::Owner && before.password.is_some();
+    let sql = "SELECT EXISTS (SELECT 1 FROM account WHERE role = 'owner' AND password IS NOT NULL)";
+    let is_left: bool = c.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    match !was_able || is_left {
         true => Ok(()),
         false => Err(Error::conflict(
-            "This is the only owner; make somebody else an owner first.",
+            "This is the only owner who can sign in; make somebody else an owner first.",
         )),
     }
 }
@@ -400,7 +410,8 @@ fn checked_name(name: &str) -> Result<String> {
              digits, blanks, dots and dashes."
         )));
     }
-    if RESERVED.contains(&fold(&name).as_str()) {
+    let folded = fold(&name);
+    if RESERVED.contains(&folded.as_str()) || folded.starts_with(LINK_OF) {
         return Err(Error::invalid(format!(
             "{name:?} stands for others in the history; choose another name."
         )));

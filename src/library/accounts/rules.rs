@@ -7,7 +7,7 @@ use super::audit::{self, Happening};
 use crate::error::{Error, Result};
 use crate::library::catalog::Change;
 use crate::library::text::fold;
-use crate::library::{FolderPath, Library, Right};
+use crate::library::{FilePath, FolderPath, Library, Right};
 
 /// What a folder says of itself.
 #[derive(Clone, Debug)]
@@ -123,8 +123,9 @@ impl Library {
 }
 
 impl Change {
-    /// What folders say moves with them, as far as the viewer sees those folders. Where the new
-    /// place says something already, that stays.
+    /// What folders say moves with them, as far as the viewer sees those folders, and with it what was
+    /// deleted out of them: left behind, it would be for whoever may see what lies there next. Where
+    /// the new place says something already, that stays.
     ///
     /// # Errors
     /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the viewer would lose sight of what it
@@ -151,10 +152,18 @@ impl Change {
         }
         let reach = self.reach(c)?;
         moved.retain(|path| reach.right(path) >= Right::Read);
+        self.move_trash(c, from, to)?;
+        let last = crate::library::catalog::last_event(c)?;
         for path in &moved {
             let target = format!("{to}{}", &path.as_str()[from.as_str().len()..]);
             c.prepare_cached("UPDATE OR IGNORE folder_rule SET path = ?2 WHERE path = ?1")?
                 .execute((path.as_str(), &target))?;
+            // What is said there next was never meant for what happened there before.
+            c.prepare_cached(
+                "INSERT INTO folder_left (path, event) VALUES (?1, ?2)
+                 ON CONFLICT (path) DO UPDATE SET event = excluded.event",
+            )?
+            .execute((path.as_str(), last))?;
         }
         match moved.is_empty() || self.reach_now(c)?.right(to) >= Right::Read {
             true => Ok(()),
@@ -163,6 +172,54 @@ impl Change {
                 from.as_str()
             ))),
         }
+    }
+}
+
+impl Change {
+    fn move_trash(&self, c: &Connection, from: &FolderPath, to: &FolderPath) -> Result<()> {
+        let reach = self.reach(c)?;
+        let mut found = Vec::new();
+        {
+            let mut statement = c.prepare_cached(
+                "SELECT id, path FROM file
+                 WHERE trashed_ms IS NOT NULL AND path >= ?1 AND path < ?2",
+            )?;
+            let mut rows = statement.query(crate::library::catalog::bounds(from))?;
+            while let Some(row) = rows.next()? {
+                let path = FilePath::parse(&row.get::<_, String>(1)?)?;
+                found.push((row.get::<_, i64>(0)?, path));
+            }
+        }
+        found.retain(|(_, path)| reach.right(&path.folder()) >= Right::Read);
+        let mut moved = c.prepare_cached("UPDATE file SET path = ?2, folder = ?3 WHERE id = ?1")?;
+        for (id, path) in found {
+            let path = to.join(&path.as_str()[from.as_str().len() + 1..])?;
+            moved.execute((id, path.as_str(), path.folder().as_str()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Folders whose rules went elsewhere, each with the last event that happened there before.
+pub(in crate::library) struct FoldersLeft(Vec<(FolderPath, u64)>);
+
+impl FoldersLeft {
+    pub(in crate::library) fn read(c: &Connection) -> Result<Self> {
+        let mut statement = c.prepare_cached("SELECT path, event FROM folder_left")?;
+        let mut rows = statement.query([])?;
+        let mut left = Vec::new();
+        while let Some(row) = rows.next()? {
+            left.push((FolderPath::parse(&row.get::<_, String>(0)?)?, row.get(1)?));
+        }
+        Ok(Self(left))
+    }
+
+    /// Whether an event tells of a place as it was before its rules went elsewhere.
+    pub(in crate::library) fn had(&self, path: &FilePath, event: u64) -> bool {
+        let folder = path.folder();
+        self.0
+            .iter()
+            .any(|(left, last)| event <= *last && folder.ancestors().any(|above| above == *left))
     }
 }
 

@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::AccountId;
 use super::audit::{self, Happening};
 use crate::error::{Error, Kind, Result};
+use crate::library::viewer::LINK_OF;
 use crate::library::{
     Acting, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging, catalog,
 };
@@ -152,7 +153,11 @@ impl Library {
 
     /// The viewer's links, the newest first; everybody's for whoever may everything.
     pub fn shares(&self) -> Result<Vec<Share>> {
-        let account = self.viewer.acting().map(|acting| acting.account);
+        let acting = self.viewer.acting();
+        if acting.is_some_and(|acting| !acting.is_whole()) {
+            return Ok(Vec::new());
+        }
+        let account = acting.map(|acting| acting.account);
         self.store.sql.read(|c| {
             let all = self.reach(c)?.is_everything();
             let sql = format!("{SELECT} WHERE ?1 OR account_id IS ?2 ORDER BY share_link.id DESC");
@@ -172,7 +177,11 @@ impl Library {
     /// [`Kind::NotFound`] if it is not one.
     pub fn revoke_share(&self, id: i64) -> Result<()> {
         let change = self.change();
-        let account = self.viewer.acting().map(|acting| acting.account);
+        let acting = self.viewer.acting();
+        if acting.is_some_and(|acting| !acting.is_whole()) {
+            return Err(Error::not_found("There is no such link."));
+        }
+        let account = acting.map(|acting| acting.account);
         self.store.sql.write(move |c| {
             let all = change.reach(c)?.is_everything();
             let sql = "DELETE FROM share_link WHERE id = ?1 AND (?2 OR account_id IS ?3)
@@ -241,6 +250,25 @@ impl Library {
     }
 }
 
+/// How long a download that broke off may go on without being another.
+const GOES_ON_MS: Millis = 3600 * 1000;
+
+impl Library {
+    /// Whether this was downloaded by the link from this address a while ago, so that what is asked for
+    /// now may be the rest of it.
+    pub fn was_downloaded(&self, share: &Share, address: &str, subject: &str) -> Result<bool> {
+        let since = now_ms() - GOES_ON_MS;
+        self.store.sql.read(|c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE kind = ?1 AND at_ms >= ?2
+                       AND actor = ?3 AND address = ?4 AND subject = ?5)";
+            let kind = Happening::LinkUsed.word();
+            let mut statement = c.prepare_cached(sql)?;
+            let parameters = (kind, since, share.maker(), address, subject);
+            Ok(statement.query_row(parameters, |row| row.get(0))?)
+        })
+    }
+}
+
 impl Share {
     /// Who looks through the link: its maker, with nothing but what it opens.
     pub fn viewer(&self, everyone: Right) -> Viewer {
@@ -266,7 +294,7 @@ impl Share {
     /// Who is named for what is done by it.
     fn maker(&self) -> String {
         let owner = self.owner.as_deref().unwrap_or("anyone");
-        format!("link of {owner}")
+        format!("{LINK_OF}{owner}")
     }
 
     /// The file it opens, as it is now.

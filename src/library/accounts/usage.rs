@@ -6,10 +6,10 @@
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::audit::{self, Happening};
-use super::{AccountId, refuse_others_than_owners};
+use super::AccountId;
 use crate::error::{Error, Kind, Result};
-use crate::library::Library;
+use crate::library::viewer::LINK_OF;
+use crate::library::{Library, UploadId};
 
 /// Everybody together.
 const ALL: AccountId = 0;
@@ -34,27 +34,8 @@ impl Library {
         self.store.sql.read(|c| usage(c, id))
     }
 
-    /// Limits what an account may store. What it has already stays.
-    pub fn set_quota(&self, id: AccountId, quota: Quota) -> Result<()> {
-        let change = self.change();
-        // More than SQLite can count to is no limit that anybody reaches.
-        let most = |limit: Option<u64>| limit.map(|limit| limit.min(i64::MAX as u64));
-        let quota = Quota {
-            bytes: most(quota.bytes),
-            files: most(quota.files),
-        };
-        self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
-            let account = super::by_id(c, id)?;
-            c.prepare_cached(
-                "UPDATE account SET quota_bytes = ?2, quota_files = ?3 WHERE id = ?1",
-            )?
-            .execute((id, quota.bytes, quota.files))?;
-            audit::note(c, &change, "", Happening::AccountChanged, &account.name)
-        })
-    }
-
-    /// Refuses an upload that would go past a quota, before its bytes travel.
+    /// Refuses an upload that would go past a quota, before its bytes travel. What others have begun to
+    /// send counts, or by many unfinished ones each could take all that is left.
     ///
     /// # Errors
     /// [`Kind::NoSpace`] naming the quota.
@@ -65,14 +46,58 @@ impl Library {
             return Ok(());
         }
         self.store.sql.read(|c| {
-            let coming = Usage { bytes, files: 0 };
-            refuse(usage(c, ALL)?, coming, all, "This installation")?;
-            match own {
-                Some(id) => refuse(usage(c, id)?, coming, quota(c, id)?, "Your account"),
-                None => Ok(()),
+            let coming = |begun: u64| Usage {
+                bytes: bytes.saturating_add(begun),
+                files: 0,
+            };
+            if all.bytes.is_some() {
+                let coming = coming(self.begun_bytes(c, None)?);
+                refuse(usage(c, ALL)?, coming, all, "This installation")?;
             }
+            let Some(id) = own else { return Ok(()) };
+            let own = quota(c, id)?;
+            if own.bytes.is_none() {
+                return Ok(());
+            }
+            let name = super::by_id(c, id)?.name;
+            let coming = coming(self.begun_bytes(c, Some(&name))?);
+            refuse(usage(c, id)?, coming, own, "Your account")
         })
     }
+
+    /// Bytes of unfinished uploads, all of them or an account's: as many as were announced, or else
+    /// as have come.
+    fn begun_bytes(&self, c: &Connection, name: Option<&str>) -> Result<u64> {
+        let mut statement = c.prepare_cached(
+            "SELECT id, length FROM upload
+             WHERE ended IS NULL AND (?1 IS NULL OR actor IN (?1, ?2 || ?1))",
+        )?;
+        let mut rows = statement.query((name, LINK_OF))?;
+        let mut begun = 0_u64;
+        while let Some(row) = rows.next()? {
+            let length: Option<u64> = row.get(1)?;
+            begun = begun.saturating_add(match length {
+                Some(length) => length,
+                None => {
+                    let id: String = row.get(0)?;
+                    let id = UploadId::try_parse(&id).map_err(|error| {
+                        Error::damaged("An upload in the catalog has no id.").because(error)
+                    })?;
+                    self.store.blobs.arrived(id)?.bytes
+                }
+            });
+        }
+        Ok(begun)
+    }
+}
+
+/// Limits what an account may store.
+pub(super) fn set_quota(c: &Connection, id: AccountId, quota: Quota) -> Result<()> {
+    // More than SQLite can count to is no limit that anybody reaches.
+    let most = |limit: Option<u64>| limit.map(|limit| limit.min(i64::MAX as u64));
+    c.prepare_cached("UPDATE account SET quota_bytes = ?2, quota_files = ?3 WHERE id = ?1")?
+        .execute((id, most(quota.bytes), most(quota.files)))?;
+    Ok(())
 }
 
 /// Called in the transaction that stored a content, after it was counted.
@@ -81,15 +106,10 @@ pub(in crate::library) fn refuse_past(c: &Connection, file: i64, all: Quota) -> 
     if all != Quota::default() {
         refuse(usage(c, ALL)?, nothing, all, "This installation")?;
     }
-    let sql = "SELECT account_id FROM file WHERE id = ?1";
-    let owner: Option<AccountId> = c.prepare_cached(sql)?.query_row([file], |row| row.get(0))?;
-    match owner {
-        Some(id) => refuse(
-            usage(c, id)?,
-            nothing,
-            quota(c, id)?,
-            "The account that this file belongs to",
-        ),
+    let sql = "SELECT account_id FROM version WHERE file_id = ?1 ORDER BY number DESC LIMIT 1";
+    let payer: Option<AccountId> = c.prepare_cached(sql)?.query_row([file], |row| row.get(0))?;
+    match payer {
+        Some(id) => refuse(usage(c, id)?, nothing, quota(c, id)?, "Whoever stores this"),
         None => Ok(()),
     }
 }

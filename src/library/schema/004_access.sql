@@ -101,6 +101,13 @@ CREATE TABLE folder_grant (
     PRIMARY KEY (path, account_id)
 ) STRICT, WITHOUT ROWID;
 
+-- Folders whose rules have moved elsewhere with them. Events up to that one are of a time in which
+-- the place was somebody's, and are told to nobody else.
+CREATE TABLE folder_left (
+    path  TEXT    NOT NULL PRIMARY KEY,
+    event INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE INDEX folder_grant_by_account ON folder_grant (account_id);
 
 -- Links for people without an account. They reach no further than whoever made them.
@@ -146,9 +153,11 @@ CREATE TABLE audit (
 
 CREATE INDEX audit_by_kind ON audit (kind, number);
 
--- Who stored it and whose quota it counts against; NULL from before there were accounts, and once
--- the account is gone.
+-- Who made the file, and who stored each content: whose quota it counts against. NULL from before
+-- there were accounts, and once the account is gone.
 ALTER TABLE file ADD COLUMN account_id INTEGER REFERENCES account (id) ON DELETE SET NULL;
+ALTER TABLE version ADD COLUMN account_id INTEGER REFERENCES account (id) ON DELETE SET NULL;
+CREATE INDEX version_by_account ON version (account_id) WHERE account_id IS NOT NULL;
 CREATE INDEX file_by_account ON file (account_id) WHERE account_id IS NOT NULL;
 
 -- Files and bytes of all their versions, by account; 0 is everybody. Triggers keep them in step, so
@@ -165,15 +174,22 @@ INSERT INTO usage (account_id, files, bytes)
 CREATE TRIGGER version_stored AFTER INSERT ON version BEGIN
     UPDATE usage SET files = files + (new.number = 1), bytes = bytes + new.size WHERE account_id = 0;
     INSERT INTO usage (account_id, files, bytes)
-        SELECT account_id, new.number = 1, new.size FROM file
-        WHERE id = new.file_id AND account_id IS NOT NULL
-        ON CONFLICT (account_id) DO UPDATE SET files = files + excluded.files, bytes = bytes + excluded.bytes;
+        SELECT new.account_id, 0, new.size WHERE new.account_id IS NOT NULL
+        ON CONFLICT (account_id) DO UPDATE SET bytes = bytes + excluded.bytes;
+    INSERT INTO usage (account_id, files, bytes)
+        SELECT account_id, 1, 0 FROM file
+        WHERE id = new.file_id AND account_id IS NOT NULL AND new.number = 1
+        ON CONFLICT (account_id) DO UPDATE SET files = files + 1;
 END;
 
 CREATE TRIGGER file_purged BEFORE DELETE ON file BEGIN
+    UPDATE usage SET bytes = bytes - (SELECT coalesce(sum(size), 0) FROM version
+                                      WHERE file_id = old.id AND version.account_id = usage.account_id)
+        WHERE account_id IN (SELECT account_id FROM version WHERE file_id = old.id);
+    UPDATE usage SET files = files - 1 WHERE account_id = old.account_id;
     UPDATE usage SET files = files - 1,
         bytes = bytes - (SELECT coalesce(sum(size), 0) FROM version WHERE file_id = old.id)
-        WHERE account_id IN (0, old.account_id);
+        WHERE account_id = 0;
 END;
 
 CREATE TRIGGER account_removed AFTER DELETE ON account BEGIN

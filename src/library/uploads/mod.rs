@@ -227,6 +227,12 @@ impl Library {
         }
         writing.refuse_past_the_end(bytes.unwrap_or(0))?;
         self.refuse_without_room(bytes.unwrap_or(0))?;
+        // What was announced counts already, and so does what has come of anything else.
+        self.refuse_past_quota(match (writing.row.length, writing.is_length_new) {
+            (None, _) => bytes.unwrap_or(0),
+            (Some(length), true) => length - offset,
+            (Some(_), false) => 0,
+        })?;
         Ok(Resumed::Writing(Box::new(writing)))
     }
 

@@ -96,11 +96,7 @@ pub async fn change(
     At(id): At<AccountId>,
     Sent(changed): Sent<Changed>,
 ) -> Result<Response, Failure> {
-    let done = app.run(move |library| {
-        let quota = changed.quota()?;
-        library.set_role(id, changed.role)?;
-        library.set_quota(id, quota)
-    });
+    let done = app.run(move |library| library.change_account(id, changed.role, changed.quota()?));
     let done = done.await;
     answer(&app, done.map(|()| Done::AccountChanged)).await
 }

@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::header::SET_COOKIE;
+use axum::http::header::{RANGE, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
@@ -156,16 +156,18 @@ impl Link {
         format!("/s/{}", self.share.secret)
     }
 
-    /// Counts a download. What continues one that broke off is not another.
+    /// Counts a download. The rest of one that broke off is not another.
     async fn count(&self, headers: &HeaderMap, method: &Method, subject: &str) -> Result<()> {
-        let range = headers.get("range").and_then(|range| range.to_str().ok());
-        let goes_on = range.is_some_and(|range| !range.trim().starts_with("bytes=0-"));
-        if method != Method::GET || goes_on {
+        if method != Method::GET {
             return Ok(());
         }
+        let is_rest = headers.get(RANGE).is_some_and(is_of_a_rest);
         let (share, address, subject) =
             (self.share.clone(), self.address.clone(), subject.to_owned());
         let used = self.app.run(move |library| {
+            if is_rest && library.was_downloaded(&share, &address, &subject)? {
+                return Ok(());
+            }
             library.use_share(&share, 1, Happening::LinkUsed, &address, &subject)
         });
         used.await
@@ -319,7 +321,7 @@ pub async fn file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let link = Link::open(&app, &secret, &headers).await?;
+    let link = Link::reopen(&app, &secret, &headers).await?;
     let (share, everyone) = (link.share.clone(), app.config().access.everyone());
     let file = link.app.run(move |library| share.file(library, everyone));
     let file = file.await?.ok_or_else(nothing)?;
@@ -338,7 +340,7 @@ pub async fn file_below(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let link = Link::open(&app, &secret, &headers).await?;
+    let link = Link::reopen(&app, &secret, &headers).await?;
     let path = link.folder("")?.join(&below)?;
     let known = path.clone();
     link.app
@@ -358,7 +360,9 @@ pub async fn archive(
 ) -> Result<Response, Failure> {
     let link = Link::open(&app, &secret, &headers).await?;
     let folder = link.folder("")?;
-    link.count(&headers, &method, &format!("{folder}/")).await?;
+    // It is made anew each time, so nothing of it goes on.
+    link.count(&HeaderMap::new(), &method, &format!("{folder}/"))
+        .await?;
     let selection = Selection {
         folders: vec![folder],
         ..Selection::default()
@@ -406,6 +410,16 @@ pub async fn one_upload(
     let link = Link::reopen(&app, &secret, &headers).await?;
     let door = link.door()?;
     tus::answer_one(link.app, door, id, method, headers, body).await
+}
+
+/// Whether a `Range` asks for what follows some bytes: `bytes=<first>-`, of which the first is not 0.
+fn is_of_a_rest(range: &HeaderValue) -> bool {
+    let first = range.to_str().ok().and_then(|range| {
+        let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+        let is_last = last.bytes().all(|byte| byte.is_ascii_digit());
+        first.parse::<u64>().ok().filter(|_| is_last)
+    });
+    first.is_some_and(|first| first > 0)
 }
 
 impl FolderView {

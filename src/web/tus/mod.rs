@@ -118,8 +118,10 @@ fn wrong_method(takes: HeaderValue) -> Response {
 
 /// Refuses requests of another version of the protocol, and names ours in every answer.
 async fn speak(mut request: Request, next: Next) -> Response {
-    // For clients and proxies that know no other methods than GET and POST.
+    // For clients and proxies that know no other methods than GET and POST. Only a POST may mean
+    // another: whoever was admitted to it may make any of these requests.
     let meant = request.headers().get(METHOD_OVERRIDE);
+    let meant = meant.filter(|_| request.method() == Method::POST);
     if let Some(meant) = meant.and_then(|meant| Method::from_bytes(meant.as_bytes()).ok()) {
         *request.method_mut() = meant;
     }
