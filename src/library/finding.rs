@@ -125,7 +125,12 @@ impl Library {
             return Ok(answer);
         }
         let typed = request.query.as_str();
-        let respelt = search::respell(searcher, &self.fields, &answer.parsed, typed);
+        let count = |query: &str| Ok(ask(&search::parse(query, now_ms()), None, 0)?.total);
+        let count: Option<search::CountSeen<'_>> = match reach.is_everything() {
+            true => None,
+            false => Some(&count),
+        };
+        let respelt = search::respell(searcher, &self.fields, &answer.parsed, typed, count);
         let Some(query) = respelt.map_err(search::unreadable)? else {
             return Ok(answer);
         };

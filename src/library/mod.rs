@@ -41,7 +41,7 @@ pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
     Account, AccountId, Audited, Begun, Ceremony, Factor, FolderRule, Grant, Guessed, Happening,
     Happenings, Invitation, Invited, KeptPasskey, NewPasskey, NewSession, NewShare, NewToken,
-    Quota, Role, Scope, Session, Share, Shared, Token, Usage,
+    Quota, Role, Scope, Session, Share, Shared, Token, Usage, network_of,
 };
 pub use auditing::{Live, Named};
 pub use entry::{

@@ -44,6 +44,11 @@ impl Library {
         Ok(Progress { event, searchable })
     }
 
+    /// Whether nothing is out of the viewer's sight.
+    pub fn sees_everything(&self) -> Result<bool> {
+        self.store.sql.read(|c| Ok(self.reach(c)?.is_everything()))
+    }
+
     /// Of the `limit` events after the one with this number those that the viewer may know of, in
     /// their order, and the number of the last that was looked at.
     pub fn events_after(&self, number: u64, limit: usize) -> Result<(Vec<Event>, u64)> {

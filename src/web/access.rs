@@ -222,13 +222,19 @@ fn sign_in(uri: &Uri) -> String {
     }
 }
 
-/// A name for the span of a request, in which no secret is: routes whose last part is one are named
-/// by their pattern.
+/// A name for the span of a request, in which no secret is: routes with one are named by their
+/// pattern, and what only looks like one of them, such as a link with a slash too many, as well.
 pub fn logged_path(request: &Parts) -> String {
     let route = request.extensions.get::<MatchedPath>();
-    match route.map(MatchedPath::as_str) {
-        Some(route) if route.contains("{secret}") => route.to_owned(),
-        _ => request.uri.path().to_owned(),
+    if let Some(route) = route.map(MatchedPath::as_str)
+        && route.contains("{secret}")
+    {
+        return route.to_owned();
+    }
+    let path = request.uri.path();
+    match path.split('/').nth(1) {
+        Some(first @ ("s" | "welcome")) => format!("/{first}/{{secret}}/…"),
+        _ => path.to_owned(),
     }
 }
 

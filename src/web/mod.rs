@@ -44,7 +44,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, SET_COOKIE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -130,16 +130,23 @@ async fn admitted(app: &App, request: Request, asked: &Asked, next: Next) -> Res
     if let Err(failure) = security::admit(app, &parts) {
         return failure.into_response();
     }
-    match access::admit(app, &parts).await {
-        Ok(visitor) => drop(parts.extensions.insert(Arc::new(visitor))),
+    let visitor = match access::admit(app, &parts).await {
+        Ok(visitor) => visitor,
         Err(failure) => return access::refuse(failure, &parts.method, asked),
-    }
+    };
+    let renewed = visitor.renewed_cookie(&parts.headers);
+    parts.extensions.insert(Arc::new(visitor));
     let body = patience::patient(body, app.config().stall);
     let answer = AssertUnwindSafe(next.run(Request::from_parts(parts, body)));
-    match answer.catch_unwind().await {
+    let mut response = match answer.catch_unwind().await {
         Ok(response) => response,
         Err(_) => Failure::from(Error::internal("A handler ended in a panic.")).into_response(),
+    };
+    if let Some(cookie) = renewed {
+        // A handler that sets one ends or begins a session.
+        response.headers_mut().entry(SET_COOKIE).or_insert(cookie);
     }
+    response
 }
 
 /// Answers to ordinary requests would drown everything else at high rates.

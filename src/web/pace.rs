@@ -4,7 +4,7 @@
 //! that others wait for. Guessing passwords is slowed down elsewhere, for all processes together
 //! (`library/accounts/guesses`).
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::error::{Error, Kind, Result};
+use crate::library::network_of;
 
 /// Requests a second, on average.
 const RATE: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
@@ -41,7 +42,7 @@ impl Pace {
         if self.limiter.len() > MOST {
             self.limiter.retain_recent();
         }
-        let Err(not_until) = self.limiter.check_key(&neighbourhood(address)) else {
+        let Err(not_until) = self.limiter.check_key(&network_of(address)) else {
             return Ok(());
         };
         let wait: Duration = not_until.wait_time_from(self.clock.now());
@@ -51,14 +52,6 @@ impl Pace {
             format!("Too many requests come from your address; try again in {seconds} s."),
         )
         .after(seconds))
-    }
-}
-
-/// Whoever has one address of an IPv6 network has all of its last 64 bits.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
     }
 }
 

@@ -49,6 +49,14 @@ impl Failure {
         self.status
     }
 
+    /// The same, as `change` makes it of its error, if it comes from one.
+    pub fn changed(self, change: impl FnOnce(Error) -> Error) -> Self {
+        match self.cause {
+            Some(error) => change(error).into(),
+            None => self,
+        }
+    }
+
     /// What the client is told.
     pub fn sentence(&self) -> &str {
         &self.sentence

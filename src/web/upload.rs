@@ -169,6 +169,8 @@ impl<'a> Form<'a> {
         match receive::store(self.app, &mut incoming, file).await {
             Ok(_) if self.link.is_some() => self.sent.push(name),
             Ok(receipt) => self.outcome.receipts.push(receipt),
+            // Where a link leads is not for whoever sends by it.
+            Err(error) if self.link.is_some() => self.refuse(name, by_a_link(error)),
             Err(error) => self.refuse(path.to_string(), error),
         }
         Ok(!incoming.is_broken())
@@ -258,6 +260,22 @@ impl Outcome {
         };
         Err(Failure::new(first.status, sentence))
     }
+}
+
+/// What is told of a refusal to somebody who came by a link: nothing of the folder, or of whose it is.
+pub fn by_a_link(error: Error) -> Error {
+    let (kind, sentence) = match error.kind() {
+        Kind::NoSpace => (
+            Kind::NoSpace,
+            "There is no room for it behind this link; tell whoever gave it to you.",
+        ),
+        Kind::Forbidden | Kind::NotFound => (
+            Kind::NotFound,
+            "The link takes no files any more; ask for another one.",
+        ),
+        _ => return error,
+    };
+    Error::new(kind, sentence).because(error)
 }
 
 fn no_file() -> Failure {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, USER_AGENT};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::problem::Failure;
 use super::state::App;
@@ -26,6 +26,9 @@ const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto")
 /// a neighbouring subdomain, from setting it (RFC 6265bis, 4.1.3.2).
 const SECURE_COOKIE: &str = "__Host-wharfside";
 const PLAIN_COOKIE: &str = "wharfside";
+/// How long a browser keeps the cookie, in seconds; the session itself ends when it is not used for
+/// that long.
+const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
 
 /// How a request came here, by the connection and, behind a proxy that is trusted, by what that
 /// says.
@@ -101,6 +104,19 @@ impl Origin {
         Site::at(self.is_https, &self.host)
     }
 
+    /// The cookie of a session, or what takes it away.
+    pub fn session_cookie(&self, secret: Option<&Secret>) -> HeaderValue {
+        let (value, seconds) = match secret {
+            Some(secret) => (secret.text(), COOKIE_SECONDS),
+            None => (String::new(), 0),
+        };
+        let (name, secure) = (self.cookie(), if self.is_https { "; Secure" } else { "" });
+        let cookie =
+            format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
+        // Made of characters that a header takes.
+        HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""))
+    }
+
     pub fn cookie(&self) -> &'static str {
         match self.is_https {
             true => SECURE_COOKIE,
@@ -112,14 +128,15 @@ impl Origin {
 /// The client as the nearest proxy that is not ours to trust saw it: each proxy adds at the end
 /// who it got the request from.
 fn forwarded(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
-    let all = headers.get_all(FORWARDED_FOR);
-    let mut addresses = Vec::new();
-    for value in all {
-        addresses.extend(value.to_str().ok()?.split(',').map(str::trim));
-    }
+    let all = headers.get_all(FORWARDED_FOR).iter();
+    let parts: Vec<_> = all
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .collect();
     let mut nearest = None;
-    for text in addresses.into_iter().rev() {
-        let address = canonical(text.parse().ok()?);
+    // What stands before the first that is not ours is the client's own say, whatever it is.
+    for part in parts.into_iter().rev() {
+        let text = std::str::from_utf8(part).ok()?;
+        let address = canonical(text.trim().parse().ok()?);
         nearest = Some(address);
         if !is_trusted(&address) {
             break;
@@ -145,7 +162,7 @@ impl Visitor {
         let everyone = access.everyone();
         if matches!(access, Access::Open | Access::Local) {
             return Ok(Self {
-                viewer: Viewer::ANYONE.into(),
+                viewer: Viewer::ANYONE.coming_from(origin.address).into(),
                 by: By::Openness,
                 origin,
             });
@@ -157,7 +174,7 @@ impl Visitor {
             known => app.run(move |library| known.proven(library)).await?,
         };
         Ok(Self {
-            viewer: by.viewer(everyone).into(),
+            viewer: by.viewer(everyone).coming_from(origin.address).into(),
             by,
             origin,
         })
@@ -182,6 +199,14 @@ impl Visitor {
             By::Session(session) => Some(session),
             _ => None,
         }
+    }
+
+    /// The session's cookie once more, if the session lasts longer from now on.
+    pub fn renewed_cookie(&self, headers: &HeaderMap) -> Option<HeaderValue> {
+        self.session().filter(|session| session.is_renewed)?;
+        let secret = cookie(headers, self.origin.cookie())?;
+        let secret = Secret::parse(Purpose::Session, secret)?;
+        Some(self.origin.session_cookie(Some(&secret)))
     }
 
     /// What the account may be, unless there is none.
@@ -221,6 +246,15 @@ impl Visitor {
 }
 
 impl By {
+    /// Whether what was proven still holds: for answers that take long.
+    pub fn holds(&self, library: &Library) -> Result<bool> {
+        match self {
+            Self::Openness | Self::Nothing => Ok(true),
+            Self::Session(session) => library.session_holds(session.id),
+            Self::Token(token) => library.token_holds(token.id),
+        }
+    }
+
     fn viewer(&self, everyone: Right) -> Viewer {
         match self {
             Self::Openness => Viewer::ANYONE,
@@ -337,6 +371,10 @@ mod tests {
             let found = forwarded(&headers(&[("x-forwarded-for", sent)]), is_private);
             assert_eq!(found, seen.map(|seen| seen.parse().unwrap()), "{sent}");
         }
+        let mut odd = HeaderMap::new();
+        let value = HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap();
+        odd.insert("x-forwarded-for", value);
+        assert_eq!(forwarded(&odd, is_private), "203.0.113.7".parse().ok());
         let twice = headers(&[
             ("x-forwarded-for", "198.51.100.1"),
             ("x-forwarded-for", "203.0.113.7"),

@@ -118,6 +118,7 @@ impl TestApp {
                 ("scope", scope),
                 ("folder", folder),
                 ("days", days),
+                ("password", PASSWORD),
             ],
         );
         let page = answer.text();

@@ -5,7 +5,10 @@
 //! at, its own people wait for a while at most; and where they are signed in already, guesses from
 //! elsewhere do not count against them.
 
+use std::net::{IpAddr, Ipv6Addr};
+
 use rusqlite::Connection;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
 use crate::library::text::fold;
@@ -20,44 +23,89 @@ const LONGEST_MS: Millis = 15 * 60 * 1000;
 const FORGOTTEN_MS: Millis = 24 * 3600 * 1000;
 /// Most rows kept: what a flood of addresses can add.
 const MOST: u64 = 100_000;
+/// Rows that make room together.
+const MADE_ROOM_FOR: u64 = 1_000;
 
 /// Whose guesses are counted together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Guessed {
-    /// An account, by its folded name, or a link.
-    at: String,
-    address: String,
+    at: At,
+    address: IpAddr,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum At {
+    /// By its folded name; there may be none.
+    Account(String),
+    Link(i64),
+    /// What cannot be guessed at all, but tried very often.
+    Nothing,
 }
 
 impl Guessed {
-    pub fn at_account(name: &str, address: &str) -> Self {
-        Self {
-            at: fold(name.trim()),
-            address: address.to_owned(),
-        }
+    pub fn at_account(name: &str, address: IpAddr) -> Self {
+        let at = At::Account(fold(name.trim()));
+        Self { at, address }
     }
 
-    pub fn at_link(id: i64, address: &str) -> Self {
-        Self {
-            // No account has a control character in its name.
-            at: format!("link\n{id}"),
-            address: address.to_owned(),
-        }
+    pub fn at_link(id: i64, address: IpAddr) -> Self {
+        let at = At::Link(id);
+        Self { at, address }
     }
 
-    /// What counts against this guess.
-    fn keys(&self, c: &Connection) -> Result<[String; 2]> {
-        let Self { at, address } = self;
-        let sql = "SELECT EXISTS (SELECT 1 FROM session JOIN account ON account.id = account_id
-                   WHERE sort_name = ?1 AND address = ?2)";
-        let is_known: bool = c
-            .prepare_cached(sql)?
-            .query_row((at, address), |row| row.get(0))?;
-        let at = match is_known {
-            true => format!("at {at} from {address}"),
-            false => format!("at {at}"),
-        };
-        Ok([at, format!("from {address}")])
+    pub fn from_address(address: IpAddr) -> Self {
+        let at = At::Nothing;
+        Self { at, address }
+    }
+
+    /// What counts against this guess: first what it is at, if it is at something, and last the
+    /// address.
+    fn keys(&self, c: &Connection) -> Result<Vec<String>> {
+        let (address, network) = (
+            self.address.to_string(),
+            network_of(self.address).to_string(),
+        );
+        let mut keys = Vec::new();
+        match &self.at {
+            At::Account(name) if is_signed_in(c, name, &address)? => {
+                keys.push(key(&["account", name, "from", &address]));
+            }
+            At::Account(name) => keys.push(key(&["account", name])),
+            At::Link(id) => keys.push(key(&["link", &id.to_string()])),
+            At::Nothing => {}
+        }
+        keys.push(key(&["from", &network]));
+        Ok(keys)
+    }
+}
+
+/// A key of the same length for names of any length, and another for each list of parts.
+fn key(parts: &[&str]) -> String {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    let digest: [u8; 32] = digest.finalize().into();
+    digest[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Guesses from elsewhere do not count against whoever is signed in already.
+fn is_signed_in(c: &Connection, name: &str, address: &str) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM session JOIN account ON account.id = account_id
+               WHERE sort_name = ?1 AND address = ?2)";
+    Ok(c.prepare_cached(sql)?
+        .query_row((name, address), |row| row.get(0))?)
+}
+
+/// Whoever has one address of an IPv6 network has all of its last 64 bits.
+pub fn network_of(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64).into(),
     }
 }
 
@@ -88,10 +136,12 @@ impl Library {
     pub fn guessed_right(&self, guessed: &Guessed) -> Result<()> {
         let guessed = guessed.clone();
         self.store.sql.write(move |c| {
-            let [at, from] = guessed.keys(c)?;
-            c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
-                .execute([at])?;
-            take_back(c, &from)
+            let keys = guessed.keys(c)?;
+            if let [at, _] = &keys[..] {
+                c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
+                    .execute([at])?;
+            }
+            take_back(c, &keys)
         })
     }
 
@@ -99,16 +149,16 @@ impl Library {
     /// be guessed at, which must not be free for whoever gives the password in between.
     pub fn guessed_first_half(&self, guessed: &Guessed) -> Result<()> {
         let guessed = guessed.clone();
-        self.store.sql.write(move |c| {
-            let [_, from] = guessed.keys(c)?;
-            take_back(c, &from)
-        })
+        self.store
+            .sql
+            .write(move |c| take_back(c, &guessed.keys(c)?))
     }
 }
 
-fn take_back(c: &Connection, key: &str) -> Result<()> {
+/// Takes back one guess of the address, which is the last of the keys.
+fn take_back(c: &Connection, keys: &[String]) -> Result<()> {
     c.prepare_cached("UPDATE guess SET wrong = max(wrong - 1, 0) WHERE key = ?1")?
-        .execute([key])?;
+        .execute([keys.last()])?;
     Ok(())
 }
 
@@ -137,11 +187,20 @@ fn count(c: &Connection, key: &str, at_ms: Millis) -> Result<()> {
     c.prepare_cached("DELETE FROM guess WHERE last_ms < ?1")?
         .execute([at_ms - FORGOTTEN_MS])?;
     c.prepare_cached(
-        "INSERT INTO guess (key, wrong, last_ms) SELECT ?1, 1, ?2
-         WHERE (SELECT count(*) FROM guess) < ?3 OR EXISTS (SELECT 1 FROM guess WHERE key = ?1)
+        "INSERT INTO guess (key, wrong, last_ms) VALUES (?1, 1, ?2)
          ON CONFLICT (key) DO UPDATE SET wrong = wrong + 1, last_ms = excluded.last_ms",
     )?
-    .execute((key, at_ms, MOST))?;
+    .execute((key, at_ms))?;
+    let sql = "SELECT count(*) FROM guess";
+    let kept: u64 = c.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    if kept > MOST {
+        // Whoever fills the table pushes out his own first guesses, not what is guessed at often.
+        c.prepare_cached(
+            "DELETE FROM guess WHERE key IN
+             (SELECT key FROM guess WHERE key <> ?1 ORDER BY wrong, last_ms LIMIT ?2)",
+        )?
+        .execute((key, MADE_ROOM_FOR))?;
+    }
     Ok(())
 }
 

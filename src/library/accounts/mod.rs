@@ -29,7 +29,7 @@ use crate::error::{Error, Kind, Result};
 
 pub use audit::{Audited, Happening, Happenings};
 pub use factors::Factor;
-pub use guesses::Guessed;
+pub use guesses::{Guessed, network_of};
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub(in crate::library) use rules::FoldersLeft;

@@ -31,6 +31,8 @@ pub struct Session {
     pub address: String,
     /// What the browser called itself then.
     pub agent: String,
+    /// Whether it lasts longer by having been asked for just now.
+    pub is_renewed: bool,
 }
 
 pub struct NewSession<'a> {
@@ -69,7 +71,7 @@ impl Library {
     /// The session with this secret, unless it has ended.
     pub fn session(&self, hash: Hash) -> Result<Option<Session>> {
         let at_ms = now_ms();
-        let session = self.store.sql.read(|c| {
+        let mut session = self.store.sql.read(|c| {
             let sql = format!(
                 "SELECT {COLUMNS} FROM {FROM} WHERE session.hash = ?1 AND expires_ms >= ?2"
             );
@@ -78,12 +80,22 @@ impl Library {
                 .query_row((&hash[..], at_ms), session_of)
                 .optional()?)
         })?;
-        if let Some(session) = session.as_ref()
+        if let Some(session) = session.as_mut()
             && at_ms - session.seen_ms > NOTED_MS
         {
             self.note_seen(session.id, at_ms)?;
+            session.is_renewed = true;
         }
         Ok(session)
+    }
+
+    /// Whether a session has not ended meanwhile.
+    pub fn session_holds(&self, id: i64) -> Result<bool> {
+        self.store.sql.read(|c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM session WHERE id = ?1 AND expires_ms >= ?2)";
+            let mut statement = c.prepare_cached(sql)?;
+            Ok(statement.query_row((id, now_ms()), |row| row.get(0))?)
+        })
     }
 
     fn note_seen(&self, id: i64, at_ms: Millis) -> Result<()> {
@@ -166,5 +178,6 @@ fn session_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Session> {
         expires_ms: row.get(6)?,
         address: row.get(7)?,
         agent: row.get(8)?,
+        is_renewed: false,
     })
 }

@@ -139,6 +139,16 @@ impl Library {
         Ok(token)
     }
 
+    /// Whether a token was not revoked meanwhile, and has not expired.
+    pub fn token_holds(&self, id: i64) -> Result<bool> {
+        self.store.sql.read(|c| {
+            let sql = "SELECT EXISTS (SELECT 1 FROM token
+                       WHERE id = ?1 AND ifnull(expires_ms > ?2, TRUE))";
+            let mut statement = c.prepare_cached(sql)?;
+            Ok(statement.query_row((id, now_ms()), |row| row.get(0))?)
+        })
+    }
+
     /// The viewer's own, the newest first.
     pub fn tokens(&self) -> Result<Vec<Token>> {
         let account = self.own_account()?;

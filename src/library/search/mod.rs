@@ -41,7 +41,7 @@ pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use place::Place;
 pub use query::{MAX_QUERY_BYTES, Parsed, parse, parse_unfinished};
 pub use snippet::{Snippet, Snippets};
-pub use spell::respell;
+pub use spell::{CountSeen, respell};
 
 /// Most passages of one file that a search shows.
 pub const MOST_PASSAGES: usize = 5;

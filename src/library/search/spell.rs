@@ -10,13 +10,14 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use tantivy::schema::Field;
-use tantivy::{Searcher, SegmentReader, Term};
+use tantivy::{Searcher, SegmentReader, TantivyError, Term};
 
 use super::expand::begins_some;
 use super::fields::Fields;
 use super::query::{Form, Node, Parsed, Scope, Text};
 use super::rank::forms;
 use super::slips::Slips;
+use crate::error::Result;
 use crate::library::text::spaced_words;
 
 /// Words that are looked at; a query of more is not misspelt but long.
@@ -27,6 +28,8 @@ const CHARS: std::ops::RangeInclusive<usize> = 2..=24;
 const TELLING_CHARS: usize = 4;
 /// From so many characters on, two of them may be wrong.
 const LONG_CHARS: usize = 6;
+/// Near words that are counted for somebody who does not see every file.
+const MOST_COUNTED: usize = 20;
 /// Near words taken from each dictionary.
 const MOST_NEAR: usize = 1_000;
 /// Bytes of dictionaries that are looked at for one query: some ten milliseconds.
@@ -38,13 +41,18 @@ const MANY_TIMES: u64 = 20;
 /// What a word counts more that begins as it was typed: people hardly mistake the first letter.
 const SAME_START: u64 = 8;
 
+/// Tells how many files a query finds among those that somebody may see.
+pub type CountSeen<'a> = &'a dyn Fn(&str) -> Result<u64>;
+
 /// The query with other words in place of those that are not in the index; nothing if there are
-/// none to be replaced, or no better ones.
+/// none to be replaced, or no better ones. For somebody who may not see every file, `count` says what
+/// he may know of a word: that others' files have it must make no difference.
 pub fn respell(
     searcher: &Searcher,
     fields: &Fields,
     parsed: &Parsed,
     query: &str,
+    count: Option<CountSeen<'_>>,
 ) -> tantivy::Result<Option<String>> {
     let mut texts = Vec::new();
     if let Some(root) = &parsed.root {
@@ -55,7 +63,7 @@ pub fn respell(
     if words.len() > MOST_WORDS {
         return Ok(None);
     }
-    let dictionary = Dictionary::new(searcher, fields, words.len());
+    let dictionary = Dictionary::new(searcher, fields, words.len(), count);
     let mut respelt = query.to_owned();
     let mut changed = false;
     // From the end, so that places before it stay where they are.
@@ -118,10 +126,16 @@ struct Dictionary<'a> {
     segments: Vec<&'a SegmentReader>,
     /// Steps that a word may take.
     share: u32,
+    count: Option<CountSeen<'a>>,
 }
 
 impl<'a> Dictionary<'a> {
-    fn new(searcher: &'a Searcher, fields: &'a Fields, words: usize) -> Self {
+    fn new(
+        searcher: &'a Searcher,
+        fields: &'a Fields,
+        words: usize,
+        count: Option<CountSeen<'a>>,
+    ) -> Self {
         let mut segments: Vec<_> = searcher.segment_readers().iter().collect();
         segments.sort_by_key(|segment| std::cmp::Reverse(segment.num_docs()));
         Self {
@@ -129,7 +143,17 @@ impl<'a> Dictionary<'a> {
             fields,
             segments,
             share: MOST_STEPS / words.max(1) as u32,
+            count,
         }
+    }
+
+    /// In how many files of a viewer's a word is; asked for as a person would.
+    fn counted(count: CountSeen<'_>, scope: Scope, word: &str) -> tantivy::Result<u64> {
+        let counted = match scope {
+            Scope::Anywhere => count(word),
+            Scope::Name => count(&format!("name:{word}")),
+        };
+        counted.map_err(|error| TantivyError::InternalError(error.to_string()))
     }
 
     fn fields_of(&self, scope: Scope) -> Vec<Field> {
@@ -160,10 +184,31 @@ impl<'a> Dictionary<'a> {
         let left = Cell::new(self.share);
         for distance in 1..=furthest {
             let near = self.near(word, distance, &left)?;
-            let fitting = near.into_iter().filter(|(_, files)| *files >= least);
-            let best = fitting.max_by(|a, b| self.weight(word, a).cmp(&self.weight(word, b)));
-            if let Some((best, _)) = best {
+            let mut fitting: Vec<_> = near.into_iter().collect();
+            if self.count.is_none() {
+                fitting.retain(|(_, files)| *files >= least);
+            }
+            fitting.sort_by(|a, b| self.weight(word, b).cmp(&self.weight(word, a)));
+            if let Some(best) = self.first_seen(word.scope, fitting, least)? {
                 return Ok(Some(best));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first of these words that enough of the files have which the viewer may see.
+    fn first_seen(
+        &self,
+        scope: Scope,
+        words: Vec<(String, u64)>,
+        least: u64,
+    ) -> tantivy::Result<Option<String>> {
+        let Some(count) = self.count else {
+            return Ok(words.into_iter().next().map(|(word, _)| word));
+        };
+        for (word, _) in words.into_iter().take(MOST_COUNTED) {
+            if Self::counted(count, scope, &word)? >= least {
+                return Ok(Some(word));
             }
         }
         Ok(None)
@@ -182,6 +227,9 @@ impl<'a> Dictionary<'a> {
 
     /// In how many files the word is, or one of its stem.
     fn files_with(&self, word: &Wanted) -> tantivy::Result<u64> {
+        if let Some(count) = self.count {
+            return Self::counted(count, word.scope, &word.folded);
+        }
         let mut most = 0;
         for field in self.fields_of(word.scope) {
             for form in forms(&word.folded) {
@@ -193,6 +241,9 @@ impl<'a> Dictionary<'a> {
     }
 
     fn begins_others(&self, word: &Wanted) -> tantivy::Result<bool> {
+        if let Some(count) = self.count {
+            return Ok(Self::counted(count, word.scope, &format!("{}*", word.folded))? > 0);
+        }
         for field in self.fields_of(word.scope) {
             if begins_some(self.searcher, field, &word.folded)? {
                 return Ok(true);

@@ -460,7 +460,7 @@ fn absurd_queries_are_answered() {
     ] {
         let parsed = parse(&query, NOW);
         shelf.ask(question(&parsed, 10));
-        respell(&shelf.searcher, &shelf.fields, &parsed, &query).unwrap();
+        respell(&shelf.searcher, &shelf.fields, &parsed, &query, None).unwrap();
         highlight(&parsed, "quiet water");
     }
     assert_eq!(shelf.set(&format!("{}quiet", "(".repeat(10)),), [1]);
@@ -733,7 +733,8 @@ fn without_words_everything_is_there_to_be_narrowed_down() {
 }
 
 fn respelt(shelf: &Shelf, query: &str) -> Option<String> {
-    respell(&shelf.searcher, &shelf.fields, &parse(query, NOW), query).unwrap()
+    let parsed = parse(query, NOW);
+    respell(&shelf.searcher, &shelf.fields, &parsed, query, None).unwrap()
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::time::Duration;
 
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event as Message, KeepAlive, Sse};
@@ -32,6 +33,7 @@ const COME_BACK: Duration = Duration::from_millis(500);
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 /// nginx would keep the messages back until there is a page of them.
 const UNBUFFERED: (HeaderName, &str) = (HeaderName::from_static("x-accel-buffering"), "no");
+const PRIVATE: (HeaderName, &str) = (CACHE_CONTROL, "private, no-cache");
 
 #[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -83,10 +85,12 @@ pub async fn events(
         listener,
         told,
         is_new: true,
+        searchable: 0,
+        awaited: 0,
     };
     let alive = KeepAlive::new().interval(SIGN_OF_LIFE);
     let stream = Sse::new(follower.stream()).keep_alive(alive);
-    Ok(([UNBUFFERED], stream).into_response())
+    Ok(([UNBUFFERED, PRIVATE], stream).into_response())
 }
 
 /// One client, and how far it was told.
@@ -95,6 +99,20 @@ struct Follower {
     listener: watch::Receiver<Heard>,
     told: u64,
     is_new: bool,
+    /// How far search was when that was told last, and from where on that is news.
+    searchable: u64,
+    awaited: u64,
+}
+
+/// What a look at the library found.
+struct Found {
+    news: News,
+    /// Event through which that is told.
+    through: u64,
+    /// Sequence of the last change of any file.
+    last: u64,
+    /// Whether others' changes are the viewer's to know of.
+    sees_everything: bool,
 }
 
 impl Follower {
@@ -105,47 +123,88 @@ impl Follower {
         })
     }
 
-    /// The next message; none when this process goes, or cannot look any more. The client
-    /// then comes back, to whoever serves by then.
+    /// The next message; none when this process goes, or cannot look any more, or whoever listens has
+    /// been signed out. The client then comes back, to whoever serves by then.
     async fn next(&mut self) -> Option<Message> {
-        if self.is_new {
-            self.is_new = false;
-            return Some(self.message().await.ok()?.retry(COME_BACK));
+        loop {
+            if !self.is_new {
+                let heard = *self.listener.borrow_and_update();
+                if !heard.is_leaving && heard.progress.event <= self.told {
+                    self.listener.changed().await.ok()?;
+                }
+                if self.listener.borrow_and_update().is_leaving {
+                    return None;
+                }
+            }
+            let found = self.look().await.ok()??;
+            self.told = found.through;
+            if self.is_worth_telling(&found) {
+                return self.message(found).ok();
+            }
         }
-        let heard = *self.listener.borrow_and_update();
-        if !heard.is_leaving && heard.progress.event <= self.told {
-            self.listener.changed().await.ok()?;
-        }
-        if self.listener.borrow_and_update().is_leaving {
-            return None;
-        }
-        self.message().await.ok()
     }
 
-    async fn message(&mut self) -> Result<Message> {
-        let told = self.told;
-        let (news, through) = self.app.look(move |library| news(library, told)).await?;
-        self.told = through;
-        let message = Message::default().id(through.to_string());
-        message
-            .json_data(news)
-            .map_err(|cause| Error::internal("An event cannot be written.").because(cause))
+    async fn look(&self) -> Result<Option<Found>> {
+        let (told, by) = (self.told, self.app.visitor().by.clone());
+        self.app
+            .look(move |library| match by.holds(library)? {
+                true => Found::after(library, told).map(Some),
+                false => Ok(None),
+            })
+            .await
+    }
+
+    /// Of what happens out of sight nothing is told, not even that something happened.
+    fn is_worth_telling(&self, found: &Found) -> bool {
+        let News {
+            changes,
+            missed,
+            searchable,
+        } = &found.news;
+        let is_found = self.searchable < self.awaited && *searchable >= self.awaited;
+        self.is_new || found.sees_everything || *missed || !changes.is_empty() || is_found
+    }
+
+    fn message(&mut self, found: Found) -> Result<Message> {
+        let News {
+            changes,
+            searchable,
+            ..
+        } = &found.news;
+        if self.is_new || !changes.is_empty() {
+            self.awaited = found.last;
+        }
+        self.searchable = *searchable;
+        let message = Message::default().id(found.through.to_string());
+        let message = message
+            .json_data(found.news)
+            .map_err(|cause| Error::internal("An event cannot be written.").because(cause))?;
+        Ok(match std::mem::take(&mut self.is_new) {
+            true => message.retry(COME_BACK),
+            false => message,
+        })
     }
 }
 
-/// What happened after event `told`, and the event through which that is told.
-fn news(library: &Library, told: u64) -> Result<(News, u64)> {
-    let progress = library.progress()?;
-    // A catalog that was put back from a copy has fewer events than the client knows.
-    let missed = told > progress.event || progress.event - told > FAR_BEHIND;
-    let (changes, through) = match missed {
-        true => (Vec::new(), progress.event),
-        false => library.events_after(told, MOST)?,
-    };
-    let news = News {
-        changes,
-        missed,
-        searchable: progress.searchable,
-    };
-    Ok((news, through))
+impl Found {
+    /// What happened after event `told`.
+    fn after(library: &Library, told: u64) -> Result<Self> {
+        let progress = library.progress()?;
+        // A catalog that was put back from a copy has fewer events than the client knows.
+        let missed = told > progress.event || progress.event - told > FAR_BEHIND;
+        let (changes, through) = match missed {
+            true => (Vec::new(), progress.event),
+            false => library.events_after(told, MOST)?,
+        };
+        Ok(Self {
+            news: News {
+                changes,
+                missed,
+                searchable: progress.searchable,
+            },
+            through,
+            last: library.last_sequence()?,
+            sees_everything: library.sees_everything()?,
+        })
+    }
 }

@@ -13,8 +13,8 @@ use crate::auth::passkey::Passkey;
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{
-    Account, AccountId, FolderPath, Guessed, KeptPasskey, Library, Millis, NewToken, Quota, Scope,
-    Session, Token, Usage,
+    Account, AccountId, FolderPath, Guessed, Happening, KeptPasskey, Library, Millis, NewToken,
+    Quota, Scope, Session, Token, Usage,
 };
 use crate::store::now_ms;
 use crate::web::input::Query;
@@ -44,6 +44,7 @@ pub struct WantedToken {
     /// Days until it expires; nothing for never.
     #[serde(default)]
     days: String,
+    password: String,
 }
 
 #[derive(Template)]
@@ -141,10 +142,11 @@ pub async fn set_password(app: App, Sent(given): Sent<NewPassword>) -> Result<Re
 /// [`Kind::Invalid`] if it is not, [`Kind::TooMany`] if it was guessed at too often.
 pub fn confirm(library: &Library, id: AccountId, given: &str, origin: &Origin) -> Result<Account> {
     let account = library.account(id)?;
-    let guessed = Guessed::at_account(&account.name, &origin.address.to_string());
+    let guessed = Guessed::at_account(&account.name, origin.address);
     library.guess(&guessed)?;
     let kept = account.password.as_deref().unwrap_or_default();
     if !password::verify(given, kept)? {
+        library.note(Happening::PasswordWrong, &account.name, "")?;
         return Err(Error::invalid("The password is not that."));
     }
     library.guessed_right(&guessed)?;
@@ -163,8 +165,12 @@ pub async fn end_sessions(app: App) -> Result<Response, Failure> {
 }
 
 pub async fn add_token(app: App, Sent(wanted): Sent<WantedToken>) -> Result<Response, Failure> {
-    let made = app.run(move |library| wanted.make(library)).await;
-    match made {
+    let (id, origin) = (own(&app)?, app.visitor().origin.clone());
+    let made = app.run(move |library| {
+        confirm(library, id, &wanted.password, &origin)?;
+        wanted.make(library)
+    });
+    match made.await {
         Ok(secret) => {
             let page = AccountPage::read(&app).await?;
             let made = Some(secret);

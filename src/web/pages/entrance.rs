@@ -1,8 +1,8 @@
 //! The way in and out: signing in, choosing a password by a link, signing out.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::http::header::SET_COOKIE;
-use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
@@ -19,9 +19,6 @@ use crate::web::problem::Failure;
 use crate::web::state::App;
 use crate::web::visitor::Origin;
 
-/// How long a browser keeps the cookie of a session, in seconds; the session itself ends when it is
-/// not used for that long.
-const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
 const WRONG: &str = "The name or the password is wrong.";
 
 #[derive(Deserialize)]
@@ -152,7 +149,7 @@ pub async fn explain(app: &App, error: Error, next: String) -> Result<Response, 
 /// wrong with them is not told, and takes as long to find out for an account that is not there.
 fn check(library: &Library, given: &Credentials, origin: &Origin) -> Result<Passed> {
     let address = origin.address.to_string();
-    let guessed = Guessed::at_account(&given.name, &address);
+    let guessed = Guessed::at_account(&given.name, origin.address);
     library.guess(&guessed)?;
     let account = library.account_named(&given.name)?;
     let kept = account
@@ -209,7 +206,7 @@ impl Entered {
     /// To where somebody wanted to go; who wanted nowhere goes to his folder.
     pub fn lead(&self, origin: &Origin, next: &str) -> Response {
         let next = local(next);
-        let cookie = set_cookie(&self.secret.text(), COOKIE_SECONDS, origin);
+        let cookie = [(SET_COOKIE, origin.session_cookie(Some(&self.secret)))];
         let home = self.home.as_ref().filter(|_| next == "/");
         let next = home.map_or_else(|| next.to_owned(), folder_url);
         (cookie, Redirect::to(&next)).into_response()
@@ -222,22 +219,8 @@ pub async fn sign_out(app: App) -> Result<Response, Failure> {
     if let Some(id) = visitor.session().map(|session| session.id) {
         app.run(move |library| library.end_session(id)).await?;
     }
-    let cookie = set_cookie("", 0, &origin);
+    let cookie = [(SET_COOKIE, origin.session_cookie(None))];
     Ok((cookie, Redirect::to("/sign-in")).into_response())
-}
-
-fn set_cookie(
-    value: &str,
-    seconds: u32,
-    origin: &Origin,
-) -> [(axum::http::HeaderName, HeaderValue); 1] {
-    let name = origin.cookie();
-    let secure = if origin.is_https { "; Secure" } else { "" };
-    let cookie =
-        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    // Made of characters that a header takes.
-    let cookie = HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""));
-    [(SET_COOKIE, cookie)]
 }
 
 pub async fn welcome_page(app: App, At(secret): At<String>) -> Result<Response, Failure> {
@@ -286,8 +269,15 @@ pub async fn welcome(
     let invitation = app.run(move |library| library.invitation(hash)).await?;
     let invitation = invitation.ok_or_else(void)?;
     let (typed, from) = (name.clone(), origin.clone());
+    let called = match &invitation {
+        Invitation::Owner => name.clone(),
+        Invitation::Account(account) => account.name.clone(),
+    };
     let accepted = app
-        .run(move |library| accept(library, hash, &typed, &password, &from))
+        .run(move |library| {
+            password::refuse_weak(&password, &[&called])?;
+            accept(library, hash, &typed, &password, &from)
+        })
         .await;
     match accepted {
         Ok(entered) => Ok(entered.lead(&origin, "/")),
@@ -317,7 +307,6 @@ fn accept(
 ) -> Result<Entered> {
     // Who holds the link may do this one thing, whoever he is.
     let library = library.seen_by(Viewer::SYSTEM.into());
-    password::refuse_weak(chosen, &[name])?;
     let phc = password::hash(chosen)?;
     let invited = library.accept(hash, name, phc, &origin.address.to_string())?;
     begin_session(&library, invited.id, origin, "link")

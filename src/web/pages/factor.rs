@@ -2,7 +2,6 @@
 //! shown for when it is lost.
 
 use askama::Template;
-use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -21,6 +20,7 @@ use crate::web::state::App;
 pub struct Given {
     secret: String,
     code: String,
+    password: String,
 }
 
 /// The password once more: who finds a browser open must not change how its owner signs in.
@@ -53,23 +53,31 @@ pub async fn page(app: App) -> Result<Response, Failure> {
 }
 
 pub async fn add(app: App, Sent(given): Sent<Given>) -> Result<Response, Failure> {
-    account::own(&app)?;
+    let id = account::own(&app)?;
     let secret = SharedSecret::parse(&given.secret)
         .ok_or_else(|| Error::invalid("The secret in the form is none; load the page again."))?;
     let page = FactorPage::new(&app, &secret)?;
-    let Some(step) = secret.check(&given.code, now_s(), None) else {
-        let problem = "That is not the code that the app shows now. If it is, the clock of the phone or of this server goes wrong.";
-        let problem = Some(problem.to_owned());
-        return Ok(respond(
-            StatusCode::BAD_REQUEST,
-            &FactorPage { problem, ..page },
-        ));
-    };
-    let codes = totp::recovery_codes()?;
-    let hashes = totp::recovery_hashes(&codes);
-    app.run(move |library| library.add_factor(secret.bytes().to_vec(), step, hashes))
-        .await?;
-    Ok(show_codes(&app, "The second factor is set up", codes))
+    let origin = app.visitor().origin.clone();
+    let added = app.run(move |library| {
+        account::confirm(library, id, &given.password, &origin)?;
+        let step = secret.check(&given.code, now_s(), None).ok_or_else(|| {
+            Error::invalid("That is not the code that the app shows now. If it is, the clock of the phone or of this server goes wrong.")
+        })?;
+        let codes = totp::recovery_codes()?;
+        let hashes = totp::recovery_hashes(&codes);
+        library.add_factor(secret.bytes().to_vec(), step, hashes)?;
+        Ok(codes)
+    });
+    match added.await {
+        Ok(codes) => Ok(show_codes(&app, "The second factor is set up", codes)),
+        Err(error) => match super::change::refusal(&error) {
+            Some(status) => {
+                let problem = Some(error.sentence().to_owned());
+                Ok(respond(status, &FactorPage { problem, ..page }))
+            }
+            None => Err(error.into()),
+        },
+    }
 }
 
 /// Shows recovery codes, this once.

@@ -13,7 +13,7 @@ use super::{Shell, account, ceremony, entrance, factor, respond};
 use crate::auth::passkey::{Answer, Handle, Passkey, Person};
 use crate::auth::totp;
 use crate::error::{Error, Kind, Result};
-use crate::library::{AccountId, Ceremony, Happening, KeptPasskey, Library, NewPasskey};
+use crate::library::{AccountId, Ceremony, Guessed, Happening, KeptPasskey, Library, NewPasskey};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 use crate::web::visitor::Origin;
@@ -183,8 +183,10 @@ pub async fn sign_in(app: App, Sent(used): Sent<Used>) -> Result<Response, Failu
     }
 }
 
-/// Nothing that is to be signed can be guessed, so nothing slows down who tries.
+/// Nothing that is to be signed can be guessed; who tries all the same must not fill the log.
 fn enter(library: &Library, given: &Used, origin: &Origin) -> Result<entrance::Entered> {
+    let guessed = Guessed::from_address(origin.address);
+    library.guess(&guessed)?;
     let begun = ceremony::take(library, Ceremony::SignIn, &given.ceremony)?;
     let site = origin.site().ok_or_else(no_site)?;
     let answer = Answer::parse(&given.answer)?;
@@ -192,7 +194,10 @@ fn enter(library: &Library, given: &Used, origin: &Origin) -> Result<entrance::E
         site.finish_sign_in(&begun.state, &answer, passkey)
     });
     match used {
-        Ok(account) => entrance::begin_session(library, account, origin, "passkey"),
+        Ok(account) => {
+            library.guessed_right(&guessed)?;
+            entrance::begin_session(library, account, origin, "passkey")
+        }
         Err(error) => {
             let address = origin.address.to_string();
             library.note(Happening::SignInFailed, "with a passkey", &address)?;

@@ -105,7 +105,7 @@ fn check(library: &Library, given: &Given, origin: &Origin) -> Result<Answered> 
     let begun = ceremony::take(library, Ceremony::SecondFactor, &given.step)?;
     let account = library.account(begun.account.unwrap_or_default())?;
     let address = origin.address.to_string();
-    let guessed = Guessed::at_account(&account.name, &address);
+    let guessed = Guessed::at_account(&account.name, origin.address);
     library.guess(&guessed)?;
     match prove(library, &begun, &account, given, origin) {
         Ok(by) => {

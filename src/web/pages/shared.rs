@@ -114,7 +114,10 @@ impl Link {
         let origin = app.visitor().origin.clone();
         let address = origin.address.to_string();
         let visitor = Visitor {
-            viewer: share.viewer(app.config().access.everyone()).into(),
+            viewer: share
+                .viewer(app.config().access.everyone())
+                .coming_from(origin.address)
+                .into(),
             by: By::Nothing,
             origin,
         };
@@ -280,14 +283,16 @@ pub async fn unlock(
     Sent(Given { password }): Sent<Given>,
 ) -> Result<Response, Failure> {
     let link = Link::find(&app, &secret).await?;
-    let guessed = Guessed::at_link(link.share.id, &link.address);
+    let guessed = Guessed::at_link(link.share.id, link.app.visitor().origin.address);
     let kept = link.share.password.clone().unwrap_or_default();
+    let (address, subject) = (link.address.clone(), link.share.name.clone());
     let is_right = app.run(move |library| {
         let library = library.seen_by(Viewer::SYSTEM.into());
         library.guess(&guessed)?;
         let is_right = password::verify(&password, &kept)?;
-        if is_right {
-            library.guessed_right(&guessed)?;
+        match is_right {
+            true => library.guessed_right(&guessed)?,
+            false => library.note(Happening::LinkPasswordWrong, &subject, &address)?,
         }
         Ok(is_right)
     });
@@ -397,7 +402,8 @@ pub async fn uploads(
 ) -> Result<Response, Failure> {
     let link = Link::open(&app, &secret, &headers).await?;
     let door = link.door()?;
-    tus::answer_all(link.app, door, method, headers, body).await
+    let answer = tus::answer_all(link.app, door, method, headers, body).await;
+    answer.map_err(|failure| failure.changed(upload::by_a_link))
 }
 
 pub async fn one_upload(
@@ -409,7 +415,8 @@ pub async fn one_upload(
 ) -> Result<Response, Failure> {
     let link = Link::reopen(&app, &secret, &headers).await?;
     let door = link.door()?;
-    tus::answer_one(link.app, door, id, method, headers, body).await
+    let answer = tus::answer_one(link.app, door, id, method, headers, body).await;
+    answer.map_err(|failure| failure.changed(upload::by_a_link))
 }
 
 /// Whether a `Range` asks for what follows some bytes: `bytes=<first>-`, of which the first is not 0.

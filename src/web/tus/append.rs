@@ -53,7 +53,10 @@ pub async fn patch(
     refuse_larger(piece.length.unwrap_or(0), app.config().max_upload)?;
     match add(&app, id, piece, body).await {
         Ok(state) => Ok(answer(&state, &door)),
-        Err(failure) => Ok(refusal(&app, id, failure).await),
+        Err(failure) => {
+            let failure = door.refusal(failure);
+            Ok(refusal(&app, id, failure).await)
+        }
     }
 }
 

@@ -9,7 +9,9 @@ use crate::library::{
     FolderPath, Happening, IfPresent, NewUpload, Purpose, Receipt, Share, UploadId,
 };
 use crate::store::Digest;
+use crate::web::problem::Failure;
 use crate::web::state::App;
+use crate::web::upload::by_a_link;
 
 pub enum Door {
     Library,
@@ -78,6 +80,14 @@ impl Door {
             Self::Link(link) => &link.base,
         };
         format!("{base}/uploads/{}", id.simple())
+    }
+
+    /// A refusal as it is told to whoever came in by it.
+    pub fn refusal(&self, failure: Failure) -> Failure {
+        match self {
+            Self::Library => failure,
+            Self::Link(_) => failure.changed(by_a_link),
+        }
     }
 
     pub fn told(&self, receipt: Receipt) -> Told {
