@@ -12,12 +12,12 @@ use crate::command::eventually;
 use crate::people::Credentials;
 
 /// A stream that is being read, message by message.
-struct Listener {
+pub struct Listener {
     lines: BufReader<TcpStream>,
 }
 
 /// A message: its id, and what it says.
-struct Message {
+pub struct Message {
     id: u64,
     news: Value,
 }
@@ -41,8 +41,21 @@ impl Listener {
         Self { lines }
     }
 
+    /// On behalf of somebody, from now on.
+    pub fn by(app: &TestApp, by: &Credentials) -> Self {
+        let headers =
+            by.0.iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"));
+        Self::on(app, "", &headers.collect::<String>())
+    }
+
+    /// What the next message says.
+    pub fn hear(&mut self) -> Value {
+        self.next().expect("the stream goes on").news
+    }
+
     /// The next message; none at the end of the stream.
-    fn next(&mut self) -> Option<Message> {
+    pub fn next(&mut self) -> Option<Message> {
         let (mut id, mut news) = (None, None);
         loop {
             let mut line = String::new();

@@ -318,8 +318,8 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
         "/download.zip" => format!("id={id}"),
         "/folders/rename" => "from=nowhere&to=elsewhere".to_owned(),
         "/account/password" => "current=a&password=b".to_owned(),
-        "/account/factor" => "secret=&code=".to_owned(),
-        "/account/tokens" => "name=&scope=read".to_owned(),
+        "/account/factor" => "secret=&code=&password=a".to_owned(),
+        "/account/tokens" => "name=&scope=read&password=a".to_owned(),
         "/accounts" => "name=&role=reader".to_owned(),
         "/accounts/{id}/change" => "role=reader".to_owned(),
         "/links" => "kind=nothing".to_owned(),
@@ -451,4 +451,158 @@ fn status_of(app: &TestApp, target: &str, viewer: &Viewer) -> u16 {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line).unwrap();
     line.split(' ').nth(1).unwrap().parse().unwrap()
+}
+
+/// The routes as the sources say them: each `.route("…")`, and each operation of the API.
+fn routes_in_the_sources() -> std::collections::BTreeSet<String> {
+    let mut found = std::collections::BTreeSet::new();
+    let mut folders = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/web")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap();
+            // Unit tests have routers of their own.
+            let code = match path.to_str().unwrap().contains("/tests") {
+                true => "",
+                false => text.split("#[cfg(test)]\nmod tests {").next().unwrap(),
+            };
+            for start in [".route(", "path = "] {
+                let quoted = code.split(start).skip(1).map(|rest| rest.trim_start());
+                let quoted = quoted.filter_map(|rest| rest.strip_prefix('"')?.split('"').next());
+                found.extend(
+                    quoted
+                        .filter(|path| path.starts_with('/'))
+                        .map(str::to_owned),
+                );
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn every_route_of_the_router_has_a_rule() {
+    let found = routes_in_the_sources();
+    assert!(found.len() > 60, "{found:?}");
+    let plain = |route: &str| route.replace("{*", "{");
+    let known: std::collections::BTreeSet<_> =
+        RULES.iter().map(|(_, route, _)| plain(route)).collect();
+    let missing: Vec<_> = found
+        .iter()
+        .filter(|route| !known.contains(&plain(route)))
+        .collect();
+    assert!(missing.is_empty(), "without a rule: {missing:?}");
+}
+
+/// Links as viewers: what each opens, in each state that it can be in.
+#[test]
+fn links_answer_by_what_they_open_and_only_while_they_do() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let id = app.store("docs/a.txt", &olga, b"words").to_string();
+    let make = |kind: &str, extra: &[(&str, &str)]| {
+        let mut fields = vec![("kind", kind), ("file", id.as_str()), ("folder", "docs")];
+        fields.retain(|(name, _)| (*name == "file") == (kind == "file") || *name == "kind");
+        fields.extend(extra);
+        app.link(&olga, &fields)
+    };
+    let states: &[(&str, &[(&str, &str)])] = &[
+        ("live", &[]),
+        ("locked", &[("password", crate::people::PASSWORD)]),
+        ("expired", &[("days", "1")]),
+        ("revoked", &[]),
+        ("used up", &[("uses", "1")]),
+    ];
+    let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for kind in ["file", "folder", "drop"] {
+        for (state, extra) in states {
+            let link = make(kind, extra);
+            let change = match *state {
+                "expired" => "UPDATE share_link SET expires_ms = 1 WHERE secret = ?1",
+                "revoked" => "DELETE FROM share_link WHERE secret = ?1",
+                "used up" => "UPDATE share_link SET uses_left = 0 WHERE secret = ?1",
+                _ => "SELECT 1 WHERE ?1 IS NULL",
+            };
+            let secret = link.strip_prefix("/s/").unwrap();
+            let mut change = catalog.prepare(change).unwrap();
+            let _ = change.query([secret]).unwrap().next().unwrap();
+            for (method, route, _) in RULES
+                .iter()
+                .filter(|(_, route, _)| route.starts_with("/s/"))
+            {
+                let target = route
+                    .replace("/s/{secret}", &link)
+                    .replace(
+                        "{*path}",
+                        if route.contains("/get/") { "a.txt" } else { "" },
+                    )
+                    .replace("{id}", &"0".repeat(32));
+                let treated = treated_by(&app, method, route, &target);
+                let expected = of_link(kind, state, method, route);
+                if !expected.contains(&treated) {
+                    wrong.push(format!(
+                        "{method} {route}, {state} {kind}: {treated:?}, not {expected:?}"
+                    ));
+                }
+                checked += 1;
+            }
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {checked}:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
+    assert!(checked > 100, "{checked}");
+}
+
+fn treated_by(app: &TestApp, method: &str, route: &str, target: &str) -> Treated {
+    let kind = match route.ends_with("/drop") {
+        true => "multipart/form-data; boundary=x",
+        false if method == "PATCH" => "application/offset+octet-stream",
+        false => "application/x-www-form-urlencoded",
+    };
+    let headers = [
+        ("content-type", kind),
+        ("tus-resumable", "1.0.0"),
+        ("upload-length", "1"),
+        ("upload-offset", "0"),
+    ];
+    let body = (method != "GET").then_some(&b"password=wrong"[..]);
+    Treated::of(app.call(method, target, &headers, body).status)
+}
+
+fn of_link(kind: &str, state: &str, method: &str, route: &str) -> &'static [Treated] {
+    use Treated::{Admitted, Hidden, Unknown};
+    let is_page = ["/s/{secret}", "/s/{secret}/in/{*path}"].contains(&route);
+    let is_upload = route.contains("/uploads/{id}");
+    match state {
+        "expired" | "revoked" => return &[Hidden],
+        // Uploads that were begun go on; there is none of that id.
+        "used up" => return &[Hidden],
+        "locked" if is_page => return &[Admitted],
+        "locked" => return &[Unknown],
+        _ => {}
+    }
+    match (kind, route) {
+        // A wrong password, or none is asked for.
+        _ if method == "POST" && route == "/s/{secret}" => &[Admitted],
+        _ if is_upload && method == "POST" && kind == "drop" => &[Admitted],
+        _ if is_upload => &[Hidden],
+        (_, "/s/{secret}") => &[Admitted],
+        ("file", "/s/{secret}/get") => &[Admitted],
+        // A link to a file shows the file, whatever stands behind it.
+        ("file", "/s/{secret}/in/{*path}") => &[Admitted, Hidden],
+        ("folder", "/s/{secret}/in/{*path}" | "/s/{secret}/get/{*path}" | "/s/{secret}/zip") => {
+            &[Admitted]
+        }
+        ("drop", "/s/{secret}/drop" | "/s/{secret}/uploads") => &[Admitted],
+        ("drop", "/s/{secret}/in/{*path}") => &[Admitted, Hidden],
+        _ => &[Hidden],
+    }
 }

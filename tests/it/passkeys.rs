@@ -139,10 +139,15 @@ fn with_app(app: &TestApp, by: &Credentials) -> (SharedSecret, String) {
     let page = app.look("/account/factor", by).text();
     let text = hidden(&page, "secret");
     let secret = SharedSecret::parse(text).unwrap();
-    let wrong = app.send("/account/factor", by, &[("secret", text), ("code", "000")]);
-    assert_eq!(wrong.status, 400);
     let code = code_of(&secret);
-    let set = app.send("/account/factor", by, &[("secret", text), ("code", &code)]);
+    let give = |code: &str, password: &str| {
+        let fields = [("secret", text), ("code", code), ("password", password)];
+        app.send("/account/factor", by, &fields)
+    };
+    assert_eq!(give("000", PASSWORD).status, 400);
+    // Whoever finds a browser open changes nothing.
+    assert_eq!(give(&code, "not the password").status, 400);
+    let set = give(&code, PASSWORD);
     assert_eq!(set.status, 200, "{}", set.text());
     assert_eq!(set.header("cache-control"), "no-store");
     let at = set.text().find("<li><code>").unwrap() + 10;
