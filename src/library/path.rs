@@ -11,6 +11,9 @@ use crate::error::{Error, Result};
 pub const MAX_SEGMENT_BYTES: usize = 255;
 /// Longest path, in bytes of UTF-8.
 pub const MAX_PATH_BYTES: usize = 4096;
+/// What follows a name's last dot is its ending up to so many bytes, the dot among them; more is a part
+/// of the name.
+const MAX_ENDING_BYTES: usize = 64;
 
 /// A valid library path such as `reports/2026/q3.pdf`: one or more segments joined by `/`,
 /// without a leading or trailing slash, in Unicode NFC (so that a name typed on one system is
@@ -58,7 +61,8 @@ impl FilePath {
     /// [`Kind::Invalid`](crate::error::Kind::Invalid) if the whole path becomes too long.
     pub fn numbered(&self, number: u32) -> Result<Self> {
         let name = self.name();
-        let dot = name.rfind('.').filter(|at| *at > 0).unwrap_or(name.len());
+        let is_ending = |at: &usize| *at > 0 && name.len() - at <= MAX_ENDING_BYTES;
+        let dot = name.rfind('.').filter(is_ending).unwrap_or(name.len());
         let (stem, ending) = name.split_at(dot);
         let tail = format!(" ({number}){ending}");
         let most = MAX_SEGMENT_BYTES.saturating_sub(tail.len());
@@ -251,6 +255,17 @@ mod tests {
             assert!(error.sentence().contains(word), "{bad:?}: {error}");
         }
         assert!(FilePath::parse(&"é".repeat(127)).is_ok());
+    }
+
+    #[test]
+    fn every_name_can_be_numbered() {
+        let numbered = |path: &str| FilePath::parse(path).unwrap().numbered(2).unwrap();
+        let long = |letter: &str| format!("a/notes.{}", letter.repeat(248));
+        assert_eq!(numbered("a/b.tar.gz").as_str(), "a/b.tar (2).gz");
+        assert_eq!(numbered("a/.hidden").as_str(), "a/.hidden (2)");
+        // So long an ending leaves no room for a number before it.
+        let cut = format!("a/notes.{} (2)", "x".repeat(245));
+        assert_eq!(numbered(&long("x")[..long("x").len() - 1]).as_str(), cut);
     }
 
     #[test]
