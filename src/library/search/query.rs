@@ -127,6 +127,16 @@ pub enum Filter {
     Smaller(u64),
 }
 
+impl Filter {
+    /// Whether nothing was left of what was typed once it was folded, as of `type:/`.
+    fn names_nothing(&self) -> bool {
+        match self {
+            Self::Folder(named) | Self::Kind(named) | Self::Tag(named) => named.is_empty(),
+            Self::After(_) | Self::Before(_) | Self::Larger(_) | Self::Smaller(_) => false,
+        }
+    }
+}
+
 /// Understands a query; `now` is what times such as `7d` are counted from.
 pub fn parse(query: &str, now: Millis) -> Parsed {
     let considered = &query[..query.floor_char_boundary(MAX_QUERY_BYTES)];
@@ -338,12 +348,16 @@ impl Parser {
             return self.text(Scope::Anywhere, item, item.value, item.value_at);
         };
         if item.value.is_empty() {
-            self.note(format!("\"{key}:\" has no value; it was left out."));
+            self.note(no_value(key));
             return None;
         }
         match key.to_ascii_lowercase().as_str() {
             "name" => self.text(Scope::Name, item, item.value, item.value_at),
             known => match self.filter(known, item.value.trim()) {
+                Ok(Some(filter)) if filter.names_nothing() => {
+                    self.note(no_value(known));
+                    None
+                }
                 Ok(Some(filter)) if item.star && known != "type" => {
                     self.note(format!("\"{known}:\" takes no *; it was ignored."));
                     Some(Node::Filter(filter))
@@ -397,7 +411,8 @@ impl Parser {
             "smaller" => Filter::Smaller(size()?),
             _ => {
                 return Err(format!(
-                    "\"{key}:\" is not a filter and was taken as a plain word; there are {}.",
+                    "\"{}:\" is not a filter and was taken as a plain word; there are {}.",
+                    describe::shortened(key),
                     lex::KEYS.map(|key| format!("{key}:")).join(", ")
                 ));
             }
@@ -455,6 +470,11 @@ impl Parser {
             notes: self.notes,
         }
     }
+}
+
+fn no_value(key: &str) -> String {
+    let key = describe::shortened(key);
+    format!("\"{key}:\" has no value; it was left out.")
 }
 
 /// All of these, without a level for one alone.

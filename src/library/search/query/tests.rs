@@ -105,6 +105,12 @@ fn broken_queries_still_search_and_say_so() {
         ("OR a", "a", "An OR has nothing before it; it was left out."),
         ("a OR", "a", "An OR has nothing after it; it was left out."),
         ("name: a", "a", "\"name:\" has no value; it was left out."),
+        ("type:/ a", "a", "\"type:\" has no value; it was left out."),
+        (
+            "a tag:\" \"",
+            "a",
+            "\"tag:\" has no value; it was left out.",
+        ),
         (
             "tag:tax*",
             "everything; tagged tax",
@@ -156,6 +162,11 @@ fn absurd_queries_are_bounded() {
         panic!()
     };
     assert_eq!(nodes.len(), MAX_TERMS);
+
+    for ending in [":me", ":*"] {
+        let long_key = parse(&format!("{}{ending}", "x".repeat(4000)), NOW);
+        assert!(long_key.notes.iter().all(|note| note.len() < 300));
+    }
 
     let long = parse(&"x".repeat(100_000), NOW);
     assert!(long.read_as.len() < 100);
