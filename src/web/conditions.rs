@@ -185,11 +185,12 @@ impl Tags {
     }
 }
 
+/// A tag may hold bytes that are no ASCII. It is none of ours, but whoever sends it states a condition.
 fn joined(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    let values: Vec<&str> = headers
+    let values: Vec<_> = headers
         .get_all(name)
         .iter()
-        .filter_map(|value| value.to_str().ok())
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
     (!values.is_empty()).then(|| values.join(", "))
 }
@@ -277,6 +278,17 @@ mod tests {
             let pairs: Vec<_> = sent.iter().map(|value| ("if-range", *value)).collect();
             assert_eq!(conditions(&pairs).range_holds(&file()), holds, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn a_tag_beyond_ascii_is_a_condition_that_does_not_hold() {
+        let tag = HeaderValue::from_bytes(b"\"caf\xe9\"").unwrap();
+        let with = |name: HeaderName| Conditions::of(&[(name, tag.clone())].into_iter().collect());
+        assert_eq!(with(IF_MATCH).weigh(&file()), Verdict::Failed);
+        let put = with(IF_MATCH).of_a_put().unwrap();
+        assert_eq!(put, Precondition::Content(Vec::new()));
+        assert!(!with(IF_RANGE).range_holds(&file()));
+        assert!(with(IF_NONE_MATCH).of_a_put().is_err());
     }
 
     #[test]
