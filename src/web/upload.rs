@@ -2,6 +2,8 @@
 //! streamed to disk one after the other.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use axum::Json;
@@ -23,6 +25,10 @@ use crate::error::{Error, Kind, Result};
 use crate::library::{
     FilePath, FolderPath, Happening, MAX_PATH_BYTES, NewFile, Precondition, Receipt, Share,
 };
+
+/// Bytes that may come before a part's content begins: what stands before the first boundary, and the
+/// part's headers. The multipart reader keeps them all, and looks through them at each piece that comes.
+const MOST_AHEAD: usize = 64 << 10;
 
 /// What became of a form's files.
 #[derive(Debug, Default, Serialize)]
@@ -91,6 +97,7 @@ struct Form<'a> {
     /// Names under which files were sent by a link.
     sent: Vec<String>,
     fields: Multipart<'static>,
+    allowance: Allowance,
     folder: FolderPath,
     /// What the field before a file called it.
     path: Option<String>,
@@ -100,11 +107,13 @@ struct Form<'a> {
 impl<'a> Form<'a> {
     fn new(app: &'a App, headers: &HeaderMap, body: Body) -> Result<Self, Failure> {
         let boundary = boundary(headers)?;
+        let allowance = Allowance::default();
         Ok(Self {
             app,
             link: None,
             sent: Vec::new(),
-            fields: Multipart::new(Paced::new(body), boundary),
+            fields: Multipart::new(Paced::new(body, allowance.clone()), boundary),
+            allowance,
             folder: FolderPath::default(),
             path: None,
             outcome: Outcome::default(),
@@ -114,12 +123,23 @@ impl<'a> Form<'a> {
     /// Takes the next field; false after the last one. A form that breaks off after files were
     /// stored ends there: its receipts must reach the client.
     async fn take_field(&mut self) -> Result<bool> {
-        let field = match self.fields.next_field().await {
+        self.allowance.set(MOST_AHEAD);
+        let next = self.fields.next_field().await;
+        self.allowance.set(usize::MAX);
+        let mut field = match next {
             Ok(Some(field)) => field,
             Ok(None) => return Ok(false),
             Err(error) => return self.broken(form_error(error)),
         };
-        let taken = match (FileName::of(&field), field.name()) {
+        let taken = match self.take(&mut field).await {
+            Ok(true) => pass_over(field).await,
+            other => other,
+        };
+        taken.or_else(|error| self.broken(error))
+    }
+
+    async fn take(&mut self, field: &mut Field<'static>) -> Result<bool> {
+        match (FileName::of(field), field.name()) {
             (FileName::Known(name), _) => self.take_file(field, name).await,
             (FileName::Empty, _) => self.take_unnamed(field).await,
             (FileName::Unreadable, _) => {
@@ -131,22 +151,21 @@ impl<'a> Form<'a> {
             (FileName::None, None) => Err(nameless()),
             // A field of text that means nothing here, such as the button that was pressed.
             (FileName::None, Some(_)) => Ok(true),
-        };
-        taken.or_else(|error| self.broken(error))
+        }
     }
 
-    async fn take_folder(&mut self, field: Field<'static>) -> Result<bool> {
+    async fn take_folder(&mut self, field: &mut Field<'static>) -> Result<bool> {
         self.folder = FolderPath::typed(&short_text(field).await?)?;
         Ok(true)
     }
 
-    async fn take_path(&mut self, field: Field<'static>) -> Result<bool> {
+    async fn take_path(&mut self, field: &mut Field<'static>) -> Result<bool> {
         self.path = Some(short_text(field).await?);
         Ok(true)
     }
 
     /// Stores one file; if it is refused, the next one may still be stored.
-    async fn take_file(&mut self, field: Field<'static>, name: String) -> Result<bool> {
+    async fn take_file(&mut self, field: &mut Field<'static>, name: String) -> Result<bool> {
         let name = self.path.take().unwrap_or(name);
         let folder = self
             .link
@@ -190,7 +209,7 @@ impl<'a> Form<'a> {
     }
 
     /// Browsers send such a part, without content, where no file was chosen.
-    async fn take_unnamed(&mut self, mut field: Field<'static>) -> Result<bool> {
+    async fn take_unnamed(&mut self, field: &mut Field<'static>) -> Result<bool> {
         if let Some(path) = self.path.take() {
             return self.take_file(field, path).await;
         }
@@ -330,7 +349,13 @@ fn boundary(headers: &HeaderMap) -> Result<String, Failure> {
     })
 }
 
-async fn short_text(mut field: Field<'static>) -> Result<String> {
+/// What is left of a part that is not wanted.
+async fn pass_over(mut field: Field<'static>) -> Result<bool> {
+    while field.chunk().await.map_err(form_error)?.is_some() {}
+    Ok(true)
+}
+
+async fn short_text(field: &mut Field<'static>) -> Result<String> {
     let mut bytes = Vec::new();
     while let Some(chunk) = field.chunk().await.map_err(form_error)? {
         bytes.extend_from_slice(&chunk);
@@ -427,15 +452,49 @@ fn extended(disposition: &[u8]) -> Option<String> {
 struct Paced {
     body: axum::body::BodyDataStream,
     pause: bool,
+    allowance: Allowance,
+}
+
+/// How many bytes may still be handed over. The multipart reader has no bound for what it keeps of
+/// them until a part begins, so whoever waits for one sets it.
+#[derive(Clone)]
+struct Allowance(Arc<AtomicUsize>);
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self(Arc::new(usize::MAX.into()))
+    }
+}
+
+impl Allowance {
+    fn set(&self, bytes: usize) {
+        self.0.store(bytes, Relaxed);
+    }
+
+    fn is_spent(&self) -> bool {
+        self.0.load(Relaxed) == 0
+    }
+
+    fn spend(&self, bytes: usize) {
+        self.set(self.0.load(Relaxed).saturating_sub(bytes));
+    }
 }
 
 impl Paced {
-    fn new(body: Body) -> Self {
+    fn new(body: Body, allowance: Allowance) -> Self {
         Self {
             body: body.into_data_stream(),
             pause: false,
+            allowance,
         }
     }
+}
+
+fn nothing_begins() -> Error {
+    Error::invalid(format!(
+        "In {MOST_AHEAD} bytes of the form no part begins: its boundary is not the one that \
+         Content-Type names, or a part has too many headers."
+    ))
 }
 
 impl Stream for Paced {
@@ -447,9 +506,14 @@ impl Stream for Paced {
             return Poll::Pending;
         }
         self.pause = true;
-        self.body
-            .poll_next_unpin(cx)
-            .map(|chunk| chunk.map(|chunk| chunk.map_err(body_error)))
+        if self.allowance.is_spent() {
+            return Poll::Ready(Some(Err(nothing_begins())));
+        }
+        let polled = self.body.poll_next_unpin(cx);
+        if let Poll::Ready(Some(Ok(chunk))) = &polled {
+            self.allowance.spend(chunk.len());
+        }
+        polled.map(|chunk| chunk.map(|chunk| chunk.map_err(body_error)))
     }
 }
 
@@ -526,7 +590,7 @@ mod tests {
         let chunks = futures_util::stream::iter(
             (0..3).map(|_| Ok::<_, std::io::Error>(Bytes::from_static(b"x"))),
         );
-        let mut paced = Paced::new(Body::from_stream(chunks));
+        let mut paced = Paced::new(Body::from_stream(chunks), Allowance::default());
         std::future::poll_fn(|cx| {
             for _ in 0..4 {
                 polls.push(Pin::new(&mut paced).poll_next(cx).is_ready());
@@ -537,7 +601,7 @@ mod tests {
         assert_eq!(polls, [true, false, true, false]);
     }
 
-    async fn sent(body: String) -> Error {
+    async fn refused_for(body: Body) -> Error {
         let mut headers = HeaderMap::new();
         headers.insert(
             CONTENT_TYPE,
@@ -546,14 +610,42 @@ mod tests {
         let app = App::new(
             crate::config::Config::from_vars([("ACCESS".to_owned(), "local".to_owned())]).unwrap(),
         );
-        let mut form = Form::new(&app, &headers, Body::from(body.clone())).unwrap();
+        let mut form = Form::new(&app, &headers, body).unwrap();
         loop {
             match form.take_field().await {
                 Ok(true) => {}
-                Ok(false) => panic!("{body:?} was taken"),
+                Ok(false) => panic!("it was taken"),
                 Err(error) => return error,
             }
         }
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_without_end_before_a_part_begins() {
+        for beginning in ["", "--x", "--x\r\nContent-Disposition: form-data; name=\""] {
+            let taken = Arc::new(AtomicUsize::new(0));
+            let counted = taken.clone();
+            let pieces = std::iter::once(beginning.to_owned())
+                .chain(std::iter::repeat(" ".repeat(1000)))
+                .inspect(move |piece| {
+                    counted.fetch_add(piece.len(), Relaxed);
+                })
+                .map(Ok::<_, Error>);
+            let error = refused_for(Body::from_stream(futures_util::stream::iter(pieces))).await;
+            assert_eq!(error.kind(), Kind::Invalid, "{beginning:?}: {error}");
+            assert!(taken.load(Relaxed) <= MOST_AHEAD + 2000, "{beginning:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_part_that_is_not_wanted_may_be_of_any_length() {
+        const PART: &str = "--x\r\nContent-Disposition: form-data; name=";
+        let pieces = std::iter::once(format!("{PART}\"button\"\r\n\r\n"))
+            .chain(std::iter::repeat_n("-".repeat(1000), 2 * MOST_AHEAD / 1000))
+            .chain([format!("\r\n{PART}\"folder\"\r\n\r\n..\r\n--x--")])
+            .map(Ok::<_, Error>);
+        let error = refused_for(Body::from_stream(futures_util::stream::iter(pieces))).await;
+        assert!(error.sentence().contains("\"..\""), "{error}");
     }
 
     #[tokio::test]
@@ -578,7 +670,7 @@ mod tests {
             ),
             (format!("{FOLDER}../etc\r\n--x--\r\n"), ".."),
         ] {
-            let error = sent(body.clone()).await;
+            let error = refused_for(body.clone().into()).await;
             assert_eq!(error.kind(), Kind::Invalid, "{body:?}: {error}");
             assert!(error.sentence().contains(word), "{body:?}: {error}");
         }
