@@ -71,6 +71,44 @@ pub struct SoFar {
     pub details: Details,
 }
 
+impl SoFar {
+    /// Takes what comes next; answers what ends the document.
+    pub fn take(&mut self, answer: Answer) -> Result<Option<Told>, Loss> {
+        match answer {
+            Answer::Text(piece) if self.text.len() + piece.len() > MAX_TEXT_BYTES => {
+                Err(too_much("text"))
+            }
+            Answer::Text(piece) => {
+                self.text.push_str(&piece);
+                Ok(None)
+            }
+            Answer::Told(Told::Details(details)) => {
+                self.details = details;
+                Ok(None)
+            }
+            Answer::Bytes(_) => Err(out_of_turn()),
+            Answer::Told(last) => Ok(Some(last)),
+        }
+    }
+}
+
+/// Takes what comes next of a picture that has `most` bytes; answers what ends it.
+pub fn take_picture(
+    bytes: &mut Vec<u8>,
+    most: usize,
+    answer: Answer,
+) -> Result<Option<Told>, Loss> {
+    match answer {
+        Answer::Bytes(piece) if bytes.len() + piece.len() > most => Err(too_much("of a picture")),
+        Answer::Bytes(piece) => {
+            bytes.extend(piece);
+            Ok(None)
+        }
+        Answer::Text(_) => Err(out_of_turn()),
+        Answer::Told(last) => Ok(Some(last)),
+    }
+}
+
 /// Why there is no end of a document.
 pub enum Loss {
     Slow,
@@ -176,21 +214,7 @@ impl Process {
         };
         let mut so_far = SoFar::default();
         let answer = self.ask(&order, document.file, patience, give_up, |answer| {
-            Ok(match answer {
-                Answer::Text(piece) => {
-                    if so_far.text.len() + piece.len() > MAX_TEXT_BYTES {
-                        return Err(too_much("text"));
-                    }
-                    so_far.text.push_str(&piece);
-                    None
-                }
-                Answer::Told(Told::Details(details)) => {
-                    so_far.details = details;
-                    None
-                }
-                Answer::Bytes(_) => return Err(out_of_turn()),
-                Answer::Told(last) => Some(last),
-            })
+            so_far.take(answer)
         });
         match answer {
             Ok(Told::Ended {
@@ -231,17 +255,7 @@ impl Process {
         };
         let mut bytes = Vec::new();
         let answer = self.ask(&order, document.file, patience, give_up, |answer| {
-            Ok(match answer {
-                Answer::Bytes(piece) => {
-                    if bytes.len() + piece.len() > wish.most_bytes() {
-                        return Err(too_much("of a picture"));
-                    }
-                    bytes.extend(piece);
-                    None
-                }
-                Answer::Text(_) => return Err(out_of_turn()),
-                Answer::Told(last) => Some(last),
-            })
+            take_picture(&mut bytes, wish.most_bytes(), answer)
         });
         match answer {
             Ok(Told::Drawn(coding)) => Outcome::Done(Ok(Picture { coding, bytes })),
