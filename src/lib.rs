@@ -100,6 +100,8 @@ pub mod check;
 pub mod config;
 pub mod error;
 pub mod extract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod interrupt;
 pub mod library;
 pub mod logging;

@@ -13,6 +13,8 @@ mod entry;
 mod facts;
 mod files;
 mod finding;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod generation;
 mod listing;
 mod many;

@@ -13,6 +13,8 @@ mod digest_fields;
 mod disposition;
 mod download;
 mod file_body;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod health;
 pub mod input;
 mod known_facts;

@@ -1,6 +1,9 @@
 //! Uploads from forms: many files and whole folders as one `multipart/form-data` (RFC 7578),
 //! streamed to disk one after the other.
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

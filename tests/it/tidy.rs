@@ -33,6 +33,8 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["error", "interrupt", "store", "library", "remote"],
     ),
     ("web", &["error", "config", "auth", "store", "library"]),
+    // What parsers promise, for tests and fuzzing alone.
+    ("fuzzing", &["extract", "library", "web"]),
     // Puts the parts of one running release together.
     (
         "serve",
@@ -103,7 +105,7 @@ fn root() -> &'static Path {
 
 fn sources() -> Vec<Source> {
     let mut sources = Vec::new();
-    for folder in ["src", "tests", "benches", "examples"] {
+    for folder in ["src", "tests", "benches", "examples", "fuzz/targets"] {
         collect(&root().join(folder), &mut sources);
     }
     assert!(sources.len() > 10, "the sources were not found");

@@ -55,7 +55,7 @@ pub struct Bounds {
 }
 
 /// From a child to the server.
-#[derive(Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Answer {
     /// The text goes on so.
     Text(String),
@@ -64,7 +64,7 @@ pub enum Answer {
     Told(Told),
 }
 
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Told {
     /// Locked down, and waiting for documents.
     Ready(Confinement),

@@ -32,6 +32,8 @@
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
 
 mod confine;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod inside;
 mod message;
 mod nursery;

@@ -39,6 +39,8 @@ pub use mark::{highlight, mark_text};
 pub use order::Order;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use place::Place;
+#[cfg(any(test, fuzzing))]
+pub use query::fuzzing;
 pub use query::{MAX_QUERY_BYTES, Parsed, parse, parse_unfinished};
 pub use snippet::{Snippet, Snippets};
 pub use spell::{CountSeen, respell};

@@ -9,6 +9,8 @@
 //! cannot overflow the thread's stack.
 
 mod describe;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lex;
 
 use std::ops::Range;

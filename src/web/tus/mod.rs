@@ -10,6 +10,8 @@ mod checksum;
 mod create;
 mod door;
 mod fields;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod look;
 
 use axum::Router;

@@ -1,0 +1,5 @@
+//! Runs `wharfside::fuzzing::range`, which says what must hold.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| wharfside::fuzzing::range(data));
