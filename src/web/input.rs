@@ -21,7 +21,7 @@ pub struct Path<T>(pub T);
 /// The query string, every parameter known.
 pub struct Query<T>(pub T);
 
-/// A JSON body.
+/// A JSON body, an object.
 pub struct Json<T>(pub T);
 
 impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
@@ -45,7 +45,7 @@ fn misread(kind: ErrorKind) -> Error {
         ErrorKind::ParseErrorAtKey { value, .. }
         | ErrorKind::ParseErrorAtIndex { value, .. }
         | ErrorKind::ParseError { value, .. } => {
-            format!("\"{value}\" in the address is no id; an id is a whole number.")
+            format!("\"{value}\" in the address is no id; an id is a whole number below 2^63.")
         }
         ErrorKind::InvalidUtf8InPathParam { .. } => {
             "The address is not valid UTF-8 once its percent signs are decoded.".to_owned()
@@ -83,10 +83,19 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
             ));
         }
         let bytes = patience::collect(request.into_body(), MAX_JSON_BYTES).await?;
+        if !begins_an_object(&bytes) {
+            let sentence = "The body must be one JSON object, which begins with a brace.";
+            return Err(Error::invalid(sentence).into());
+        }
         serde_json::from_slice(&bytes).map(Self).map_err(|reason| {
             Error::invalid(format!("The JSON is not understood: {reason}.")).into()
         })
     }
+}
+
+/// An array of values without their names would be read as well.
+fn begins_an_object(json: &[u8]) -> bool {
+    json.trim_ascii_start().starts_with(b"{")
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -48,7 +48,11 @@ pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
 
 fn id(value: &str) -> Result<FileId> {
     let number = value.parse();
-    number.map_err(|_| Error::invalid(format!("{value:?} is no id; an id is a whole number.")))
+    number.map_err(|_| {
+        Error::invalid(format!(
+            "{value:?} is no id; an id is a whole number below 2^63."
+        ))
+    })
 }
 
 #[cfg(test)]

@@ -261,6 +261,47 @@ fn wrong_routes_methods_and_parameters_get_problems() {
 }
 
 #[test]
+fn ids_that_are_no_numbers_or_too_large_are_told() {
+    let app = TestApp::start();
+    for target in [
+        "/api/v1/entries/first",
+        "/api/v1/entries/9223372036854775808",
+        "/api/v1/entries/9223372036854775808/versions",
+        "/thumbnail/-9223372036854775809",
+    ] {
+        let sentence = app.fetch(target).problem(400);
+        assert!(
+            sentence.contains("a whole number below 2^63"),
+            "{target}: {sentence}"
+        );
+    }
+    app.fetch("/api/v1/entries/9223372036854775807")
+        .problem(404);
+}
+
+#[test]
+fn a_json_body_that_is_no_object_is_told_and_changes_nothing() {
+    let app = TestApp::start();
+    let id = app.put("a.txt", b"a").id;
+    // The fields of a change, and of a question, without their names.
+    for body in [
+        json!(["b.txt", null, null, null]),
+        json!(["", ["a.txt"]]),
+        json!(null),
+        json!(1),
+    ] {
+        for answer in [
+            app.patch(id, body.clone()),
+            app.post_json("/api/v1/entries/lookup", &body),
+        ] {
+            let sentence = answer.problem(400);
+            assert!(sentence.contains("one JSON object"), "{body}: {sentence}");
+        }
+    }
+    assert_eq!(app.entry(id)["path"], "a.txt");
+}
+
+#[test]
 fn malformed_multipart_is_told() {
     let app = TestApp::start();
     let accept = ("accept", "application/json");
