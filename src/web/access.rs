@@ -155,6 +155,16 @@ fn need(method: &Method, route: Option<&str>) -> Option<Need> {
     found.map(|(.., need)| *need)
 }
 
+/// Whether a route lets in whoever comes, without an account.
+pub fn is_for_everybody(access: Access, method: &Method, route: &str) -> bool {
+    match need(method, Some(route)) {
+        Some(Nothing) => true,
+        Some(Look) => access != Access::Private,
+        Some(_) => matches!(access, Access::Open | Access::Local),
+        None => false,
+    }
+}
+
 /// Finds out who makes a request, and whether the route is for him.
 pub async fn admit(app: &App, request: &Parts) -> Result<Visitor, Failure> {
     let route = request.extensions.get::<MatchedPath>();
@@ -285,6 +295,22 @@ mod tests {
             let looks = ["/api/v1/entries/lookup", "/download.zip"].contains(route);
             assert!(!changes || looks || *need != Look, "{method} {route}");
         }
+    }
+
+    #[test]
+    fn who_has_no_account_is_let_in_where_the_installation_says_so() {
+        use Access::{Local, Open, Private, PublicRead};
+        let lets = |access, method, route| is_for_everybody(access, &method, route);
+        for access in [Open, Local] {
+            assert!(lets(access, Method::PUT, "/api/v1/files/{*path}"));
+            assert!(lets(access, Method::GET, "/api/v1/persistence"));
+        }
+        assert!(lets(PublicRead, Method::HEAD, "/api/v1/files/{*path}"));
+        assert!(!lets(PublicRead, Method::PUT, "/api/v1/files/{*path}"));
+        assert!(!lets(PublicRead, Method::GET, "/api/v1/persistence"));
+        assert!(!lets(Private, Method::GET, "/api/v1/search"));
+        assert!(lets(Private, Method::GET, "/api/v1/openapi.json"));
+        assert!(!lets(Open, Method::GET, "/forgotten"));
     }
 
     #[test]

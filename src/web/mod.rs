@@ -68,7 +68,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .merge(pages::router())
         .merge(assets::router())
-        .merge(api::router())
+        .merge(api::router(app.config().access))
         .merge(tus::router())
         .route("/upload", post(upload::upload))
         .route("/download/{id}", get(download::download))

@@ -95,12 +95,17 @@ impl Narrowing {
 }
 
 /// Sizes as people think of them, in decimal units.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 pub enum SizeClass {
+    #[schema(rename = "0-100KB")]
     Tiny,
+    #[schema(rename = "100KB-1MB")]
     Small,
+    #[schema(rename = "1MB-10MB")]
     Medium,
+    #[schema(rename = "10MB-100MB")]
     Large,
+    #[schema(rename = "100MB-")]
     Huge,
 }
 

@@ -30,6 +30,7 @@ pub struct Folder {
     /// `next` of the page before.
     cursor: Option<String>,
     /// Folders and files on a page, from 1 to 1000; 100 when it is absent.
+    #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
 }
 
@@ -91,7 +92,7 @@ pub struct Change {
     params(Folder),
     responses(
         (status = 200, body = Listed),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such folder"),
     )
 )]
 pub async fn list(app: App, Query(query): Query<Folder>) -> problem::Result<Json<Listed>> {
@@ -115,7 +116,7 @@ pub async fn list(app: App, Query(query): Query<Folder>) -> problem::Result<Json
     params(("id" = i64, Path)),
     responses(
         (status = 200, body = EntryState),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file"),
     )
 )]
 pub async fn get(app: App, Path(id): Path<FileId>) -> problem::Result<Json<EntryState>> {
@@ -133,9 +134,12 @@ pub async fn get(app: App, Path(id): Path<FileId>) -> problem::Result<Json<Entry
     request_body = Change,
     responses(
         (status = 200, body = EntryState, description = "The file after the change"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "The path is taken"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file, or no such version of it"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The path is taken, or the file is in the trash, or is not"),
+        (status = 408, body = Problem, content_type = "application/problem+json", description = "The body stopped arriving"),
+        (status = 413, body = Problem, content_type = "application/problem+json", description = "The body is larger than any change"),
+        (status = 415, body = Problem, content_type = "application/problem+json", description = "The body is no JSON"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk is full"),
     )
 )]
 pub async fn patch(
@@ -157,7 +161,7 @@ pub async fn patch(
     params(("id" = i64, Path)),
     responses(
         (status = 200, body = Vec<Version>),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file"),
     )
 )]
 pub async fn versions(app: App, Path(id): Path<FileId>) -> problem::Result<Json<Vec<Version>>> {

@@ -40,7 +40,25 @@ const PRIVATE: (HeaderName, &str) = (CACHE_CONTROL, "private, no-cache");
 #[into_params(parameter_in = Query)]
 pub struct After {
     /// As `Last-Event-ID`, for clients that open a new stream; the header wins.
+    #[param(maximum = 18446744073709551615u64)]
     after: Option<u64>,
+}
+
+/// A message as a client of server-sent events takes it apart.
+#[derive(ToSchema)]
+#[schema(as = Message)]
+#[expect(
+    dead_code,
+    reason = "only described: messages are written field by field"
+)]
+pub struct Described {
+    /// Number of the last event that it tells of.
+    id: String,
+    /// A `News` as JSON.
+    #[schema(content_media_type = "application/json")]
+    data: String,
+    /// Milliseconds after which to come back when the stream ends; in the first message.
+    retry: Option<u64>,
 }
 
 /// What a message says.
@@ -65,7 +83,7 @@ pub struct News {
     operation_id = "followEvents",
     tag = "events",
     params(After, ("Last-Event-ID" = Option<String>, Header, description = "Of the last message that arrived; without it, only what happens from now on is told")),
-    responses((status = 200, body = News, content_type = "text/event-stream"))
+    responses((status = 200, body = Described, content_type = "text/event-stream", description = "A stream of messages; this is one of them"))
 )]
 pub async fn events(
     app: App,

@@ -38,8 +38,13 @@ use crate::web::state::App;
     ),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses(
-        (status = 201, body = Receipt, description = "A new file, durably stored"),
-        (status = 200, body = Receipt, description = "A new version of a file, durably stored"),
+        (status = 201, body = Receipt, description = "A new file, durably stored", headers(
+            ("ETag" = String, description = "The SHA-256 in quotes"),
+            ("Location" = String, description = "Where the content is"),
+        )),
+        (status = 200, body = Receipt, description = "A new version of a file, durably stored", headers(
+            ("ETag" = String, description = "The SHA-256 in quotes"),
+        )),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The path, a header or the body is malformed, or the content is not the one announced"),
         (status = 408, body = Problem, content_type = "application/problem+json", description = "The body stopped arriving"),
         (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
@@ -92,9 +97,9 @@ pub async fn put(
         (status = 206, content_type = "*/*", description = "The ranges asked for"),
         (status = 304, description = "The client has it"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The path is malformed"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file"),
         (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
-        (status = 416, body = Problem, content_type = "application/problem+json"),
+        (status = 416, body = Problem, content_type = "application/problem+json", description = "None of the ranges is in the content"),
     )
 )]
 pub async fn get(
@@ -118,8 +123,9 @@ pub async fn get(
     responses(
         (status = 200, body = Entry, description = "It is in the trash, from where its id restores it"),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "The path is malformed"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file"),
         (status = 412, body = Problem, content_type = "application/problem+json", description = "The condition does not hold"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "The disk is full"),
     )
 )]
 pub async fn delete(

@@ -22,6 +22,7 @@ pub struct Asked {
     #[serde(default)]
     folder: String,
     /// At most 1000, each relative to the folder.
+    #[schema(max_items = 1000)]
     paths: Vec<String>,
 }
 
@@ -43,8 +44,9 @@ pub struct Found {
     responses(
         (status = 200, body = Found),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "Too many paths, or one that no file can have"),
-        (status = 413, body = Problem, content_type = "application/problem+json"),
-        (status = 415, body = Problem, content_type = "application/problem+json"),
+        (status = 408, body = Problem, content_type = "application/problem+json", description = "The body stopped arriving"),
+        (status = 413, body = Problem, content_type = "application/problem+json", description = "The body is larger than any question"),
+        (status = 415, body = Problem, content_type = "application/problem+json", description = "The body is no JSON"),
     )
 )]
 pub async fn look_up(

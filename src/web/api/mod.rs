@@ -16,11 +16,12 @@ use utoipa_axum::routes;
 
 use super::state::App;
 use super::thumbnail;
+use crate::config::Access;
 
-/// Everything below `/api/v1/`.
-pub fn router() -> Router<App> {
+/// Everything below `/api/v1/`, as an installation describes it that serves whom `access` says.
+pub fn router(access: Access) -> Router<App> {
     let (router, document) = described();
-    router.merge(openapi::router(document))
+    router.merge(openapi::router(&document, access))
 }
 
 fn described() -> (Router<App>, utoipa::openapi::OpenApi) {

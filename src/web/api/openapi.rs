@@ -2,14 +2,18 @@
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 
+use super::events::News;
+use crate::config::Access;
 use crate::library::Sort;
-use crate::library::search::Order;
+use crate::library::search::{Class, Order, SizeClass};
+use crate::web::access::is_for_everybody;
 use crate::web::problem::Problem;
 use crate::web::state::App;
 
@@ -28,13 +32,51 @@ use crate::web::state::App;
         (name = "search", description = "Files by their words"),
         (name = "persistence", description = "The proof that nothing was lost")
     ),
-    components(schemas(Problem, Order, Sort))
+    components(schemas(Problem, News, Class, Order, SizeClass, Sort))
 )]
 pub struct Document;
 
+/// What every operation may answer: status, description, and the header that such an answer has
+/// besides.
+const REFUSALS: &[(&str, &str, Option<&str>)] = &[
+    (
+        "400",
+        "The address, the query, a header or the body is not understood",
+        None,
+    ),
+    (
+        "401",
+        "Nothing that lets in was shown, or it is worth nothing any more",
+        Some("WWW-Authenticate"),
+    ),
+    ("403", "Whoever asks may look, but not do that", None),
+    ("414", "The address is too long", None),
+    (
+        "421",
+        "The installation serves its own machine only, under no other name",
+        None,
+    ),
+    (
+        "429",
+        "Too much of it lately; `Retry-After` says when to try again",
+        Some("Retry-After"),
+    ),
+    ("431", "The headers are too long", None),
+    (
+        "500",
+        "Something went wrong on the other side, whose log tells more under the request id",
+        None,
+    ),
+    (
+        "503",
+        "The stores are not open yet, or busy; try again",
+        Some("Retry-After"),
+    ),
+];
+
 /// Serves the document of the API's own routes.
-pub fn router(description: Description) -> Router<App> {
-    let document = Bytes::from(describe(description));
+pub fn router(description: &Description, access: Access) -> Router<App> {
+    let document = Bytes::from(describe(description, access));
     let serve = move || {
         let document = document.clone();
         async move { ([(CONTENT_TYPE, "application/json")], document) }
@@ -42,68 +84,130 @@ pub fn router(description: Description) -> Router<App> {
     Router::new().route("/api/v1/openapi.json", get(serve))
 }
 
-/// The router writes a parameter that spans segments as `{*path}`; OpenAPI knows only `{path}`.
-fn describe(mut description: Description) -> String {
-    let paths = std::mem::take(&mut description.paths.paths);
-    description.paths.paths = paths
-        .into_iter()
-        .map(|(path, item)| (path.replace("{*", "{"), item))
-        .collect();
-    let mut document = serde_json::to_value(&description).unwrap_or_default();
-    tell_of_access(&mut document);
-    document.to_string()
-}
-
-/// What every operation may answer before it is looked at, and how one is let in.
-fn tell_of_access(document: &mut Value) {
-    let refusals = [
-        (
-            "401",
-            "Nothing that lets in was shown, or it is worth nothing any more",
-        ),
-        ("403", "Whoever asks may look, but not do that"),
-        (
-            "429",
-            "Too much of it lately; `Retry-After` says when to try again",
-        ),
-    ];
-    let schema = json!({ "$ref": "#/components/schemas/Problem" });
-    let items = document["paths"].as_object_mut();
-    let operations = items
-        .into_iter()
-        .flat_map(|paths| paths.values_mut())
-        .filter_map(Value::as_object_mut)
-        .flat_map(|item| item.values_mut());
-    for operation in operations {
-        let Some(responses) = operation["responses"].as_object_mut() else {
-            continue;
-        };
-        for (status, description) in refusals {
-            let content = json!({ "application/problem+json": { "schema": schema } });
-            let refusal = json!({ "description": description, "content": content });
-            responses.entry(status).or_insert(refusal);
+fn describe(description: &Description, access: Access) -> String {
+    let mut document = serde_json::to_value(description).unwrap_or_default();
+    let described = document["paths"].as_object_mut().map(std::mem::take);
+    let mut paths = Map::new();
+    for (route, mut item) in described.unwrap_or_default() {
+        for (method, operation) in item.as_object_mut().into_iter().flatten() {
+            tell_of_access(operation, access, method, &route);
+            tell_of_refusals(operation);
+            let parameters = operation.get_mut("parameters");
+            let parameters = parameters.and_then(Value::as_array_mut);
+            parameters.into_iter().flatten().for_each(deny_null);
         }
+        // The router writes a parameter that spans segments as `{*path}`; OpenAPI knows only `{path}`.
+        paths.insert(route.replace("{*", "{"), item);
     }
+    document["paths"] = paths.into();
+    document["components"]["responses"] = refusals();
     document["components"]["securitySchemes"] = json!({
         "token": { "type": "http", "scheme": "bearer", "description": "An API token, made on the account's page" },
     });
-    // Where everybody is let in, nothing has to be shown.
-    document["security"] = json!([{ "token": [] }, {}]);
+    document.to_string()
+}
+
+/// How one is let in; where everybody is, nothing has to be shown.
+fn tell_of_access(operation: &mut Value, access: Access, method: &str, route: &str) {
+    let method = Method::from_bytes(method.to_ascii_uppercase().as_bytes()).unwrap_or_default();
+    operation["security"] = match is_for_everybody(access, &method, route) {
+        true => json!([{ "token": [] }, {}]),
+        false => json!([{ "token": [] }]),
+    };
+}
+
+fn tell_of_refusals(operation: &mut Value) {
+    let Some(responses) = operation["responses"].as_object_mut() else {
+        return;
+    };
+    for (status, ..) in REFUSALS {
+        let reference = format!("#/components/responses/{status}");
+        responses
+            .entry(*status)
+            .or_insert(json!({ "$ref": reference }));
+    }
+}
+
+fn refusals() -> Value {
+    let response = |(status, description, header): &(&str, &str, Option<&str>)| {
+        let schema = json!({ "$ref": "#/components/schemas/Problem" });
+        let content = json!({ "application/problem+json": { "schema": schema } });
+        let mut response = json!({ "description": description, "content": content });
+        if let Some(header) = header {
+            let always = json!({ "required": true, "schema": { "type": "string" } });
+            response["headers"] = json!({ *header: always });
+        }
+        (status.to_string(), response)
+    };
+    REFUSALS.iter().map(response).collect()
+}
+
+/// An `Option` is a parameter that can be left out; none of them can say "null".
+fn deny_null(parameter: &mut Value) {
+    if let Some(kind) = parameter.pointer_mut("/schema/type")
+        && kind[1] == "null"
+    {
+        *kind = kind[0].take();
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn document() -> serde_json::Value {
+    fn document_where(access: Access) -> Value {
         let (_, description) = crate::web::api::described();
-        serde_json::from_str(&describe(description)).unwrap()
+        serde_json::from_str(&describe(&description, access)).unwrap()
+    }
+
+    fn document() -> Value {
+        document_where(Access::Private)
+    }
+
+    #[test]
+    fn who_has_to_show_a_token_is_as_the_installation_serves() {
+        let needs_token = |access, path: &str, method: &str| {
+            let document = document_where(access);
+            let security = &document["paths"][path][method]["security"];
+            assert_eq!(security[0], json!({ "token": [] }));
+            security[1] != json!({})
+        };
+        let files = "/api/v1/files/{path}";
+        for method in ["get", "head", "put", "delete"] {
+            assert!(needs_token(Access::Private, files, method));
+            assert!(!needs_token(Access::Open, files, method));
+        }
+        assert!(!needs_token(Access::PublicRead, files, "get"));
+        assert!(needs_token(Access::PublicRead, files, "put"));
+    }
+
+    #[test]
+    fn parameters_are_left_out_but_never_null() {
+        let document = document();
+        let get = &document["paths"]["/api/v1/files/{path}"]["get"];
+        let range = &get["parameters"][1];
+        assert_eq!(range["name"], "Range");
+        assert_eq!(range["required"], false);
+        assert_eq!(range["schema"], json!({ "type": "string" }));
+    }
+
+    #[test]
+    fn what_narrows_a_search_is_named_as_it_is_read() {
+        let document = document();
+        let words = |schema: &str| document["components"]["schemas"][schema]["enum"].clone();
+        assert_eq!(words("Class"), json!(Class::ALL.map(Class::word)));
+        assert_eq!(
+            words("SizeClass"),
+            json!(SizeClass::ALL.map(SizeClass::word))
+        );
     }
 
     #[test]
     fn storing_a_file_names_its_headers_and_every_way_to_fail() {
         let put = &document()["paths"]["/api/v1/files/{path}"]["put"];
-        for status in [200, 201, 400, 401, 403, 408, 412, 413, 415, 429, 503, 507] {
+        for status in [
+            200, 201, 400, 401, 403, 408, 412, 413, 414, 415, 421, 429, 431, 500, 503, 507,
+        ] {
             assert!(put["responses"][status.to_string()].is_object(), "{status}");
         }
         let parameters = put["parameters"].as_array().unwrap();
@@ -116,16 +220,18 @@ mod tests {
     }
 
     #[test]
-    fn every_schema_that_is_referred_to_is_there() {
+    fn everything_that_is_referred_to_is_there() {
         let document = document();
         let report = &document["paths"]["/api/v1/persistence"]["get"]["responses"]["200"];
         let schema = &report["content"]["application/json"]["schema"]["$ref"];
         assert_eq!(schema, "#/components/schemas/Persistence");
         let text = document.to_string();
-        for reference in text.split("\"#/components/schemas/").skip(1) {
-            let name = reference.split('"').next().unwrap();
-            let schema = &document["components"]["schemas"][name];
-            assert!(schema.is_object(), "{name}");
+        for reference in text.split("\"#").skip(1) {
+            let pointer = reference.split('"').next().unwrap();
+            assert!(
+                document.pointer(pointer).is_some_and(Value::is_object),
+                "{pointer}"
+            );
         }
     }
 

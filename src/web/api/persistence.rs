@@ -3,7 +3,7 @@
 use axum::Json;
 
 use crate::library::Persistence;
-use crate::web::problem::{self, Problem};
+use crate::web::problem;
 use crate::web::state::App;
 
 /// Shows what this start read back from the stores
@@ -14,7 +14,6 @@ use crate::web::state::App;
     tag = "persistence",
     responses(
         (status = 200, body = Persistence),
-        (status = 503, body = Problem, content_type = "application/problem+json", description = "The stores are not open yet"),
     )
 )]
 pub async fn persistence(app: App) -> problem::Result<Json<Persistence>> {

@@ -9,10 +9,11 @@ use super::pictured::Pictured;
 use crate::error::{Error, Result};
 use crate::library::FolderPath;
 use crate::library::search::{
-    Facets, Hit, MOST_PASSAGES, Narrowing, Order, Request, Results, Snippet, Spelling,
+    Class, Facets, Hit, MOST_PASSAGES, Narrowing, Order, Request, Results, SizeClass, Snippet,
+    Spelling,
 };
 use crate::web::input::Query;
-use crate::web::problem::{self, Problem};
+use crate::web::problem;
 use crate::web::state::App;
 
 const DEFAULT_LIMIT: usize = 20;
@@ -28,19 +29,24 @@ pub struct Words {
     /// Only inside this folder, at any depth.
     folder: Option<String>,
     /// Only of this type, as `facets.types` tells them: `pdf`, `document`, `image` and so on.
+    #[param(value_type = Option<Class>)]
     r#type: Option<String>,
     /// Only with this tag; case and accents do not matter.
     tag: Option<String>,
     /// Only stored in this year (UTC).
+    #[param(value_type = Option<u16>, minimum = 1970, maximum = 2200)]
     year: Option<String>,
     /// Only of this size, as `facets.sizes` tells them, such as `1MB-10MB`.
+    #[param(value_type = Option<SizeClass>)]
     size: Option<String>,
     /// The order; by relevance when it is absent.
     #[serde(default)]
     sort: Order,
     /// Hits on a page, from 1 to 100; 20 when it is absent.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<usize>,
     /// Passages of each file, from 1 to 5; 2 when it is absent.
+    #[param(minimum = 1, maximum = 5)]
     passages: Option<usize>,
     /// Whether the last word may be the beginning of one, as while somebody is typing.
     #[serde(default)]
@@ -95,7 +101,6 @@ impl Words {
     params(Words),
     responses(
         (status = 200, body = Answer),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn search(app: App, Query(words): Query<Words>) -> problem::Result<Json<Answer>> {

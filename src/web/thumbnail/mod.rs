@@ -30,6 +30,7 @@ use crate::store::Digest;
 #[into_params(parameter_in = Query)]
 pub struct Which {
     /// The current one when it is absent.
+    #[param(maximum = 4294967295u32)]
     version: Option<u32>,
 }
 
