@@ -13,6 +13,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// Nothing here takes this long on a machine that works; it only bounds a test that fails.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Where `tests/clients/install` puts the clients that others wrote.
+pub const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/clients");
+
 pub const WHARFSIDE: &str = env!("CARGO_BIN_EXE_wharfside");
 
 /// Asks until there is an answer.
@@ -66,6 +69,15 @@ pub fn run(mut command: Command, input: &str) -> Ended {
         stdout: String::from_utf8(output.stdout).unwrap(),
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// Fails where the clients that others wrote are not there.
+pub fn need_clients() {
+    let installed = Path::new(CLIENTS).join("installed");
+    assert!(
+        installed.exists(),
+        "the clients are missing; run tests/clients/install (scripts/test does)"
+    );
 }
 
 /// Runs an operator's command on a directory.

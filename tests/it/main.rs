@@ -4,6 +4,7 @@
 //! parallel. They wait for conditions, never for time to pass.
 
 mod accounts;
+mod api_contract;
 mod app;
 mod bad_input;
 mod browser;

@@ -22,7 +22,7 @@ fn encoded(picture: RgbImage, format: ImageFormat) -> Vec<u8> {
     bytes.into_inner()
 }
 
-fn picture(colour: [u8; 3]) -> Vec<u8> {
+pub fn picture(colour: [u8; 3]) -> Vec<u8> {
     encoded(
         RgbImage::from_pixel(800, 600, Rgb(colour)),
         ImageFormat::Jpeg,

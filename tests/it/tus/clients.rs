@@ -11,10 +11,7 @@ use wharfside::store::Digest;
 
 use super::client::{head, offset};
 use crate::app::TestApp;
-use crate::command::run;
-
-/// Where the clients are installed.
-const CLIENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/clients");
+use crate::command::{CLIENTS, need_clients, run};
 
 /// Bytes in which no two places look alike.
 fn content(bytes: usize) -> Vec<u8> {
@@ -49,11 +46,7 @@ impl Desk {
 
 /// Runs one of our scripts beside the installed clients; answers the line it prints.
 fn script(program: &str, name: &str, arguments: &[&str]) -> String {
-    let installed = Path::new(CLIENTS).join("installed");
-    assert!(
-        installed.exists(),
-        "the clients are missing; run tests/clients/install (scripts/test does)"
-    );
+    need_clients();
     // Modules are looked for beside the script. Its own copy: others may be starting theirs.
     let here = tempfile::Builder::new().tempdir_in(CLIENTS).unwrap();
     let copy = here.path().join(name);
