@@ -503,6 +503,7 @@ fn every_route_of_the_router_has_a_rule() {
 fn links_answer_by_what_they_open_and_only_while_they_do() {
     let (app, olga) = TestApp::with_owner(&[]);
     let id = app.store("docs/a.txt", &olga, b"words").to_string();
+    app.store("docs/deep/b.txt", &olga, b"words");
     let make = |kind: &str, extra: &[(&str, &str)]| {
         let mut fields = vec![("kind", kind), ("file", id.as_str()), ("folder", "docs")];
         fields.retain(|(name, _)| (*name == "file") == (kind == "file") || *name == "kind");
@@ -583,7 +584,8 @@ fn of_link(kind: &str, state: &str, method: &str, route: &str) -> &'static [Trea
     let is_upload = route.contains("/uploads/{id}");
     match state {
         "expired" | "revoked" => return &[Hidden],
-        // Uploads that were begun go on; there is none of that id.
+        // Uploads that were begun go on, so their address is one still; there is none of that id.
+        "used up" if is_upload && method == "POST" && kind == "drop" => return &[Admitted],
         "used up" => return &[Hidden],
         "locked" if is_page => return &[Admitted],
         "locked" => return &[Unknown],

@@ -233,7 +233,7 @@ impl Library {
         subject: &str,
     ) -> Result<()> {
         let (id, change) = (share.id, self.change().begun_by(&share.maker()));
-        let (address, subject) = (address.to_owned(), subject.to_owned());
+        let (address, subject) = (address.to_owned(), share.used_for(subject));
         self.store.sql.write(move |c| {
             let taken = c
                 .prepare_cached(
@@ -261,7 +261,7 @@ impl Library {
         self.store.sql.read(|c| {
             let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE kind = ?1 AND at_ms >= ?2
                        AND actor = ?3 AND address = ?4 AND subject = ?5)";
-            let kind = Happening::LinkUsed.word();
+            let (kind, subject) = (Happening::LinkUsed.word(), share.used_for(subject));
             let mut statement = c.prepare_cached(sql)?;
             let parameters = (kind, since, share.maker(), address, subject);
             Ok(statement.query_row(parameters, |row| row.get(0))?)
@@ -289,6 +289,11 @@ impl Share {
             ),
             None => Viewer::ANYONE,
         }
+    }
+
+    /// What the log says of a use, so that uses of different links are told apart.
+    fn used_for(&self, subject: &str) -> String {
+        format!("{subject} (link {})", self.id)
     }
 
     /// Who is named for what is done by it.

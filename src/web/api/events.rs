@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use utoipa::{IntoParams, ToSchema};
 
 use crate::error::{Error, Result};
-use crate::library::{Event, Library};
+use crate::library::{Event, Library, Progress};
 use crate::web::input::Query;
 use crate::web::live::Heard;
 use crate::web::problem;
@@ -103,6 +103,7 @@ pub async fn events(
         listener,
         told,
         is_new: true,
+        looked: 0,
         searchable: 0,
         awaited: 0,
     };
@@ -117,7 +118,8 @@ struct Follower {
     listener: watch::Receiver<Heard>,
     told: u64,
     is_new: bool,
-    /// How far search was when that was told last, and from where on that is news.
+    /// How far search was at the last look, and when that was told last; and from where on it is news.
+    looked: u64,
     searchable: u64,
     awaited: u64,
 }
@@ -146,8 +148,11 @@ impl Follower {
     async fn next(&mut self) -> Option<Message> {
         loop {
             if !self.is_new {
+                // What was heard since the last look may have been missed by it.
                 let heard = *self.listener.borrow_and_update();
-                if !heard.is_leaving && heard.progress.event <= self.told {
+                let Progress { event, searchable } = heard.progress;
+                let is_known = event <= self.told && searchable <= self.looked;
+                if !heard.is_leaving && is_known {
                     self.listener.changed().await.ok()?;
                 }
                 if self.listener.borrow_and_update().is_leaving {
@@ -156,6 +161,7 @@ impl Follower {
             }
             let found = self.look().await.ok()??;
             self.told = found.through;
+            self.looked = found.news.searchable;
             if self.is_worth_telling(&found) {
                 return self.message(found).ok();
             }
