@@ -539,7 +539,11 @@ fn links_answer_by_what_they_open_and_only_while_they_do() {
                     .replace("/s/{secret}", &link)
                     .replace(
                         "{*path}",
-                        if route.contains("/get/") { "a.txt" } else { "" },
+                        if route.contains("/get/") {
+                            "a.txt"
+                        } else {
+                            "deep"
+                        },
                     )
                     .replace("{id}", &"0".repeat(32));
                 let treated = treated_by(&app, method, route, &target);
