@@ -428,13 +428,17 @@ fn every_route_answers_each_viewer_as_its_rule_says() {
             checked += 1;
         }
     }
+    assert_none(&wrong, checked, 1_000);
+}
+
+fn assert_none(wrong: &[String], checked: usize, at_least: usize) {
+    let wrong_ones = wrong.join("\n");
     assert!(
         wrong.is_empty(),
-        "{} of {checked}:\n{}",
-        wrong.len(),
-        wrong.join("\n")
+        "{} of {checked}:\n{wrong_ones}",
+        wrong.len()
     );
-    assert!(checked > 1_000, "{checked}");
+    assert!(checked > at_least, "{checked}");
 }
 
 /// Of an answer that never ends.
@@ -557,13 +561,7 @@ fn links_answer_by_what_they_open_and_only_while_they_do() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {checked}:\n{}",
-        wrong.len(),
-        wrong.join("\n")
-    );
-    assert!(checked > 100, "{checked}");
+    assert_none(&wrong, checked, 100);
 }
 
 fn treated_by(app: &TestApp, method: &str, route: &str, target: &str) -> Treated {
