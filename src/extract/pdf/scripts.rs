@@ -15,11 +15,24 @@ const MOST_NESTING: usize = 64;
 /// Looks at every object that is to be found, whether anything leads to it or not; and at the bytes,
 /// because another reader may find other objects in a damaged document.
 pub fn has_scripts(pdf: &Pdf) -> bool {
-    names_scripts(pdf.data().as_ref())
+    names(pdf.data().as_ref(), &[JAVASCRIPT])
         || pdf
             .objects()
             .into_iter()
-            .any(|object| is_script(&object, MOST_NESTING))
+            .any(|object| may_be_script(&object) && is_script(&object, MOST_NESTING))
+}
+
+/// Whether the bytes of an object, with all that lie in it, hold any of the names. Nearly none do, and
+/// taking objects apart takes longer.
+fn may_be_script(object: &Object<'_>) -> bool {
+    let bytes = match object {
+        Object::Dict(dict) => dict.data(),
+        Object::Stream(stream) => stream.dict().data(),
+        Object::Array(array) => array.data(),
+        _ => return false,
+    };
+    let [script, forms] = PLACES;
+    names(bytes, &[JAVASCRIPT, script, forms])
 }
 
 fn is_script(object: &Object<'_>, depth: usize) -> bool {
@@ -54,13 +67,17 @@ fn in_array(array: &Array<'_>, depth: usize) -> bool {
     })
 }
 
-/// Whether the name stands anywhere, with any of its letters as `#` and two digits (7.3.5).
-fn names_scripts(bytes: &[u8]) -> bool {
-    memchr_iter(b'/', bytes).any(|at| is_escaped_script(&bytes[at + 1..]))
+/// Whether a name stands anywhere that begins with one of these, with any of its letters as `#` and
+/// two digits (7.3.5).
+fn names(bytes: &[u8], these: &[&[u8]]) -> bool {
+    memchr_iter(b'/', bytes).any(|at| {
+        let name = &bytes[at + 1..];
+        these.iter().any(|this| is_escaped(name, this))
+    })
 }
 
-fn is_escaped_script(mut bytes: &[u8]) -> bool {
-    for letter in JAVASCRIPT {
+fn is_escaped(mut bytes: &[u8], name: &[u8]) -> bool {
+    for letter in name {
         bytes = match bytes {
             [b'#', high, low, rest @ ..] if hex(*high, *low) == Some(*letter) => rest,
             [first, rest @ ..] if first == letter => rest,
@@ -81,8 +98,67 @@ mod tests {
 
     #[test]
     fn a_name_is_found_however_it_is_written() {
+        let names_scripts = |bytes| names(bytes, &[JAVASCRIPT]);
         assert!(names_scripts(b"<</S/JavaScript/JS(app.alert(1))>>"));
         assert!(names_scripts(b"<</S /J#61vaScrip#74>>"));
         assert!(!names_scripts(b"JavaScript: /Java /JavaScrip"));
+    }
+
+    /// A document with one object more than it needs.
+    fn with(object: &str) -> Pdf {
+        let document = format!(
+            "%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n\
+             2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
+             3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>\nendobj\n\
+             4 0 obj\n{object}\nendobj\ntrailer\n<< /Root 1 0 R >>\n"
+        );
+        Pdf::new(document.into_bytes()).unwrap()
+    }
+
+    /// An object that is in another's stream, where the bytes of the document do not show it.
+    fn packed(object: &str) -> String {
+        let content: String = format!("5 0 {object}")
+            .bytes()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!(
+            "<< /Type /ObjStm /N 1 /First 4 /Filter /ASCIIHexDecode /Length {} >>\n\
+             stream\n{content}\nendstream",
+            content.len()
+        )
+    }
+
+    #[test]
+    fn scripts_are_found_wherever_they_lie() {
+        let scripts = [
+            "<< /S /JavaScript /JS (app.alert\\(1\\)) >>",
+            "<< /S /#4aavaScrip#74 >>",
+            "<< /JS 5 0 R >>",
+            "<< /J#53 5 0 R >>",
+            "<< /X#46A [(template) 5 0 R] >>",
+            "<< /A << /Next [null [<< /#4A#53 (1) >>]] >> >>",
+            "[[1 2] << /AA << /O << /JS (1) >> >> >>]",
+            "<< /JS (1) /Length 1 >>\nstream\n1\nendstream",
+        ];
+        for script in scripts {
+            assert!(has_scripts(&with(script)), "{script}");
+            // A stream lies in no other.
+            if !script.ends_with("endstream") {
+                assert!(has_scripts(&with(&packed(script))), "{script}, packed");
+            }
+        }
+    }
+
+    #[test]
+    fn what_only_looks_like_a_script_is_none() {
+        let harmless = [
+            "<< /JSON 1 /XFAB [/JS] >>",
+            "<< /Contents (/JS and /XFA) >>",
+            "<< /S /JS /T << /Filter /XFA >> >>",
+            "<< /Length 13 >>\nstream\n<< /JS (1) >>\nendstream",
+        ];
+        for object in harmless {
+            assert!(!has_scripts(&with(object)), "{object}");
+        }
     }
 }
