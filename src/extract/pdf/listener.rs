@@ -13,6 +13,10 @@ use super::page::{Letter, Page};
 
 /// Glyphs measure themselves in thousandths of the font's size.
 const EM: f64 = 1000.0;
+/// How wide a glyph is that does not say it.
+const WIDTH: f32 = 500.0;
+/// Of a run, so many codes are remembered at a time: all there are, in most fonts.
+const SIGNS: usize = 256;
 
 /// Marked content that says what it stands for, whatever is drawn.
 struct Spoken {
@@ -22,9 +26,53 @@ struct Spoken {
     text: Option<String>,
 }
 
+/// What a code stands for in the font of a run, and how wide its glyph is.
+#[derive(Clone, Default)]
+struct Sign {
+    run: u64,
+    code: u32,
+    text: String,
+    advance: f32,
+}
+
+/// What was learned of the codes of a run. All of a run has one font, and asking that takes longer
+/// than all else that is done with a letter.
+struct Signs {
+    run: u64,
+    known: Vec<Sign>,
+}
+
+impl Signs {
+    fn new() -> Self {
+        Self {
+            run: 0,
+            known: vec![Sign::default(); SIGNS],
+        }
+    }
+
+    /// Forgets all: another run may have another font.
+    fn begin_run(&mut self) {
+        self.run += 1;
+    }
+
+    fn get(&mut self, glyph: &Glyph<'_>) -> &Sign {
+        let code = glyph.char_code();
+        let sign = &mut self.known[code as usize % SIGNS];
+        if sign.run != self.run || sign.code != code {
+            sign.run = self.run;
+            sign.code = code;
+            sign.advance = advance(glyph);
+            sign.text.clear();
+            read(glyph, &mut sign.text);
+        }
+        sign
+    }
+}
+
 /// A drawing device that keeps the text of one page.
 pub struct Listener {
     page: Page,
+    signs: Signs,
     /// Where something can be seen.
     area: Rect,
     depth: usize,
@@ -37,6 +85,7 @@ impl Listener {
     pub fn new(area: Rect) -> Self {
         Self {
             page: Page::default(),
+            signs: Signs::new(),
             area,
             depth: 0,
             spoken: None,
@@ -49,33 +98,38 @@ impl Listener {
     }
 
     fn hear(&mut self, glyph: &Glyph<'_>, to_page: Affine, vertical: bool) {
+        let sign = self.signs.get(glyph);
         let origin = to_page * Point::ZERO;
         let (along, advance) = match vertical {
             true => (Vec2::new(0.0, -1.0), EM),
-            false => (Vec2::new(1.0, 0.0), f64::from(advance(glyph))),
+            false => (Vec2::new(1.0, 0.0), f64::from(sign.advance)),
         };
         let end = to_page * (along * advance).to_point();
+        if !holds(self.area, origin) && !holds(self.area, end) {
+            return;
+        }
+        let along = to_page * (along * EM).to_point() - origin;
         let up = to_page * Point::new(0.0, EM) - origin;
         let letter = Letter {
             start: origin,
             end,
-            along: to_page * (along * EM).to_point() - origin,
+            along,
+            length: along.hypot(),
             em: up.hypot(),
         };
-        if !self.sees(origin) && !self.sees(end) {
-            return;
+        match &mut self.spoken {
+            Some(spoken) => {
+                let text = spoken.text.take().unwrap_or_default();
+                self.page.add(&text, letter);
+            }
+            None => self.page.add(&sign.text, letter),
         }
-        let text = match &mut self.spoken {
-            Some(spoken) => spoken.text.take().unwrap_or_default(),
-            None => read(glyph),
-        };
-        self.page.add(&text, letter);
     }
+}
 
-    fn sees(&self, point: Point) -> bool {
-        let Rect { x0, y0, x1, y1 } = self.area;
-        (x0..=x1).contains(&point.x) && (y0..=y1).contains(&point.y)
-    }
+fn holds(area: Rect, point: Point) -> bool {
+    let Rect { x0, y0, x1, y1 } = area;
+    (x0..=x1).contains(&point.x) && (y0..=y1).contains(&point.y)
 }
 
 fn advance(glyph: &Glyph<'_>) -> f32 {
@@ -83,21 +137,19 @@ fn advance(glyph: &Glyph<'_>) -> f32 {
         Glyph::Outline(glyph) => glyph.advance_width(),
         Glyph::Type3(glyph) => glyph.advance_width(),
     };
-    advance.unwrap_or(500.0)
+    advance.unwrap_or(WIDTH)
 }
 
-fn read(glyph: &Glyph<'_>) -> String {
-    let mut text = String::new();
+fn read(glyph: &Glyph<'_>, text: &mut String) {
     match glyph.as_unicode() {
-        Some(BfString::Char('\0')) | None => letters::push_code(glyph.char_code(), &mut text),
-        Some(BfString::Char(character)) => letters::push_plain(character, &mut text),
+        Some(BfString::Char('\0')) | None => letters::push_code(glyph.char_code(), text),
+        Some(BfString::Char(character)) => letters::push_plain(character, text),
         Some(BfString::String(characters)) => {
             for character in characters.chars() {
-                letters::push_plain(character, &mut text);
+                letters::push_plain(character, text);
             }
         }
     }
-    text
 }
 
 impl<'a> Device<'a> for Listener {
@@ -111,6 +163,7 @@ impl<'a> Device<'a> for Listener {
             DrawMode::Fill(_) => self.filled = place,
             _ => self.filled = None,
         }
+        self.signs.begin_run();
         let vertical = run.writing_mode() == WritingMode::Vertical;
         for glyph in run.glyphs() {
             self.hear(glyph, props.transform * glyph.transform(), vertical);

@@ -26,8 +26,17 @@ pub struct Letter {
     pub end: Point,
     /// The direction of its line, of any length.
     pub along: Vec2,
+    /// How long that is: it is asked for more often than it changes.
+    pub length: f64,
     /// The size of its font.
     pub em: f64,
+}
+
+impl Letter {
+    /// How far a way goes along the line.
+    fn project(&self, way: Vec2) -> f64 {
+        way.dot(self.along) / self.length.max(f64::MIN_POSITIVE)
+    }
 }
 
 /// What separates a letter from the one before.
@@ -57,7 +66,7 @@ pub struct Page {
 impl Page {
     pub fn add(&mut self, text: &str, letter: Letter) {
         let finite = letter.start.is_finite() && letter.end.is_finite() && letter.along.is_finite();
-        if !finite || letter.em <= 0.0 || letter.along.hypot() <= 0.0 {
+        if !finite || letter.em <= 0.0 || letter.length <= 0.0 {
             return;
         }
         let Some(first) = text.chars().next() else {
@@ -77,7 +86,7 @@ impl Page {
             }
         }
         self.last = Some(letter);
-        let place = project(letter.start.to_vec2(), letter.along);
+        let place = letter.project(letter.start.to_vec2());
         for character in text.chars() {
             self.push(character, place);
         }
@@ -92,10 +101,10 @@ impl Page {
     }
 
     fn gap(&self, letter: &Letter, first: char, last: &Letter) -> Gap {
-        let length = last.along.hypot();
         let em = last.em.max(letter.em);
-        let turned = last.along.cross(letter.along).abs() > TURN * length * letter.along.hypot();
-        let across = last.along.cross(letter.start - last.start) / length.max(f64::MIN_POSITIVE);
+        let turned = last.along.cross(letter.along).abs() > TURN * last.length * letter.length;
+        let across =
+            last.along.cross(letter.start - last.start) / last.length.max(f64::MIN_POSITIVE);
         if turned || last.along.dot(letter.along) < 0.0 || across.abs() > LINE_GAP * em {
             return Gap::Line;
         }
@@ -104,8 +113,8 @@ impl Page {
                 .line
                 .last()
                 .is_none_or(|last| !last.is_alphanumeric() || letters::runs_leftward(*last));
-        let forward = project(letter.start - last.end, last.along);
-        let backward = project(last.start - letter.end, last.along);
+        let forward = last.project(letter.start - last.end);
+        let backward = last.project(last.start - letter.end);
         let gap = match leftward && backward.abs() < forward.abs() {
             true => backward,
             false => forward,
@@ -115,7 +124,7 @@ impl Page {
             Gap::Word
         } else if gap >= -WORD_GAP * em {
             Gap::None
-        } else if project(letter.start - last.start, last.along).abs() < 2.0 * BACKWARD * em {
+        } else if last.project(letter.start - last.start).abs() < 2.0 * BACKWARD * em {
             Gap::Over
         } else {
             Gap::Line
@@ -200,11 +209,6 @@ impl Page {
     }
 }
 
-/// How far `vector` goes along a direction.
-fn project(vector: Vec2, along: Vec2) -> f64 {
-    vector.dot(along) / along.hypot().max(f64::MIN_POSITIVE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{Letter, Page};
@@ -215,12 +219,14 @@ mod tests {
         for (number, character) in text.chars().enumerate() {
             let start = Point::new(x + 5.0 * number as f64, y);
             let end = start + Vec2::new(5.0, 0.0);
+            let along = turn * end - turn * start;
             page.add(
                 &character.to_string(),
                 Letter {
                     start: turn * start,
                     end: turn * end,
-                    along: turn * end - turn * start,
+                    along,
+                    length: along.hypot(),
                     em: 10.0,
                 },
             );
