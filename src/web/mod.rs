@@ -129,6 +129,9 @@ async fn front(app: App, request: Request, next: Next) -> Response {
 
 async fn admitted(app: &App, request: Request, asked: &Asked, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if let Some(meant) = tus::meant_method(&parts) {
+        parts.method = meant;
+    }
     if let Err(failure) = security::admit(app, &parts) {
         return failure.into_response();
     }

@@ -16,8 +16,9 @@ mod look;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::ALLOW;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
@@ -118,15 +119,21 @@ fn wrong_method(takes: HeaderValue) -> Response {
     ([(ALLOW, takes)], super::wrong_method()).into_response()
 }
 
-/// Refuses requests of another version of the protocol, and names ours in every answer.
-async fn speak(mut request: Request, next: Next) -> Response {
-    // For clients and proxies that know no other methods than GET and POST. Only a POST may mean
-    // another: whoever was admitted to it may make any of these requests.
-    let meant = request.headers().get(METHOD_OVERRIDE);
-    let meant = meant.filter(|_| request.method() == Method::POST);
-    if let Some(meant) = meant.and_then(|meant| Method::from_bytes(meant.as_bytes()).ok()) {
-        *request.method_mut() = meant;
+/// The method that a request means, for clients and proxies that know no others than GET and POST;
+/// whatever its own is (<https://tus.io/protocols/resumable-upload#x-http-method-override>).
+///
+/// Invariant: it is asked for before anybody is admitted, so what is allowed is what is meant.
+pub fn meant_method(request: &Parts) -> Option<Method> {
+    let route = request.extensions.get::<MatchedPath>()?.as_str();
+    if !route.ends_with("/uploads") && !route.ends_with("/uploads/{id}") {
+        return None;
     }
+    let meant = request.headers.get(METHOD_OVERRIDE)?;
+    Method::from_bytes(meant.as_bytes()).ok()
+}
+
+/// Refuses requests of another version of the protocol, and names ours in every answer.
+async fn speak(request: Request, next: Next) -> Response {
     // A GET is no part of the protocol, and an OPTIONS is how a client learns the version.
     let is_free = matches!(*request.method(), Method::GET | Method::OPTIONS);
     let version = request.headers().get(TUS_RESUMABLE);
