@@ -14,6 +14,8 @@ use crate::people::Credentials;
 /// A stream that is being read, message by message.
 pub struct Listener {
     lines: BufReader<TcpStream>,
+    /// As the last message had it.
+    searchable: u64,
 }
 
 /// A message: its id, and what it says.
@@ -38,7 +40,10 @@ impl Listener {
         assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
         assert!(head.contains("content-type: text/event-stream"), "{head}");
         assert!(head.contains("x-accel-buffering: no"), "{head}");
-        Self { lines }
+        Self {
+            lines,
+            searchable: 0,
+        }
     }
 
     /// On behalf of somebody, from now on.
@@ -69,6 +74,8 @@ impl Listener {
             } else if line == "\n"
                 && let (Some(id), Some(news)) = (id, news.take())
             {
+                let news: Value = news;
+                self.searchable = news["searchable"].as_u64().unwrap();
                 return Some(Message { id, news });
             }
         }
@@ -111,12 +118,9 @@ fn p4_who_listens_to_one_process_hears_of_changes_by_the_other() {
         (&change["kind"], &change["left"]),
         (&"renamed".into(), &"a".into())
     );
-    // That it can be found by now is pushed as well.
-    loop {
-        let message = listener.next().expect("the stream goes on");
-        if message.news["searchable"].as_u64().unwrap() > receipt.sequence {
-            break;
-        }
+    // That it can be found by now is pushed as well, with the change or after it.
+    while listener.searchable <= receipt.sequence {
+        listener.next().expect("the stream goes on");
     }
 }
 
