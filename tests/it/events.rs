@@ -82,7 +82,7 @@ impl Listener {
     }
 
     /// Reads on until the change of a file that ends in `name` is told; answers it and its id.
-    fn wait_for(&mut self, name: &str) -> (Value, u64) {
+    pub fn wait_for(&mut self, name: &str) -> (Value, u64) {
         loop {
             let Message { id, news } = self.next().expect("the stream goes on");
             let changes = news["changes"].as_array().unwrap();
