@@ -152,7 +152,7 @@ fn spelling() {
                 let query = words.collect::<Vec<_>>().join(" ");
                 let start = cpu_time();
                 let parsed = search::parse(&query, NOW);
-                let found = search::respell(&searcher, &fields, &parsed, &query);
+                let found = search::respell(&searcher, &fields, &parsed, &query, None);
                 std::hint::black_box(found.expect("an answer"));
                 cpu_time() - start
             })
