@@ -402,16 +402,6 @@ impl TestApp {
         self.json("/api/v1/persistence")
     }
 
-    /// Waits until every store has read back what an earlier boot wrote.
-    pub fn wait_proven(&self) -> Value {
-        eventually("the sentinels to be read back", || {
-            let persistence = self.persistence();
-            let stores = persistence["stores"].as_array().unwrap();
-            let pending = stores.iter().any(|store| store["state"] == "pending");
-            (!pending).then_some(persistence)
-        })
-    }
-
     /// Paths of the files in a folder, over all pages; none in a folder that nothing is in.
     pub fn entries(&self, folder: &str) -> Vec<String> {
         let mut paths = Vec::new();

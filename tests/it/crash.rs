@@ -120,7 +120,7 @@ fn assert_recovered(app: &mut TestApp, witnesses: &[Witness], armed: &str) {
     app.wait_indexed();
     app.assert_sound();
     app.restart("again");
-    let persistence = app.wait_proven();
+    let persistence = app.persistence();
     assert_eq!(
         persistence["repairs"],
         json!([]),

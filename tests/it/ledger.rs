@@ -246,7 +246,7 @@ fn the_ledger_of_the_release_before_is_extended_and_still_serves_it() {
 
     app.set("GIT_REV", "after");
     app.start_again();
-    app.wait_proven();
+    app.persistence();
     // Noted a moment after it is so.
     let told = eventually("the time at which it was ready", || {
         let told = app.persistence();

@@ -124,7 +124,7 @@ fn assert_kept(left: &Disk, stored: &[Stored], unfinished: &str) {
     app.assert_absent(unfinished, "halfway");
     app.assert_sound();
     app.restart("again");
-    let persistence = app.wait_proven();
+    let persistence = app.persistence();
     assert_eq!(persistence["repairs"], serde_json::json!([]));
     app.assert_sound();
 }

@@ -127,7 +127,7 @@ fn chromium_sees_after_a_restart_what_the_release_before_wrote() {
     app.put("kept.txt", b"scrimshaw");
     app.wait_searchable("kept.txt", "scrimshaw");
     app.restart("d4e5f6");
-    app.wait_proven();
+    app.persistence();
     let browser = Browser::open();
     browser.go(&app.url("/persistence"));
     browser.wait_text("a1b2c3");

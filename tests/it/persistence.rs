@@ -53,7 +53,7 @@ fn tells_of_repair(persistence: &Value) -> bool {
 #[test]
 fn the_next_release_reads_back_what_this_one_wrote() {
     let mut app = TestApp::with(&[("GIT_REV", "a1b2c3")]);
-    let first = app.wait_proven();
+    let first = app.persistence();
     assert!(
         stores(&first).iter().all(|(_, state)| state == "first"),
         "{first}"
@@ -62,7 +62,7 @@ fn the_next_release_reads_back_what_this_one_wrote() {
     // Its mark is in the index from the first commit on; who is told to go makes none any more.
     app.wait_searchable("kept.txt", "ballast");
     app.restart("d4e5f6");
-    let second = app.wait_proven();
+    let second = app.persistence();
     assert_eq!(second["boot"]["release"], "d4e5f6");
     assert_eq!(
         second["boot"]["number"].as_u64(),
@@ -104,14 +104,14 @@ fn p8_a_second_recovery_has_nothing_to_do() {
     fs::write(index_meta(app.directory()), b"").unwrap();
     app.start_again();
     app.wait_searchable("a.txt", "anchor");
-    let first = app.wait_proven();
+    let first = app.persistence();
     assert!(tells_of_repair(&first), "{first}");
     app.wait_indexed();
     app.restart("next");
-    let second = app.wait_proven();
+    let second = app.persistence();
     assert_eq!(repairs(&second), [""; 0], "{second}");
     app.restart("after-that");
-    assert_eq!(repairs(&app.wait_proven()), [""; 0]);
+    assert_eq!(repairs(&app.persistence()), [""; 0]);
     app.assert_sound();
 }
 
@@ -193,7 +193,7 @@ fn survives_ruin(what: &str) {
         app.wait_searchable(third.path.as_str(), how);
         app.wait_indexed();
         app.assert_sound();
-        let persistence = app.wait_proven();
+        let persistence = app.persistence();
         assert!(tells_of_repair(&persistence), "{what} {how}: {persistence}");
     }
 }
@@ -259,5 +259,5 @@ fn p8_reindex_builds_the_index_anew_once_while_the_app_runs() {
     app.wait_searchable("later.txt", "later");
     app.assert_sound();
     app.restart("again");
-    assert_eq!(app.wait_proven()["repairs"], serde_json::json!([]));
+    assert_eq!(app.persistence()["repairs"], serde_json::json!([]));
 }

@@ -96,7 +96,7 @@ fn p7_beside_a_running_release_it_passes_and_touches_nothing() {
     let mut app = TestApp::with(&[("GIT_REV", "old")]);
     app.put("kept.txt", b"keelson");
     app.wait_indexed();
-    app.wait_proven();
+    app.persistence();
     let before = content(app.directory());
     let ended = preflight(app.directory(), &[("GIT_REV", "new")]);
     passes(&ended);
@@ -390,7 +390,7 @@ mod with_migrations {
         app.put("one.txt", b"capstan");
         app.put("two.txt", b"windlass");
         app.wait_indexed();
-        app.wait_proven();
+        app.persistence();
         let content = content(app.directory());
         (app, content)
     }

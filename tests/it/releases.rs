@@ -139,7 +139,7 @@ fn this_release_takes_over_what_every_earlier_one_left() {
         let mut app = TestApp::on(fixture.unpack(), &[KEEP_TRASH]);
         let kept = fixture.kept();
         assert_kept(&app, &kept);
-        let proofs = app.wait_proven();
+        let proofs = app.persistence();
         for store in proofs["stores"].as_array().unwrap() {
             assert_ne!(store["state"], "missing", "{proofs}");
         }
@@ -358,7 +358,7 @@ fn leave_a_fixture_behind() {
     app.wait_indexed();
     assert_kept(&app, &kept);
     app.restart("fixture-again");
-    app.wait_proven();
+    app.persistence();
     app.wait_indexed();
     assert_eq!(app.stop(), Some(0));
 

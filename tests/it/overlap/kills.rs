@@ -109,7 +109,7 @@ impl Template {
         let purge = format!("/files/{}/purge", purged.id);
         app.call("POST", &purge, &[], Some(b""));
         app.wait_indexed();
-        app.wait_proven();
+        app.persistence();
         assert_eq!(app.stop(), Some(0));
         let hex = purged.sha256.to_string();
         let unnamed = Path::new("blobs")
@@ -210,7 +210,7 @@ fn dies_beside_another(template: &Template, point: &str, when: When) -> bool {
     }
     other.start_again();
     assert_eq!(
-        other.wait_proven()["repairs"],
+        other.persistence()["repairs"],
         json!([]),
         "{point} at {when:?}: a fresh start had work to do"
     );

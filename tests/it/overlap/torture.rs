@@ -151,7 +151,7 @@ impl Arena {
         // What a kill left behind was repaired by the start after it; this one is one more.
         self.apps[1].restart("again");
         assert_eq!(
-            self.apps[1].wait_proven()["repairs"],
+            self.apps[1].persistence()["repairs"],
             json!([]),
             "a second recovery had work to do"
         );
