@@ -349,6 +349,10 @@ fn what_happens_out_of_sight_is_not_even_said_to_happen() {
     let rita = app.let_in("Rita", "reader");
     app.store("open/a.txt", &olga, b"seen");
     app.share("open", &olga, "read", "", "");
+    // That what she sees can be found by now is told to her, and may be.
+    eventually("it to be searchable", || {
+        (app.look_json("/api/v1/search?q=seen", &olga)["total"] == 1).then_some(())
+    });
     let mut told = crate::events::Listener::by(&app, &rita);
     told.hear();
     let mut owners = crate::events::Listener::by(&app, &olga);
