@@ -8,12 +8,12 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use rusqlite::Connection;
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, Kind, Result};
 use crate::library::text::fold;
 use crate::library::{Library, Millis};
-use crate::store::now_ms;
+use crate::store::{Digest, now_ms};
 
 /// Wrong guesses that cost nothing.
 const FREE: u32 = 5;
@@ -81,16 +81,12 @@ impl Guessed {
 
 /// A key of the same length for names of any length, and another for each list of parts.
 fn key(parts: &[&str]) -> String {
-    let mut digest = Sha256::new();
+    let mut hasher = Sha256::new();
     for part in parts {
-        digest.update((part.len() as u64).to_be_bytes());
-        digest.update(part);
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
     }
-    let digest: [u8; 32] = digest.finalize().into();
-    digest[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Digest::from_bytes(hasher.finalize().into()).to_string()
 }
 
 /// Guesses from elsewhere do not count against whoever is signed in already.

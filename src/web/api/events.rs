@@ -129,7 +129,7 @@ struct Found {
     news: News,
     /// Event through which that is told.
     through: u64,
-    /// Sequence of the last change of any file.
+    /// Sequence of the last change of any file, for whoever is not told everything.
     last: u64,
     /// Whether others' changes are the viewer's to know of.
     sees_everything: bool,
@@ -220,6 +220,12 @@ impl Found {
             true => (Vec::new(), progress.event),
             false => library.events_after(told, MOST)?,
         };
+        let sees_everything = library.sees_everything()?;
+        // Whoever is told everything waits for nothing in particular.
+        let last = match sees_everything {
+            true => 0,
+            false => library.last_sequence()?,
+        };
         Ok(Self {
             news: News {
                 changes,
@@ -227,8 +233,8 @@ impl Found {
                 searchable: progress.searchable,
             },
             through,
-            last: library.last_sequence()?,
-            sees_everything: library.sees_everything()?,
+            last,
+            sees_everything,
         })
     }
 }
