@@ -402,8 +402,7 @@ pub async fn uploads(
 ) -> Result<Response, Failure> {
     let link = Link::open(&app, &secret, &headers).await?;
     let door = link.door()?;
-    let answer = tus::answer_all(link.app, door, method, headers, body).await;
-    answer.map_err(|failure| failure.changed(upload::by_a_link))
+    tus::answer_all(link.app, door, method, headers, body).await
 }
 
 pub async fn one_upload(
@@ -415,8 +414,7 @@ pub async fn one_upload(
 ) -> Result<Response, Failure> {
     let link = Link::reopen(&app, &secret, &headers).await?;
     let door = link.door()?;
-    let answer = tus::answer_one(link.app, door, id, method, headers, body).await;
-    answer.map_err(|failure| failure.changed(upload::by_a_link))
+    tus::answer_one(link.app, door, id, method, headers, body).await
 }
 
 /// Whether a `Range` asks for what follows some bytes: `bytes=<first>-`, of which the first is not 0.

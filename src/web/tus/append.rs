@@ -34,7 +34,7 @@ const LINGER: Duration = Duration::from_millis(10);
 /// durable.
 pub async fn patch(
     app: App,
-    door: Door,
+    door: &Door,
     id: String,
     headers: HeaderMap,
     body: Body,
@@ -52,7 +52,7 @@ pub async fn patch(
     let piece = Piece::read(&headers, offset)?;
     refuse_larger(piece.length.unwrap_or(0), app.config().max_upload)?;
     match add(&app, id, piece, body).await {
-        Ok(state) => Ok(answer(&state, &door)),
+        Ok(state) => Ok(answer(&state, door)),
         Err(failure) => {
             let failure = door.refusal(failure);
             Ok(refusal(&app, id, failure).await)

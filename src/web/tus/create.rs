@@ -23,7 +23,7 @@ use crate::web::state::App;
 const WHOLE: u64 = 8 << 20;
 
 /// `POST /uploads`: 201 with the upload's place; a complete one has its receipt as the body.
-pub async fn create(app: App, door: Door, headers: HeaderMap, body: Body) -> problem::Result {
+pub async fn create(app: App, door: &Door, headers: HeaderMap, body: Body) -> problem::Result {
     let Asked { new, parts } = door.lead(Asked::read(&headers)?)?;
     refuse_larger(new.length.unwrap_or(0), app.config().max_upload)?;
     if let Some(parts) = parts {
@@ -32,7 +32,7 @@ pub async fn create(app: App, door: Door, headers: HeaderMap, body: Body) -> pro
     let sent = Sent::read(&headers, &body)?;
     if let Some(state) = known(&app, &new).await? {
         sent.discard(body).await?;
-        return Ok(created(state, Came::Bytes, &door));
+        return Ok(created(state, Came::Bytes, door));
     }
     door.pass(&app, &new).await?;
     let (state, came) = match sent {
@@ -45,7 +45,7 @@ pub async fn create(app: App, door: Door, headers: HeaderMap, body: Body) -> pro
         }
         Sent::All(_) | Sent::Some => (begin_with(&app, &headers, new, body).await?, Came::Bytes),
     };
-    Ok(created(state, came, &door))
+    Ok(created(state, came, door))
 }
 
 /// An upload out of others, named as they were written.

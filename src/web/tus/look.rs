@@ -48,7 +48,7 @@ pub async fn head(app: App, id: String) -> problem::Result {
 }
 
 /// `GET /uploads/{id}`: the same for programs, with the receipt once there is one.
-pub async fn get(app: App, door: Door, id: String) -> problem::Result {
+pub async fn get(app: App, door: &Door, id: String) -> problem::Result {
     let state = state(&app, &id).await?;
     let shown = Shown {
         id: state.id.simple().to_string(),

@@ -89,11 +89,12 @@ pub async fn answer_all(
     headers: HeaderMap,
     body: Body,
 ) -> problem::Result {
-    match method {
-        Method::POST => create::create(app, door, headers, body).await,
+    let answer = match method {
+        Method::POST => create::create(app, &door, headers, body).await,
         Method::OPTIONS => Ok(options(&app, ON_ALL)),
         _ => Ok(wrong_method(ON_ALL)),
-    }
+    };
+    answer.map_err(|failure| door.refusal(failure))
 }
 
 /// `/uploads/{id}`.
@@ -105,14 +106,15 @@ pub async fn answer_one(
     headers: HeaderMap,
     body: Body,
 ) -> problem::Result {
-    match method {
+    let answer = match method {
         Method::HEAD => look::head(app, id).await,
-        Method::GET => look::get(app, door, id).await,
-        Method::PATCH => append::patch(app, door, id, headers, body).await,
+        Method::GET => look::get(app, &door, id).await,
+        Method::PATCH => append::patch(app, &door, id, headers, body).await,
         Method::DELETE => look::delete(app, id).await,
         Method::OPTIONS => Ok(options(&app, ON_ONE)),
         _ => Ok(wrong_method(ON_ONE)),
-    }
+    };
+    answer.map_err(|failure| door.refusal(failure))
 }
 
 fn wrong_method(takes: HeaderValue) -> Response {
