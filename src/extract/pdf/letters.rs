@@ -51,6 +51,14 @@ pub fn push_plain(character: char, out: &mut String) {
     }
 }
 
+/// A text in such letters.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    text.chars()
+        .for_each(|character| push_plain(character, &mut plain));
+    plain
+}
+
 /// What is drawn for a code whose font says nothing about characters: most such fonts keep ASCII
 /// where it is, and those of TeX their ligatures in one of two rows before it.
 pub fn push_code(code: u32, out: &mut String) {
@@ -103,7 +111,7 @@ pub fn runs_leftward(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{accented, push_plain, text_string};
+    use super::{accented, plain, text_string};
 
     #[test]
     fn text_strings_in_every_encoding() {
@@ -118,11 +126,6 @@ mod tests {
 
     #[test]
     fn forms_become_letters() {
-        let plain = |text: &str| {
-            let mut out = String::new();
-            text.chars().for_each(|c| push_plain(c, &mut out));
-            out
-        };
         assert_eq!(plain("o\u{fb03}ce \u{1d434}\u{ff21}m²"), "office AAm²");
         assert_eq!(plain("a\u{f0b7}\u{a0}b\u{200b}"), "a b");
     }

@@ -1,20 +1,26 @@
 //! PDF (ISO 32000-2): the text of each page in the order it is drawn in.
 //!
-//! A library interprets the pages; what is drawn arrives at a [`device`](self) of our own that
-//! listens to text alone.
+//! Libraries take the document and its fonts apart. What a page draws is gone through here, for its
+//! text alone: most of what drawing takes is not for whoever reads.
 
+mod annotation;
+mod content;
+mod face;
+mod layers;
 mod letters;
-mod listener;
+mod marks;
 mod page;
 mod scripts;
+mod state;
+#[cfg(test)]
+mod tests;
 
 use hayro_interpret::hayro_syntax::object::DateTime;
 use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
-use hayro_interpret::kurbo::{Affine, Rect};
-use hayro_interpret::{Context, InterpreterCache, InterpreterSettings, interpret_page};
 
 use super::sink::{Details, Sink, Unreadable};
-use listener::Listener;
+use face::Faces;
+use layers::Layers;
 
 /// Reads page by page: what was read before a page that takes too long is passed on.
 pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
@@ -22,16 +28,10 @@ pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     describe(&pdf, &mut out.details);
     out.details.scripts = Some(scripts::has_scripts(&pdf));
     out.tell();
-    let cache = InterpreterCache::new();
+    let layers = Layers::of(&pdf);
+    let mut faces = Faces::default();
     for page in pdf.pages().iter() {
-        let media = page.media_box();
-        let area = Rect::new(media.x0, media.y0, media.x1, media.y1);
-        // Nothing is drawn, so units and orientation stay those of the page.
-        let settings = InterpreterSettings::default();
-        let mut context = Context::new(Affine::IDENTITY, area, &cache, pdf.xref(), settings);
-        let mut listener = Listener::new(area);
-        interpret_page(page, &mut context, &mut listener);
-        out.text(&listener.into_text());
+        out.text(&content::text(page, &mut faces, &layers));
         out.end_page();
         if out.is_full() {
             break;

@@ -9,8 +9,9 @@ use hayro_interpret::kurbo::{Point, Vec2};
 use super::letters;
 
 /// A gap of more than this is one between words. Letters of a word are hardly ever spaced further
-/// apart, and the narrowest spaces of justified text are wider.
-const WORD_GAP: f64 = 0.11;
+/// apart, and the narrowest spaces of justified text are wider. Fonts count in thousandths, and behind
+/// a slanted letter there are up to 110 of them: so it is half a one more.
+const WORD_GAP: f64 = 0.1095;
 /// So far back an overprinted or kerned letter goes, and no further.
 const BACKWARD: f64 = 0.5;
 /// A letter that is so much higher or lower stands on another line; exponents do not.
@@ -24,19 +25,10 @@ pub struct Letter {
     pub start: Point,
     /// Where the next letter of its word would start.
     pub end: Point,
-    /// The direction of its line, of any length.
+    /// The direction of its line, of length one.
     pub along: Vec2,
-    /// How long that is: it is asked for more often than it changes.
-    pub length: f64,
     /// The size of its font.
     pub em: f64,
-}
-
-impl Letter {
-    /// How far a way goes along the line.
-    fn project(&self, way: Vec2) -> f64 {
-        way.dot(self.along) / self.length.max(f64::MIN_POSITIVE)
-    }
 }
 
 /// What separates a letter from the one before.
@@ -66,7 +58,7 @@ pub struct Page {
 impl Page {
     pub fn add(&mut self, text: &str, letter: Letter) {
         let finite = letter.start.is_finite() && letter.end.is_finite() && letter.along.is_finite();
-        if !finite || letter.em <= 0.0 || letter.length <= 0.0 {
+        if !finite || letter.em <= 0.0 {
             return;
         }
         let Some(first) = text.chars().next() else {
@@ -86,7 +78,7 @@ impl Page {
             }
         }
         self.last = Some(letter);
-        let place = letter.project(letter.start.to_vec2());
+        let place = letter.start.to_vec2().dot(letter.along);
         for character in text.chars() {
             self.push(character, place);
         }
@@ -101,11 +93,11 @@ impl Page {
     }
 
     fn gap(&self, letter: &Letter, first: char, last: &Letter) -> Gap {
+        let along = last.along;
         let em = last.em.max(letter.em);
-        let turned = last.along.cross(letter.along).abs() > TURN * last.length * letter.length;
-        let across =
-            last.along.cross(letter.start - last.start) / last.length.max(f64::MIN_POSITIVE);
-        if turned || last.along.dot(letter.along) < 0.0 || across.abs() > LINE_GAP * em {
+        let is_turned = along.cross(letter.along).abs() > TURN || along.dot(letter.along) < 0.0;
+        let across = along.cross(letter.start - last.start);
+        if is_turned || across.abs() > LINE_GAP * em {
             return Gap::Line;
         }
         let leftward = letters::runs_leftward(first)
@@ -113,8 +105,8 @@ impl Page {
                 .line
                 .last()
                 .is_none_or(|last| !last.is_alphanumeric() || letters::runs_leftward(*last));
-        let forward = last.project(letter.start - last.end);
-        let backward = last.project(last.start - letter.end);
+        let forward = (letter.start - last.end).dot(along);
+        let backward = (last.start - letter.end).dot(along);
         let gap = match leftward && backward.abs() < forward.abs() {
             true => backward,
             false => forward,
@@ -124,7 +116,7 @@ impl Page {
             Gap::Word
         } else if gap >= -WORD_GAP * em {
             Gap::None
-        } else if last.project(letter.start - last.start).abs() < 2.0 * BACKWARD * em {
+        } else if (letter.start - last.start).dot(along).abs() < 2.0 * BACKWARD * em {
             Gap::Over
         } else {
             Gap::Line
@@ -219,14 +211,12 @@ mod tests {
         for (number, character) in text.chars().enumerate() {
             let start = Point::new(x + 5.0 * number as f64, y);
             let end = start + Vec2::new(5.0, 0.0);
-            let along = turn * end - turn * start;
             page.add(
                 &character.to_string(),
                 Letter {
                     start: turn * start,
                     end: turn * end,
-                    along,
-                    length: along.hypot(),
+                    along: (turn * end - turn * start).normalize(),
                     em: 10.0,
                 },
             );

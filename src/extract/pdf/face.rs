@@ -1,0 +1,159 @@
+//! Fonts, as far as text needs them: what each code stands for, and how far it takes the pen.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, StandardFont};
+use hayro_interpret::InterpreterSettings;
+use hayro_interpret::hayro_cmap::BfString;
+use hayro_interpret::hayro_syntax::object::{Dict, Name, ObjectIdentifier};
+use hayro_interpret::hayro_syntax::page::Resources;
+use hayro_interpret::kurbo::Vec2;
+
+use super::letters;
+
+/// Fonts measure their signs in thousandths of their size.
+const EM: f64 = 1000.0;
+/// How wide a sign is that nobody says it of.
+const WIDTH: f32 = 500.0;
+/// A code that is asked for again is nearly always among the last so many.
+const SIGNS: usize = 512;
+
+/// The fonts of a document.
+pub struct Faces<'a> {
+    fonts: FontCache<'a>,
+    fonts_of_others: FontResolverFn,
+    encodings: CMapResolverFn,
+    known: HashMap<ObjectIdentifier, Option<Rc<Face<'a>>>>,
+    stand_in: Option<Rc<Face<'a>>>,
+}
+
+impl Default for Faces<'_> {
+    fn default() -> Self {
+        let InterpreterSettings {
+            font_resolver,
+            cmap_resolver,
+            ..
+        } = InterpreterSettings::default();
+        let fonts = FontCache::new();
+        let stand_in = fonts.standard_font(StandardFont::Helvetica, &font_resolver);
+        Self {
+            stand_in: stand_in.map(|font| Rc::new(Face::new(font, true))),
+            fonts,
+            fonts_of_others: font_resolver,
+            encodings: cmap_resolver,
+            known: HashMap::new(),
+        }
+    }
+}
+
+impl<'a> Faces<'a> {
+    /// The font that a page calls by a name, or what stands in for it.
+    pub fn named(&mut self, resources: &Resources<'a>, name: &Name<'_>) -> Option<Rc<Face<'a>>> {
+        let id = resources.fonts.get_ref(name).map(ObjectIdentifier::from);
+        if let Some(known) = id.and_then(|id| self.known.get(&id)) {
+            return known.clone();
+        }
+        let face = match resources.get_font(name) {
+            Some(font) => self.of(&font),
+            None => self.stand_in(),
+        };
+        if let Some(id) = id {
+            self.known.insert(id, face.clone());
+        }
+        face
+    }
+
+    pub fn of(&self, font: &Dict<'a>) -> Option<Rc<Face<'a>>> {
+        let font = self
+            .fonts
+            .font(font, &self.fonts_of_others, &self.encodings);
+        font.map(|font| Rc::new(Face::new(font, false)))
+            .or_else(|| self.stand_in())
+    }
+
+    pub fn stand_in(&self) -> Option<Rc<Face<'a>>> {
+        self.stand_in.clone()
+    }
+}
+
+/// One font, and what is known of its signs.
+pub struct Face<'a> {
+    pub font: Font<'a>,
+    /// For a font that is not there; only what is ASCII in most of them can be read.
+    pub is_stand_in: bool,
+    pub signs: RefCell<Signs>,
+}
+
+impl<'a> Face<'a> {
+    fn new(font: Font<'a>, is_stand_in: bool) -> Self {
+        Self {
+            font,
+            is_stand_in,
+            signs: RefCell::default(),
+        }
+    }
+}
+
+/// What a code of a font stands for. All lengths are in parts of the font's size.
+#[derive(Clone, Default)]
+pub struct Sign {
+    code: Option<u32>,
+    pub text: String,
+    /// From where the pen is to where the sign starts.
+    pub shift: Vec2,
+    /// How wide it is.
+    pub width: f64,
+    /// How far it takes the pen.
+    pub advance: Vec2,
+}
+
+/// Signs that were asked for: a font takes longer to ask than a page to read.
+#[derive(Default)]
+pub struct Signs {
+    known: Vec<Sign>,
+}
+
+impl Signs {
+    pub fn get(&mut self, font: &Font<'_>, code: u32) -> &Sign {
+        self.known.resize_with(SIGNS, Sign::default);
+        let sign = &mut self.known[code as usize % SIGNS];
+        if sign.code != Some(code) {
+            *sign = Sign::of(font, code);
+        }
+        sign
+    }
+}
+
+impl Sign {
+    fn of(font: &Font<'_>, code: u32) -> Self {
+        let id = font.map_code(code);
+        let (unicode, width) = match font.glyph(id, code) {
+            FontGlyph::Outline(glyph) => (glyph.as_unicode(), glyph.advance_width()),
+            FontGlyph::Type3(glyph) => (glyph.as_unicode(), Some(glyph.advance_width())),
+        };
+        let stretch = font.glyph_stretch(id, code);
+        Self {
+            code: Some(code),
+            text: read(unicode, code),
+            shift: font.origin_displacement(code) / EM,
+            width: f64::from(width.unwrap_or(WIDTH)) * stretch / EM,
+            advance: font.code_advance(code) / EM,
+        }
+    }
+}
+
+fn read(unicode: Option<BfString>, code: u32) -> String {
+    let mut text = String::new();
+    match unicode {
+        Some(BfString::Char('\0')) | None => letters::push_code(code, &mut text),
+        Some(BfString::Char(character)) => letters::push_plain(character, &mut text),
+        Some(BfString::String(characters)) => {
+            for character in characters.chars() {
+                letters::push_plain(character, &mut text);
+            }
+        }
+    }
+    text
+}
