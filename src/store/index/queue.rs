@@ -51,18 +51,21 @@ impl Room {
         }
         *taken += bytes;
         drop(taken);
-        Ok(Queued {
-            document,
-            place: Place {
-                room: self.clone(),
-                bytes,
-            },
-        })
+        let place = Place {
+            room: self.clone(),
+            bytes,
+        };
+        Ok(Queued(Box::new(Waiting { document, place })))
     }
 }
 
 /// A document that gives its room back when the writer takes it up, or drops it.
-pub(super) struct Queued {
+///
+/// As small as a pointer: the writer's queue has places for forty thousand of them, in memory from
+/// the start, for as long as the lease is held.
+pub(super) struct Queued(Box<Waiting>);
+
+struct Waiting {
     document: TantivyDocument,
     place: Place,
 }
@@ -84,13 +87,14 @@ impl Document for Queued {
     type FieldsValuesIter<'a> = <TantivyDocument as Document>::FieldsValuesIter<'a>;
 
     fn iter_fields_and_values(&self) -> Self::FieldsValuesIter<'_> {
-        self.document.iter_fields_and_values()
+        self.0.document.iter_fields_and_values()
     }
 
     fn into_tantivy_document(self) -> TantivyDocument {
-        match self.place.room.0.forgotten.load(Ordering::Relaxed) {
+        let Waiting { document, place } = *self.0;
+        match place.room.0.forgotten.load(Ordering::Relaxed) {
             true => TantivyDocument::default(),
-            false => self.document,
+            false => document,
         }
     }
 }
