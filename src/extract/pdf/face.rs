@@ -1,6 +1,6 @@
 //! Fonts, as far as text needs them: what each code stands for, and how far it takes the pen.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -26,7 +26,8 @@ pub struct Faces<'a> {
     fonts_of_others: FontResolverFn,
     encodings: CMapResolverFn,
     known: HashMap<ObjectIdentifier, Option<Rc<Face<'a>>>>,
-    stand_in: Option<Rc<Face<'a>>>,
+    /// Most documents need none.
+    stand_in: OnceCell<Option<Rc<Face<'a>>>>,
 }
 
 impl Default for Faces<'_> {
@@ -36,14 +37,12 @@ impl Default for Faces<'_> {
             cmap_resolver,
             ..
         } = InterpreterSettings::default();
-        let fonts = FontCache::new();
-        let stand_in = fonts.standard_font(StandardFont::Helvetica, &font_resolver);
         Self {
-            stand_in: stand_in.map(|font| Rc::new(Face::new(font, true))),
-            fonts,
+            fonts: FontCache::new(),
             fonts_of_others: font_resolver,
             encodings: cmap_resolver,
             known: HashMap::new(),
+            stand_in: OnceCell::new(),
         }
     }
 }
@@ -74,7 +73,12 @@ impl<'a> Faces<'a> {
     }
 
     pub fn stand_in(&self) -> Option<Rc<Face<'a>>> {
-        self.stand_in.clone()
+        let load = || {
+            let helvetica = StandardFont::Helvetica;
+            let font = self.fonts.standard_font(helvetica, &self.fonts_of_others)?;
+            Some(Rc::new(Face::new(font, true)))
+        };
+        self.stand_in.get_or_init(load).clone()
     }
 }
 
@@ -149,11 +153,7 @@ fn read(unicode: Option<BfString>, code: u32) -> String {
     match unicode {
         Some(BfString::Char('\0')) | None => letters::push_code(code, &mut text),
         Some(BfString::Char(character)) => letters::push_plain(character, &mut text),
-        Some(BfString::String(characters)) => {
-            for character in characters.chars() {
-                letters::push_plain(character, &mut text);
-            }
-        }
+        Some(BfString::String(characters)) => return letters::plain(&characters),
     }
     text
 }

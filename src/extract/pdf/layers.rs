@@ -58,11 +58,8 @@ impl Layers {
 }
 
 /// The objects that an array names.
-fn named(dict: &Dict<'_>, key: &[u8]) -> impl Iterator<Item = ObjectIdentifier> {
+fn named<'a>(dict: &Dict<'a>, key: &[u8]) -> impl Iterator<Item = ObjectIdentifier> + use<'a> {
     let array = dict.get::<Array<'_>>(key).unwrap_or_default();
     let references = array.raw_iter().filter_map(|item| item.as_obj_ref());
-    references
-        .map(ObjectIdentifier::from)
-        .collect::<Vec<_>>()
-        .into_iter()
+    references.map(ObjectIdentifier::from)
 }

@@ -9,8 +9,8 @@ use hayro_interpret::kurbo::{Point, Vec2};
 use super::letters;
 
 /// A gap of more than this is one between words. Letters of a word are hardly ever spaced further
-/// apart, and the narrowest spaces of justified text are wider. Fonts count in thousandths, and behind
-/// a slanted letter there are up to 110 of them: so it is half a one more.
+/// apart, and the narrowest spaces of justified text are wider. Fonts count in thousandths:
+/// between two of them, so that rounding decides about no gap.
 const WORD_GAP: f64 = 0.1095;
 /// So far back an overprinted or kerned letter goes, and no further.
 const BACKWARD: f64 = 0.5;

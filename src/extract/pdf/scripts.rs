@@ -94,6 +94,7 @@ fn hex(high: u8, low: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::{document, stream};
     use super::*;
 
     #[test]
@@ -106,25 +107,18 @@ mod tests {
 
     /// A document with one object more than it needs.
     fn with(object: &str) -> Pdf {
-        let document = format!(
-            "%PDF-1.7\n1 0 obj\n<< /Type /Catalog /Pages 2 0 R >>\nendobj\n\
-             2 0 obj\n<< /Type /Pages /Kids [3 0 R] /Count 1 >>\nendobj\n\
-             3 0 obj\n<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>\nendobj\n\
-             4 0 obj\n{object}\nendobj\ntrailer\n<< /Root 1 0 R >>\n"
-        );
-        Pdf::new(document.into_bytes()).unwrap()
+        document("", "", "", &[(10, object)])
     }
 
     /// An object that is in another's stream, where the bytes of the document do not show it.
     fn packed(object: &str) -> String {
-        let content: String = format!("5 0 {object}")
+        let content: String = format!("12 0 {object}")
             .bytes()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        format!(
-            "<< /Type /ObjStm /N 1 /First 4 /Filter /ASCIIHexDecode /Length {} >>\n\
-             stream\n{content}\nendstream",
-            content.len()
+        stream(
+            "/Type /ObjStm /N 1 /First 5 /Filter /ASCIIHexDecode",
+            &content,
         )
     }
 

@@ -108,7 +108,8 @@ impl State<'_> {
     pub fn writing(&self) -> Writing {
         let is_horizontal = self.is_horizontal();
         let [right, up] = directions(self.to_page * self.pen);
-        let [width, height] = directions(self.place());
+        let place = self.place();
+        let [width, height] = directions(place);
         let along = if is_horizontal { width } else { -height };
         Writing {
             is_horizontal,
@@ -118,7 +119,7 @@ impl State<'_> {
             height,
             along: along / along.hypot(),
             em: height.hypot(),
-            pen: self.place() * Point::ZERO,
+            pen: place * Point::ZERO,
             way: Vec2::ZERO,
         }
     }

@@ -18,7 +18,7 @@ const RESOURCES: &str = "/Font << /F 3 0 R >> /XObject << /X 10 0 R >> \
     /All 11 0 R >>";
 
 /// A document of one page: what stands in its catalog, in its page and on it, and more objects.
-fn document(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)]) -> Pdf {
+pub fn document(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)]) -> Pdf {
     let mut all = vec![
         (1, format!("<< /Type /Catalog /Pages 2 0 R {catalog} >>")),
         (2, "<< /Type /Pages /Count 1 /Kids [6 0 R] >>".to_owned()),
@@ -39,7 +39,7 @@ fn document(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)]) -
     Pdf::new((file + "trailer << /Root 1 0 R >>").into_bytes()).unwrap()
 }
 
-fn stream(dict: &str, content: &str) -> String {
+pub fn stream(dict: &str, content: &str) -> String {
     let length = content.len();
     format!("<< /Length {length} {dict} >>\nstream\n{content}\nendstream")
 }
