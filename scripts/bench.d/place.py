@@ -1,5 +1,6 @@
 """Where things lie, and how much work one run does."""
 
+import copy
 import time
 from pathlib import Path
 
@@ -38,6 +39,15 @@ class Plan:
         self.run = HOME / "runs" / time.strftime("%Y%m%d-%H%M%S")
         self.run.mkdir(parents=True)
         self._made = 0
+
+    def beside(self, binary, name):
+        """The same work for another release, in directories of its own."""
+        other = copy.copy(self)
+        other.wharfside = binary
+        other.indexed = other.grown = None
+        other.run = self.run / name
+        other.run.mkdir()
+        return other
 
     def fresh(self, name):
         """A directory of its own under this run's."""
