@@ -23,6 +23,7 @@
 //! | [`extract`] | bytes and a name become text, facts and a thumbnail, in children that can do nothing else |
 //! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
 //! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
+//! | [`heap`] | how the C library keeps memory that was freed |
 //!
 //! Architecture invariant: `store` and `library` are plain synchronous code on a bounded pool of
 //! threads; `web` crosses to it once per request ([`web::state::App::run`]).
@@ -102,6 +103,7 @@ pub mod error;
 pub mod extract;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+pub mod heap;
 pub mod interrupt;
 pub mod library;
 pub mod logging;

@@ -12,7 +12,7 @@ use wharfside::config::{self, Config};
 use wharfside::error::{Error, Result};
 use wharfside::logging;
 use wharfside::remote::Address;
-use wharfside::{check, extract, reindex, serve, smoke, store, terminal, user};
+use wharfside::{check, extract, heap, reindex, serve, smoke, store, terminal, user};
 
 /// A file library in one directory that outlives every release: drop files in, find them by
 /// the words inside them.
@@ -368,7 +368,10 @@ fn main() -> ExitCode {
 /// `false`: it ran, and what it checked is not well.
 fn run(command: Command) -> Result<bool> {
     match command {
-        Command::Serve => serve::run(configure(logging::Role::Server)?).map(|()| true),
+        Command::Serve => {
+            heap::be_thrifty();
+            serve::run(configure(logging::Role::Server)?).map(|()| true)
+        }
         Command::Check {
             preflight: true,
             json,
@@ -380,6 +383,7 @@ fn run(command: Command) -> Result<bool> {
         // Nothing is configured: a child knows nothing but what its server tells it.
         Command::Extract => extract::child::serve().map(|()| true),
         Command::Reindex => {
+            heap::be_thrifty();
             let changes = reindex::run(&configure(logging::Role::Command)?)?;
             print(&format!(
                 "The search index was built anew: {changes} changes applied.\n"

@@ -279,6 +279,22 @@ fn sessions_hold_across_a_redeploy_and_end_everywhere_at_once() {
 }
 
 #[test]
+fn what_passwords_take_of_memory_is_given_back() {
+    let (app, _) = TestApp::with_owner(&[]);
+    let before = app.memory("RssAnon:");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..4).for_each(|_| drop(app.sign_in("Olga"))));
+        }
+    });
+    // Each takes 19 MiB, two at once.
+    eventually("the memory to be given back", || {
+        let kept = app.memory("RssAnon:").saturating_sub(before);
+        (kept < 16 << 10).then_some(())
+    });
+}
+
+#[test]
 fn cookies_are_out_of_reach_of_scripts_and_other_sites() {
     let (app, _) = TestApp::with_owner(&[]);
     let sign_in = |headers: &[(&str, &str)]| {

@@ -209,6 +209,15 @@ impl TestApp {
         &mut self.process
     }
 
+    /// What the kernel says of the server's memory, in KiB; `field` as in proc(5), with its colon.
+    pub fn memory(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid()));
+        let status = status.unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        let number = line.unwrap().trim().trim_end_matches(" kB");
+        number.parse().unwrap()
+    }
+
     /// All that the process has said so far.
     pub fn said(&self) -> String {
         self.process.said()

@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "reindex",
         &["error", "config", "store", "library", "worker"],
     ),
+    ("heap", &[]),
     ("interrupt", &["error"]),
     ("remote", &["error", "store", "library"]),
     (
@@ -50,7 +51,7 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("redb", &["store/kv"]),
     ("rusqlite", &["store/sql", "library"]),
     ("tantivy", &["store/index", "library"]),
-    ("std::env", &["config"]),
+    ("std::env", &["config", "heap"]),
 ];
 
 /// The one place for what the compiler cannot check; it says why it may not do without.

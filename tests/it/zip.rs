@@ -181,7 +181,7 @@ fn memory_stays_small_while_a_gigabyte_travels() {
     let pid = app.process().pid();
     // The peak counts from here (proc(5)).
     fs::write(format!("/proc/{pid}/clear_refs"), "5").unwrap();
-    let before = memory(pid, "VmRSS:");
+    let before = app.memory("VmRSS:");
     let mut stream = app.connect();
     let request =
         b"GET /download.zip?folder=large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
@@ -194,14 +194,6 @@ fn memory_stays_small_while_a_gigabyte_travels() {
         }
     }
     assert!(got > 16 * PART, "{got} bytes");
-    let grown = memory(pid, "VmHWM:").saturating_sub(before);
+    let grown = app.memory("VmHWM:").saturating_sub(before);
     assert!(grown < 32 << 10, "it grew by {grown} KiB");
-}
-
-/// In KiB.
-fn memory(pid: u32, field: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix(field));
-    let number = line.unwrap().trim().trim_end_matches(" kB");
-    number.parse().unwrap()
 }
