@@ -1,16 +1,14 @@
 """This release against a former one: what both do, in turns, so that a machine that drifts does so for both."""
 
-import time
-import urllib.parse
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 
 import corpus
 from report import Measured, compare, cost
-from rows_index import SEARCH, found, from_outbox
+from rows_index import found, from_outbox, indexed, targets_of
 from rows_redeploy import drained, release, under_load
-from rows_start import IDLE_SECONDS, grown
-from rows_transfer import DOWNLOAD_BODY, publish_small, put_small, send
-from servers import running, start as started
+from rows_start import grown, ready
+from rows_transfer import get_small, publish_large, publish_small, put_small, receive, send
+from servers import running
 
 # No more than 5 % worse, in what is better when it is higher.
 AS_GOOD = 0.95
@@ -35,32 +33,19 @@ def uploaded(plan, load, *what):
 
 
 def download_large(now, former):
-    with ExitStack() as stack:
-        servers = {plan: stack.enter_context(running(plan, "wharfside")) for plan in (now, former)}
-        for server in servers.values():
-            server.load("send", target=server.files + "large.bin", bytes=now.large_bytes, seed=1)
-            server.load("receive", target=server.files + "large.bin")
-        rounds = in_turns(now, former, now.rounds * 3, lambda plan, _: received(servers[plan]))
+    with both(now, former) as servers:
+        for plan, server in servers.items():
+            publish_large(plan, server)
+        rounds = in_turns(now, former, now.rounds * 3, lambda plan, _: receive(servers[plan]))
     return lines(f"one {now.large_bytes >> 20} MiB download", rounds, ("", "MB/s", "rate"))
 
 
-def received(server):
-    figures = server.load("receive", target=server.files + "large.bin")
-    return figures | {"rate": figures["bytes"] / 1e6 / figures["seconds"]}
-
-
 def download_small(now, former):
-    with ExitStack() as stack:
-        servers = {plan: stack.enter_context(running(plan, "wharfside")) for plan in (now, former)}
+    with both(now, former) as servers:
         targets = {plan: publish_small(plan, server) for plan, server in servers.items()}
-
-        def fetched(plan, _):
-            options = {"targets": targets[plan], "connections": 32, "expect": DOWNLOAD_BODY}
-            figures = servers[plan].load("get", seconds=plan.small_seconds, **options)
-            return figures | {"rate": figures["answers"] / figures["seconds"]}
-
-        in_turns(now, former, 1, fetched)
-        rounds = in_turns(now, former, now.rounds, fetched)
+        # The first round only warms up.
+        rounds = in_turns(now, former, now.rounds + 1, lambda plan, _: get_small(plan, servers[plan], targets[plan]))
+    rounds = [measured[1:] for measured in rounds]
     return lines("4 KiB downloads, 32 at once", rounds, ("", "/s", "rate"), ("… p99 of one download", "ms", "p99_ms"))
 
 
@@ -80,48 +65,36 @@ def searchable(now, former):
 
 def search(now, former):
     pairs = corpus.queries(now.queries, now.documents)
-    targets = now.fresh("queries") / "targets.txt"
-    targets.write_text("".join(f"{SEARCH}{urllib.parse.quote(query)}\n" for query, _ in pairs))
-    with ExitStack() as stack:
-        servers = {}
-        for plan in (now, former):
-            if not plan.indexed:
-                from_outbox(plan)
-            servers[plan] = stack.enter_context(running(plan, "wharfside", plan.indexed))
-            servers[plan].settle()
+    targets = targets_of(now, pairs)
+    with both(now, former, indexed) as servers:
+        for server in servers.values():
+            server.settle()
         rounds = in_turns(now, former, now.rounds * 3, lambda plan, _: servers[plan].load("get", targets=targets, count=len(pairs)))
     work = f"search over {now.documents:,} documents, {now.queries} mixed queries"
     return lines(work, rounds, ("p50", "ms", "p50_ms"), ("p99", "ms", "p99_ms"))
 
 
 def start(now, former):
-    def ready(plan, _):
-        directory = grown(plan)
-        began = time.perf_counter()
-        server = started(plan, "wharfside", directory)
-        passed = (time.perf_counter() - began) * 1000
-        try:
-            time.sleep(IDLE_SECONDS)
-            return {"ready_ms": passed, "idle_mib": server.resident_mib()}
-        finally:
-            server.stop()
-
-    rounds = in_turns(now, former, now.rounds, ready)
+    rounds = in_turns(now, former, now.rounds, lambda plan, _: ready(plan, grown(plan)))
     work = f"start to ready with {now.library_files:,} files"
     return lines(work, rounds, ("", "ms", "ready_ms"), ("… resident memory, idle", "MiB", "idle_mib"))
 
 
 def redeploy(now, former):
     """Each release redeploys itself."""
-    with ExitStack() as stack:
-        serving = {plan: release(plan, grown(plan), "r0") for plan in (now, former)}
-        stack.callback(lambda: [server.stop() for server in serving.values()])
+    serving = {}
 
-        def redeployed(plan, number):
-            serving[plan], figures = under_load(plan, grown(plan), serving[plan], drained, f"drained-{number}")
-            return figures
+    def redeployed(plan, number):
+        serving[plan], figures = under_load(plan, grown(plan), serving[plan], drained, f"drained-{number}")
+        return figures
 
+    try:
+        for plan in (now, former):
+            serving[plan] = release(plan, grown(plan), "r0")
         rounds = in_turns(now, former, now.rounds, redeployed)
+    finally:
+        for server in serving.values():
+            server.stop()
     work = f"redeploy over {now.library_files:,} files"
     return lines(work, rounds, ("longest stall of a request", "ms", "stall_ms"), ("… start to ready beside the old one", "ms", "ready_ms"))
 
@@ -130,6 +103,13 @@ ROWS = {
     row.__name__.replace("_", "-"): row
     for row in (upload_large, upload_small, download_large, download_small, index, searchable, search, start, redeploy)
 }
+
+
+@contextmanager
+def both(now, former, directory=lambda plan: None):
+    """A server of each, by plan; on what `directory` says of it, or on a new one."""
+    with ExitStack() as stack:
+        yield {plan: stack.enter_context(running(plan, "wharfside", directory(plan))) for plan in (now, former)}
 
 
 def in_turns(now, former, rounds, measure):

@@ -138,12 +138,9 @@ def search(plan):
     if not plan.wharfside:
         theirs = [ask_fts5(database, pairs) for _ in range(plan.rounds)]
         return Measured([compare(f"{work}, p99", "ms", ours, theirs, "FTS5 in process", "p99_ms", 2, lower_is_better=True)])
-    if not plan.indexed:
-        from_outbox(plan)
-    with running(plan, "wharfside", plan.indexed) as server:
+    with running(plan, "wharfside", indexed(plan)) as server:
         server.settle()
-        targets = plan.fresh("queries") / "targets.txt"
-        targets.write_text("".join(f"{SEARCH}{urllib.parse.quote(query)}\n" for query, _ in pairs))
+        targets = targets_of(plan, pairs)
         nothing = sum(total(server, target) == 0 for target in targets.read_text().splitlines())
         for _ in range(plan.rounds):
             ours.append(server.load("get", targets=targets, count=len(pairs)))
@@ -158,6 +155,20 @@ def search(plan):
         ],
         [cost(work, "wharfside", ours)],
     )
+
+
+def indexed(plan):
+    """The directory of a library that holds the whole corpus, made once a run."""
+    if not plan.indexed:
+        from_outbox(plan)
+    return plan.indexed
+
+
+def targets_of(plan, pairs):
+    """The file that lists the searches to ask for."""
+    targets = plan.fresh("queries") / "targets.txt"
+    targets.write_text("".join(f"{SEARCH}{urllib.parse.quote(query)}\n" for query, _ in pairs))
+    return targets
 
 
 def total(server, target):

@@ -142,7 +142,7 @@ def command(plan, name, directory, root, port):
     port = str(port)
     if name == "wharfside":
         settings = {"STORAGE_DIR": root, "HOST": "127.0.0.1", "PORT": port, "LOG": "warn", "GIT_REV": "bench", "ACCESS": "local"}
-        # As the Procfile starts it.
+        # As it sets it itself; releases from before that were started so.
         settings["MALLOC_ARENA_MAX"] = 2
         return [plan.wharfside, "serve"], settings
     if name == "miniserve":
