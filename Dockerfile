@@ -37,4 +37,4 @@ RUN ln -s /app/target/release/wharfside /usr/local/bin/wharfside \
 
 ENV STORAGE_DIR=/storage
 USER 32767:32767
-CMD ["env", "HOST=0.0.0.0", "MALLOC_ARENA_MAX=2", "./target/release/wharfside", "serve"]
+CMD ["env", "HOST=0.0.0.0", "./target/release/wharfside", "serve"]

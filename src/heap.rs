@@ -34,10 +34,11 @@ pub fn be_thrifty() {
     if missing.is_empty() {
         return;
     }
-    let (Ok(program), mut words) = (std::env::current_exe(), std::env::args_os()) else {
+    let Ok(program) = std::env::current_exe() else {
         return;
     };
     let mut again = std::process::Command::new(program);
+    let mut words = std::env::args_os();
     if let Some(name) = words.next() {
         again.arg0(name);
     }

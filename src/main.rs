@@ -368,10 +368,7 @@ fn main() -> ExitCode {
 /// `false`: it ran, and what it checked is not well.
 fn run(command: Command) -> Result<bool> {
     match command {
-        Command::Serve => {
-            heap::be_thrifty();
-            serve::run(configure(logging::Role::Server)?).map(|()| true)
-        }
+        Command::Serve => serve::run(configure(logging::Role::Server)?).map(|()| true),
         Command::Check {
             preflight: true,
             json,
@@ -383,7 +380,6 @@ fn run(command: Command) -> Result<bool> {
         // Nothing is configured: a child knows nothing but what its server tells it.
         Command::Extract => extract::child::serve().map(|()| true),
         Command::Reindex => {
-            heap::be_thrifty();
             let changes = reindex::run(&configure(logging::Role::Command)?)?;
             print(&format!(
                 "The search index was built anew: {changes} changes applied.\n"
@@ -454,7 +450,9 @@ fn at(url: String) -> Result<Address> {
     })
 }
 
+/// For whatever opens the stores.
 fn configure(role: logging::Role) -> Result<Config> {
+    heap::be_thrifty();
     let config = Config::from_env()?;
     logging::start(&config, role)?;
     #[cfg(feature = "crash-points")]
