@@ -144,6 +144,8 @@ def command(plan, name, directory, root, port):
         settings = {"STORAGE_DIR": root, "HOST": "127.0.0.1", "PORT": port, "LOG": "warn", "GIT_REV": "bench", "ACCESS": "local"}
         # As it sets it itself; releases from before that were started so.
         settings["MALLOC_ARENA_MAX"] = 2
+        # No proxy holds requests back that would still be sent to it.
+        settings["DRAIN_SECONDS"] = 0
         return [plan.wharfside, "serve"], settings
     if name == "miniserve":
         return [fetch.cargo_peer(name), "-u", "--temp-directory", state, "-i", "127.0.0.1", "-p", port, root], {}
