@@ -93,7 +93,7 @@
 //! Assumed: one host and a local filesystem, whose fsync does what it says, because flock and
 //! SQLite's WAL need shared memory. On a network filesystem, the start warns.
 
-// Denied, not forbidden: one module may not do without, and says why (`store/sigbus.rs`).
+// Denied, not forbidden: two modules cannot do without, and say why (`store/sigbus.rs`, `heap.rs`).
 #![deny(unsafe_code)]
 
 pub mod auth;

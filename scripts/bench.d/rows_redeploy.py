@@ -132,9 +132,11 @@ def handed_over(server):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         ledger = server.persistence()
-        term = next((term for term in ledger["lease"] if term["boot"] == ledger["boot"]["number"]), None)
-        if term and term["after_ms"] is not None:
-            return term["after_ms"]
+        # The latest first: its own, and the one before.
+        term, *before = [term for term in ledger["lease"] if term["boot"] <= ledger["boot"]["number"]]
+        if term["boot"] == ledger["boot"]["number"]:
+            # Found free, if the other let go of it before this one first asked.
+            return term["taken_ms"] - before[0]["released_ms"] if term["how"] == "free" else term["after_ms"]
         time.sleep(0.02)
     raise RuntimeError(f"{server.name} did not take the index over within {PATIENCE} s")
 

@@ -156,14 +156,16 @@ impl Store {
         let grace = options.staging_grace;
         let swept = blobs.sweep_staging(grace)?;
         let catalog = root.join("catalog.sqlite");
-        refuse_lost_catalog(root, &catalog, options.migrations)?;
-        let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone())?;
+        let expected = Expected::of(root, &catalog, options.migrations)?;
+        let admit = |version| expected.admit(version);
+        let (sql, schema) = Sql::open(&catalog, options.migrations, &backups, wake.clone(), admit)?;
         sql.write(sql::ledger::create_tables)?;
-        let kv = Kv::open(root, options.kv_cache, KV_PATIENCE)?;
+        let kv = Kv::open(root, options.kv_cache)?;
         if let Err(error) = sigbus::survive_below(&root.join("index")) {
             tracing::warn!(%error, "an index file that is cut short will end this process");
         }
         let index = Index::open(root, options.index, options.index_memory)?;
+        kv.wait_open(KV_PATIENCE);
         let boots = Boots::record(root, options.release, started_ms, &sql, &blobs)?;
         let followed = Followed {
             sql: sql.clone(),
@@ -212,15 +214,17 @@ impl Store {
         refuse_blocked(&mount)?;
         let catalog = root.join("catalog.sqlite");
         let identity = Identity::look(root)?;
-        refuse_lost_catalog(root, &catalog, options.migrations)?;
+        let expected = Expected::of(root, &catalog, options.migrations)?;
         let identity = identity.filter(|_| catalog.exists()).ok_or_else(|| {
             Error::not_found(format!("No release has started on {} yet.", root.display()))
         })?;
         let wake = Arc::new(Wake::open(root)?);
         let blobs = Blobs::open(root)?;
-        let (sql, schema) = Sql::attach(&catalog, options.migrations, wake.clone())?;
-        let kv = Kv::attach(root, options.kv_cache, KV_PATIENCE)?;
+        let admit = |version| expected.admit(version);
+        let (sql, schema) = Sql::attach(&catalog, options.migrations, wake.clone(), admit)?;
+        let kv = Kv::attach(root, options.kv_cache)?;
         let index = Index::attach(root, options.index, options.index_memory)?;
+        kv.wait_open(KV_PATIENCE);
         let boots = Boots::observe(root, options.release, &sql)?;
         let repairs = index
             .refresh()
@@ -287,24 +291,50 @@ fn refuse_blocked(mount: &Mount) -> Result<()> {
     }
 }
 
-/// A catalog that is gone must not be taken for one that never was: an empty one would name none
-/// of the blobs, and they would be collected.
-fn refuse_lost_catalog(root: &Path, catalog: &Path, migrations: &[sql::Migration]) -> Result<()> {
-    let booted = boots::latest_file(&root.join("boots"))?;
-    // One that cannot be read is there all the same; opening it tells more.
-    let is_there = || {
+/// What a directory had before. A catalog that is gone must not be taken for one that never was:
+/// an empty one would name none of the blobs, and they would be collected.
+struct Expected<'a> {
+    catalog: &'a Path,
+    /// The latest start that left its mark; 0 if none did.
+    booted: u64,
+    /// Whether a catalog in use has a schema above 0.
+    has_schema: bool,
+}
+
+impl<'a> Expected<'a> {
+    /// # Errors
+    /// [`Kind::Incompatible`](crate::error::Kind::Incompatible) if the catalog's file is gone.
+    fn of(root: &Path, catalog: &'a Path, migrations: &[sql::Migration]) -> Result<Self> {
+        let expected = Self {
+            catalog,
+            booted: boots::latest_file(&root.join("boots"))?,
+            has_schema: !migrations.is_empty(),
+        };
         let has_bytes = std::fs::metadata(catalog).is_ok_and(|found| found.len() > 0);
-        let is_new = |survey: sql::Survey| survey.version == 0 && !migrations.is_empty();
-        has_bytes && !Sql::survey(catalog, migrations).is_ok_and(is_new)
-    };
-    if booted == 0 || is_there() {
-        return Ok(());
+        match expected.booted > 0 && !has_bytes {
+            true => Err(expected.lost()),
+            false => Ok(expected),
+        }
     }
-    Err(Error::incompatible(format!(
-        "{} is missing or empty, though {booted} starts have left their mark in this directory; \
-         restore it from a backup (backups/ holds the copies made before upgrades). Nothing was changed.",
-        catalog.display()
-    )))
+
+    /// # Errors
+    /// [`Kind::Incompatible`](crate::error::Kind::Incompatible) if the catalog, of schema
+    /// `version`, is a new one in the place of one that is gone.
+    fn admit(&self, version: u32) -> Result<()> {
+        match self.booted > 0 && self.has_schema && version == 0 {
+            true => Err(self.lost()),
+            false => Ok(()),
+        }
+    }
+
+    fn lost(&self) -> Error {
+        Error::incompatible(format!(
+            "{} is missing or empty, though {} starts have left their mark in this directory; \
+             restore it from a backup (backups/ holds the copies made before upgrades). Nothing was changed.",
+            self.catalog.display(),
+            self.booted
+        ))
+    }
 }
 
 /// Makes a file's name durable: fsync of the directory it is in.

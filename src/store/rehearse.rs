@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::sql::{Survey, Trial};
-use super::{Identity, Index, Kv, Options, Sql, kv, refuse_lost_catalog};
+use super::{Expected, Identity, Index, Kv, Options, Sql, kv};
 use crate::error::{Error, Kind, Result};
 
 /// How long the facts may take to open; a lock that excludes us is there all that time.
@@ -59,7 +59,12 @@ impl<'a> Rehearsal<'a> {
     pub fn identity(&self) -> Result<Option<Identity>> {
         let identity = Identity::look(self.options.root)?;
         if identity.is_some() {
-            refuse_lost_catalog(self.options.root, &self.catalog, self.options.migrations)?;
+            let migrations = self.options.migrations;
+            let expected = Expected::of(self.options.root, &self.catalog, migrations)?;
+            // One that cannot be read is there all the same; looking at it tells more.
+            if let Ok(survey) = self.catalog() {
+                expected.admit(survey.version)?;
+            }
         }
         Ok(identity)
     }
@@ -89,7 +94,7 @@ impl<'a> Rehearsal<'a> {
         if !root.join("facts.redb").exists() || root.join("facts.damaged").exists() {
             return Ok(Facts::Rebuilt);
         }
-        let kv = Kv::attach(root, self.options.kv_cache, PATIENCE)?;
+        let kv = Kv::attach(root, self.options.kv_cache)?;
         let deadline = Instant::now() + PATIENCE;
         let mut state = kv.state();
         while state != kv::State::Open && Instant::now() < deadline {

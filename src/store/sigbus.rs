@@ -6,8 +6,8 @@
 //! was and counts the fault. Whoever reads the index compares the count before and after, takes
 //! what it read for damaged if the count moved, and the index is rebuilt.
 //!
-//! This is the only place with unsafe code: a signal handler and a fixed mapping cannot be had
-//! without. What keeps it sound:
+//! This has unsafe code: a signal handler and a fixed mapping cannot be had without. What keeps it
+//! sound:
 //!
 //! - It replaces only what faulted and lies in a mapping that is shared, read-only and of a file
 //!   below the index folder, according to `/proc/self/maps`. Nobody but tantivy makes such

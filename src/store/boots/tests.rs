@@ -17,7 +17,8 @@ impl Process {
     fn start(dir: &TempDir) -> Self {
         let root = dir.path();
         let wake = Arc::new(Wake::open(root).unwrap());
-        let (sql, _) = Sql::open(&root.join("catalog.sqlite"), &[], root, wake).unwrap();
+        let (sql, _) =
+            Sql::open(&root.join("catalog.sqlite"), &[], root, wake, |_| Ok(())).unwrap();
         sql.write(ledger::create_tables).unwrap();
         let blobs = Blobs::open(root).unwrap();
         let boots = Boots::record(root, "r", now_ms(), &sql, &blobs).unwrap();

@@ -40,22 +40,27 @@ pub struct Kv {
 }
 
 impl Kv {
-    /// Starts opening `<root>/facts.redb` with at most `cache` bytes of cache, and waits up to
-    /// `patience` for it. Not being open by then is no error: see [`state`](Self::state).
-    pub fn open(root: &Path, cache: usize, patience: Duration) -> Result<Self> {
-        Self::start(root, cache, patience, true)
+    /// Begins to open `<root>/facts.redb` with at most `cache` bytes of cache; see
+    /// [`wait_open`](Self::wait_open).
+    pub fn open(root: &Path, cache: usize) -> Result<Self> {
+        Self::start(root, cache, true)
     }
 
     /// As [`open`](Self::open), but makes and repairs nothing.
-    pub fn attach(root: &Path, cache: usize, patience: Duration) -> Result<Self> {
-        Self::start(root, cache, patience, false)
+    pub fn attach(root: &Path, cache: usize) -> Result<Self> {
+        Self::start(root, cache, false)
     }
 
-    fn start(root: &Path, cache: usize, patience: Duration, repairs_files: bool) -> Result<Self> {
+    fn start(root: &Path, cache: usize, repairs_files: bool) -> Result<Self> {
         let keeper = Keeper::start(root, cache, repairs_files)?;
-        keeper.wait_open(patience);
         let writer = Arc::new(writer::Writer::start(keeper.clone())?);
         Ok(Self { keeper, writer })
+    }
+
+    /// Waits up to `patience` for the file to be open. If it is not by then, that is no error: see
+    /// [`state`](Self::state).
+    pub fn wait_open(&self, patience: Duration) {
+        self.keeper.wait_open(patience);
     }
 
     pub fn state(&self) -> State {

@@ -329,7 +329,7 @@ mod tests {
 
     fn open(dir: &Path, migrations: &[Migration]) -> Result<(Sql, Found)> {
         let wake = Arc::new(Wake::open(dir).unwrap());
-        Sql::open(&dir.join("t.sqlite"), migrations, dir, wake)
+        Sql::open(&dir.join("t.sqlite"), migrations, dir, wake, |_| Ok(()))
     }
 
     #[test]

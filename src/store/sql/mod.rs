@@ -54,21 +54,24 @@ struct Shared {
 
 impl Sql {
     /// Opens or creates the database, brings its schema up to this release's, and starts the
-    /// writer. Copies of the file are kept in `backups` before each migration.
+    /// writer. Copies of the file are kept in `backups` before each migration. `admit` is asked
+    /// about the schema's version before anything is changed.
     ///
     /// # Errors
     /// [`Kind::Incompatible`] when the schema on disk does not allow this release any more,
     /// [`Kind::Damaged`] when the file is not a database, [`Kind::NoSpace`], [`Kind::Unavailable`]
-    /// when another process keeps it locked.
+    /// when another process keeps it locked; what `admit` answers.
     pub fn open(
         path: &Path,
         migrations: &[Migration],
         backups: &Path,
         wake: Arc<Wake>,
+        admit: impl FnOnce(u32) -> Result<()>,
     ) -> Result<(Self, Found)> {
         let mut connection = connect(path)?;
         // Before anything is changed, be it only the journal's mode.
         let found = migrate::inspect(&connection, migrations)?;
+        admit(found.version)?;
         enter_wal_mode(&connection)?;
         let found = migrate::run(&mut connection, found.version, path, migrations, backups)?;
         let known = migrations.len() as u32;
@@ -90,8 +93,14 @@ impl Sql {
     /// Opens a database that a release has made, without changing its schema.
     ///
     /// # Errors
-    /// [`Kind::NotFound`] if there is none, [`Kind::Incompatible`] as for [`open`](Self::open).
-    pub fn attach(path: &Path, migrations: &[Migration], wake: Arc<Wake>) -> Result<(Self, Found)> {
+    /// [`Kind::NotFound`] if there is none, [`Kind::Incompatible`] as for [`open`](Self::open), and
+    /// what `admit` answers.
+    pub fn attach(
+        path: &Path,
+        migrations: &[Migration],
+        wake: Arc<Wake>,
+        admit: impl FnOnce(u32) -> Result<()>,
+    ) -> Result<(Self, Found)> {
         if !path.exists() {
             return Err(Error::not_found(
                 "There is no catalog in the storage directory.",
@@ -99,6 +108,7 @@ impl Sql {
         }
         let connection = connect(path)?;
         let found = migrate::inspect(&connection, migrations)?;
+        admit(found.version)?;
         let known = migrations.len() as u32;
         Ok((Self::start(path, connection, wake, known)?, found))
     }

@@ -168,7 +168,7 @@ mod tests {
     /// A database with a row, open as a running release has it.
     fn running(dir: &Path) -> Sql {
         let wake = Arc::new(Wake::open(dir).unwrap());
-        let (sql, _) = Sql::open(&dir.join("t.sqlite"), &[FIRST], dir, wake).unwrap();
+        let (sql, _) = Sql::open(&dir.join("t.sqlite"), &[FIRST], dir, wake, |_| Ok(())).unwrap();
         for text in ["one", "two"] {
             sql.write(move |c| Ok(c.execute("INSERT INTO note (text) VALUES (?1)", [text])?))
                 .unwrap();
@@ -276,7 +276,7 @@ mod tests {
         let wake = Arc::new(Wake::open(dir.path()).unwrap());
         let closes = step("ALTER TABLE note RENAME COLUMN text TO body", 2);
         let path = dir.path().join("t.sqlite");
-        let (new, _) = Sql::open(&path, &[FIRST, closes], dir.path(), wake).unwrap();
+        let (new, _) = Sql::open(&path, &[FIRST, closes], dir.path(), wake, |_| Ok(())).unwrap();
         let count = |sql: &Sql| {
             sql.read(|c| Ok(c.query_row("SELECT count(*) FROM note", [], |row| row.get(0))?))
         };
@@ -308,7 +308,7 @@ mod tests {
         let closes = step("CREATE TABLE other (id INTEGER PRIMARY KEY) STRICT", 2);
         let open = || {
             let wake = Arc::new(Wake::open(dir.path()).unwrap());
-            Sql::open(&path, &[FIRST, closes], dir.path(), wake)
+            Sql::open(&path, &[FIRST, closes], dir.path(), wake, |_| Ok(()))
         };
         let error = open().err().unwrap();
         assert_eq!(error.kind(), Kind::Incompatible);
