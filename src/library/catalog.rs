@@ -62,8 +62,9 @@ impl Change {
     }
 
     /// Where the request comes from; empty for what is done on the machine itself.
-    pub(super) fn address(&self) -> &str {
-        &self.viewer.from
+    pub(super) fn address(&self) -> String {
+        let from = self.viewer.from.map(|address| address.to_string());
+        from.unwrap_or_default()
     }
 
     pub(super) fn reach(&self, c: &Connection) -> Result<&Reach> {

@@ -1,5 +1,7 @@
 //! On whose behalf a handle on the library acts.
 
+use std::net::IpAddr;
+
 use super::accounts::AccountId;
 use super::path::FolderPath;
 use super::reach::Right;
@@ -14,9 +16,9 @@ pub struct Viewer {
     pub(super) who: Who,
     /// What everybody may in folders about which nothing is said.
     pub(super) everyone: Right,
-    /// The address that the request comes from, for the audit log; empty for what is done on the
+    /// The address that the request comes from, for the audit log; none for what is done on the
     /// machine itself.
-    pub(super) from: String,
+    pub(super) from: Option<IpAddr>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Viewer {
         Self {
             who: Who::Everything(name),
             everyone: Right::None,
-            from: String::new(),
+            from: None,
         }
     }
 
@@ -66,7 +68,7 @@ impl Viewer {
         Self {
             who: Who::Account(acting),
             everyone,
-            from: String::new(),
+            from: None,
         }
     }
 
@@ -75,14 +77,14 @@ impl Viewer {
         Self {
             who: Who::Nobody,
             everyone,
-            from: String::new(),
+            from: None,
         }
     }
 
     /// The same, of a request from this address.
-    pub fn coming_from(self, address: impl ToString) -> Self {
+    pub fn coming_from(self, address: IpAddr) -> Self {
         Self {
-            from: address.to_string(),
+            from: Some(address),
             ..self
         }
     }

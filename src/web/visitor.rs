@@ -36,11 +36,8 @@ const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
 pub struct Origin {
     pub address: IpAddr,
     pub is_https: bool,
-    /// The host that was asked for, with its port; as the client says, so good for nothing but what
-    /// concerns that client alone.
-    pub host: String,
-    /// What the client calls itself.
-    pub agent: String,
+    host: Option<HeaderValue>,
+    agent: Option<HeaderValue>,
 }
 
 /// Who makes a request.
@@ -77,8 +74,7 @@ impl Origin {
         let peer = peer.map_or(IpAddr::from([127, 0, 0, 1]), |Peer(address)| *address);
         let is_trusted = |address: &IpAddr| app.config().trusts(*address);
         let headers = &request.headers;
-        let agent = text(headers, &USER_AGENT).unwrap_or_default().to_owned();
-        let host = text(headers, &HOST).unwrap_or_default().to_owned();
+        let (host, agent) = (headers.get(HOST).cloned(), headers.get(USER_AGENT).cloned());
         if !is_trusted(&peer) {
             return Self {
                 address: canonical(peer),
@@ -99,9 +95,20 @@ impl Origin {
         }
     }
 
+    /// The host that was asked for, with its port; as the client says, so good for nothing but what
+    /// concerns that client alone.
+    pub fn host(&self) -> &str {
+        said(self.host.as_ref())
+    }
+
+    /// What the client calls itself.
+    pub fn agent(&self) -> &str {
+        said(self.agent.as_ref())
+    }
+
     /// Where passkeys are made and used, if browsers do that at the address that was asked for.
     pub fn site(&self) -> Option<Site> {
-        Site::at(self.is_https, &self.host)
+        Site::at(self.is_https, self.host())
     }
 
     /// The cookie of a session, or what takes it away.
@@ -188,8 +195,8 @@ impl Visitor {
             origin: Origin {
                 address: IpAddr::from([127, 0, 0, 1]),
                 is_https: false,
-                host: String::new(),
-                agent: String::new(),
+                host: None,
+                agent: None,
             },
         }
     }
@@ -339,6 +346,12 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Empty if it is missing or no text.
+fn said(value: Option<&HeaderValue>) -> &str {
+    let text = value.and_then(|value| value.to_str().ok());
+    text.unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ pub(in crate::library) fn note(
     let subject = &subject[..subject.floor_char_boundary(MAX_SUBJECT)];
     let address = match address {
         "" => change.address(),
-        address => address,
+        address => address.to_owned(),
     };
     c.prepare_cached(
         "INSERT INTO audit (at_ms, boot, actor, address, kind, subject)

@@ -20,8 +20,8 @@ use crate::config::Access;
 
 /// Everything below `/api/v1/`, as an installation describes it that serves whom `access` says.
 pub fn router(access: Access) -> Router<App> {
-    let (router, document) = described();
-    router.merge(openapi::router(&document, access))
+    let (router, _) = described();
+    router.merge(openapi::router(access))
 }
 
 fn described() -> (Router<App>, utoipa::openapi::OpenApi) {

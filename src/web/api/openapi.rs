@@ -1,5 +1,7 @@
 //! The OpenAPI 3.1 document at `/api/v1/openapi.json`.
 
+use std::sync::{Arc, OnceLock};
+
 use axum::Router;
 use axum::body::Bytes;
 use axum::http::Method;
@@ -9,6 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Description;
 
+use super::described;
 use super::events::News;
 use crate::config::Access;
 use crate::library::Sort;
@@ -74,12 +77,13 @@ const REFUSALS: &[(&str, &str, Option<&str>)] = &[
     ),
 ];
 
-/// Serves the document of the API's own routes.
-pub fn router(description: &Description, access: Access) -> Router<App> {
-    let document = Bytes::from(describe(description, access));
+/// Serves the document of the API's own routes. It is made when it is first asked for: a start
+/// would take longer, and keep what hardly anybody wants.
+pub fn router(access: Access) -> Router<App> {
+    let made = Arc::new(OnceLock::new());
     let serve = move || {
-        let document = document.clone();
-        async move { ([(CONTENT_TYPE, "application/json")], document) }
+        let document = made.get_or_init(|| Bytes::from(describe(&described().1, access)));
+        std::future::ready(([(CONTENT_TYPE, "application/json")], document.clone()))
     };
     Router::new().route("/api/v1/openapi.json", get(serve))
 }
@@ -156,7 +160,7 @@ mod tests {
     use super::*;
 
     fn document_where(access: Access) -> Value {
-        let (_, description) = crate::web::api::described();
+        let (_, description) = described();
         serde_json::from_str(&describe(&description, access)).unwrap()
     }
 

@@ -193,7 +193,7 @@ pub fn begin_session(
         account,
         hash: secret.hash(),
         address: &origin.address.to_string(),
-        agent: &origin.agent,
+        agent: origin.agent(),
         by,
     })?;
     Ok(Entered {

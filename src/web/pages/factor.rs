@@ -136,7 +136,7 @@ impl FactorPage {
     fn new(app: &App, secret: &SharedSecret) -> Result<Self> {
         let visitor = app.visitor();
         let name = visitor.session().map(|session| session.name.as_str());
-        let host = match visitor.origin.host.as_str() {
+        let host = match visitor.origin.host() {
             "" => "Wharfside",
             host => host,
         };
