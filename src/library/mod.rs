@@ -34,6 +34,7 @@ mod thumbnails;
 mod uploads;
 mod viewer;
 
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,13 +118,28 @@ impl Settings {
 /// A cheap handle on the library, on behalf of a [`Viewer`]; clones share everything.
 #[derive(Clone)]
 pub struct Library {
-    pub(crate) store: Store,
+    common: Arc<Common>,
     viewer: Arc<Viewer>,
+}
+
+/// What all handles on a library have in common. Each request takes a handle, so taking one counts
+/// only two references.
+#[cfg_attr(test, derive(Clone))]
+pub struct Common {
+    pub(crate) store: Store,
     fields: Fields,
     root: Arc<Path>,
     limits: Limits,
     readers: child::Pool,
-    report: Arc<Report>,
+    report: Report,
+}
+
+impl Deref for Library {
+    type Target = Common;
+
+    fn deref(&self) -> &Common {
+        &self.common
+    }
 }
 
 /// A part of a list, and how to get the next.
@@ -147,14 +163,17 @@ impl Library {
     }
 
     fn of(store: Store, fields: Fields, settings: &Settings, report: Report) -> Self {
-        Self {
+        let common = Common {
             store,
-            viewer: Viewer::SYSTEM.into(),
             fields,
             root: settings.root.as_path().into(),
             limits: settings.uploads,
             readers: child::Pool::new(settings.extraction.clone()),
-            report: Arc::new(report),
+            report,
+        };
+        Self {
+            common: common.into(),
+            viewer: Viewer::SYSTEM.into(),
         }
     }
 
@@ -166,8 +185,8 @@ impl Library {
     /// The same library as somebody else may see and change it.
     pub fn seen_by(&self, viewer: Arc<Viewer>) -> Self {
         Self {
+            common: self.common.clone(),
             viewer,
-            ..self.clone()
         }
     }
 

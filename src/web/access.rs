@@ -4,6 +4,7 @@
 //! saying whom it is for. What may be seen and changed behind a route is for the library to decide,
 //! by [`Viewer`](crate::library::Viewer).
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -249,15 +250,15 @@ const SECRET: [&str; 2] = ["s", "welcome"];
 
 /// A name for the span of a request, in which no secret is: routes with one are named by their
 /// pattern, and what only looks like one of them, such as a link with a slash too many, as well.
-pub fn logged_path(request: &Request) -> String {
+pub fn logged_path(request: &Request) -> Cow<'_, str> {
     let path = request.uri().path();
     let first = path.split('/').nth(1).unwrap_or_default();
     if !SECRET.contains(&first) {
-        return path.to_owned();
+        return path.into();
     }
     match request.extensions().get::<MatchedPath>() {
-        Some(route) => route.as_str().to_owned(),
-        None => format!("/{first}/{{secret}}/…"),
+        Some(route) => route.as_str().into(),
+        None => format!("/{first}/{{secret}}/…").into(),
     }
 }
 

@@ -97,8 +97,9 @@ fn wrong_method() -> Failure {
 /// Gives a request its id, admits it, and makes its answer complete.
 async fn front(app: App, request: Request, next: Next) -> Response {
     let id = request_id::next();
-    let path = access::logged_path(&request);
-    let span = tracing::info_span!("request", id, method = %request.method(), path);
+    let span = tracing::info_span!(
+        "request", id, method = %request.method(), path = &*access::logged_path(&request)
+    );
     let asked = Asked::new(request.uri(), request.headers());
     let takes_gzip = compress::is_taken(request.headers());
     async move {

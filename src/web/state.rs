@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -32,8 +32,11 @@ const LOOKING: usize = 8;
 #[derive(Clone)]
 pub struct App {
     shared: Arc<Shared>,
-    visitor: Arc<Visitor>,
+    /// Nobody, unless a request is being answered.
+    visitor: Option<Arc<Visitor>>,
 }
+
+static NOBODY: LazyLock<Visitor> = LazyLock::new(Visitor::nobody);
 
 struct Shared {
     config: Config,
@@ -69,7 +72,7 @@ impl App {
         };
         Self {
             shared: shared.into(),
-            visitor: Visitor::nobody().into(),
+            visitor: None,
         }
     }
 
@@ -77,13 +80,13 @@ impl App {
     pub fn visited_by(&self, visitor: Arc<Visitor>) -> Self {
         Self {
             shared: self.shared.clone(),
-            visitor,
+            visitor: Some(visitor),
         }
     }
 
     /// Who makes the request.
     pub fn visitor(&self) -> &Visitor {
-        &self.visitor
+        self.visitor.as_deref().unwrap_or(&NOBODY)
     }
 
     /// The library as the visitor may see and change it.
@@ -92,7 +95,7 @@ impl App {
     /// [`Kind::Unavailable`](crate::error::Kind::Unavailable) with the reason while it is not open.
     pub fn library(&self) -> Result<Library> {
         match self.shared.library.get() {
-            Some(library) => Ok(library.seen_by(self.visitor.viewer.clone())),
+            Some(library) => Ok(library.seen_by(self.visitor().viewer.clone())),
             None => Err(Error::unavailable(self.waiting_for())),
         }
     }

@@ -1,6 +1,7 @@
 //! Uploads in pieces, through the library alone: what is stored, once, and what is not.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
@@ -70,7 +71,7 @@ impl Bench {
     /// As a library whose clock is that much ahead.
     fn expiring(&self, expiry: Duration) -> Library {
         let mut library = self.library.clone();
-        library.limits.expiry = expiry;
+        Arc::make_mut(&mut library.common).limits.expiry = expiry;
         library
     }
 
