@@ -54,8 +54,9 @@ const ENGINES: &[(&str, &[&str])] = &[
     ("std::env", &["config", "heap"]),
 ];
 
-/// The one place for what the compiler cannot check; it says why it may not do without.
-const UNSAFE: &str = "src/store/sigbus.rs";
+/// Where unsafe code is, each with the reason in the file: what survives an index file that is cut
+/// short, and the one call that tells the C library how to keep memory.
+const UNSAFE: [&str; 2] = ["src/store/sigbus.rs", "src/heap.rs"];
 
 const MOST_LINES: usize = 600;
 const MEDIAN_LINES: usize = 200;
@@ -363,7 +364,7 @@ fn input_and_locks_are_never_unwrapped() {
 }
 
 #[test]
-fn unsafe_code_has_one_place() {
+fn unsafe_code_has_two_places() {
     let word = "uns".to_owned() + "afe";
     let marks = ["{", "fn ", "impl ", "extern "].map(|after| format!("{word} {after}"));
     let allowed = format!("allow({word}_code)");
@@ -372,12 +373,12 @@ fn unsafe_code_has_one_place() {
     let mut broken = Vec::new();
     for source in sources() {
         for (index, line) in source.text.lines().enumerate() {
-            if source.path != UNSAFE && is_unsafe(line) {
+            if !UNSAFE.contains(&source.path.as_str()) && is_unsafe(line) {
                 broken.push(format!("{}:{}: {}", source.path, index + 1, line.trim()));
             }
         }
     }
-    report("what the compiler cannot check has one place", &broken);
+    report("what the compiler cannot check has two places", &broken);
 }
 
 #[test]
