@@ -68,12 +68,8 @@ def search(now, former):
     pairs = corpus.queries(now.queries, now.documents)
     targets = targets_of(now, pairs)
     # One index for both: how its segments were merged is chance, and decides as much as the releases do.
-    with running(former, "wharfside", indexed(former)) as server:
-        server.settle()
-    copies = {plan: plan.fresh("wharfside-copy") for plan in (now, former)}
-    for copied in copies.values():
-        shutil.copytree(former.indexed, copied, dirs_exist_ok=True)
-    with both(now, former, copies.get) as servers:
+    original = indexed(former)
+    with both(now, former, lambda plan: shutil.copytree(original, plan.fresh("wharfside-copy"), dirs_exist_ok=True)) as servers:
         for server in servers.values():
             server.settle()
         rounds = in_turns(now, former, now.rounds * 3, lambda plan, _: servers[plan].load("get", targets=targets, count=len(pairs)))

@@ -132,11 +132,11 @@ def handed_over(server):
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         ledger = server.persistence()
-        # The latest first: its own, and the one before.
-        term, *before = [term for term in ledger["lease"] if term["boot"] <= ledger["boot"]["number"]]
+        # The latest first: the one that was there before, until this one has its own.
+        term, *earlier = ledger["lease"]
         if term["boot"] == ledger["boot"]["number"]:
             # Found free, if the other let go of it before this one first asked.
-            return term["taken_ms"] - before[0]["released_ms"] if term["how"] == "free" else term["after_ms"]
+            return term["taken_ms"] - earlier[0]["released_ms"] if term["how"] == "free" else term["after_ms"]
         time.sleep(0.02)
     raise RuntimeError(f"{server.name} did not take the index over within {PATIENCE} s")
 

@@ -35,7 +35,7 @@ mod uploads;
 mod viewer;
 
 use std::ops::Deref;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -128,7 +128,7 @@ pub struct Library {
 pub struct Common {
     pub(crate) store: Store,
     fields: Fields,
-    root: Arc<Path>,
+    root: PathBuf,
     limits: Limits,
     readers: child::Pool,
     report: Report,
@@ -166,7 +166,7 @@ impl Library {
         let common = Common {
             store,
             fields,
-            root: settings.root.as_path().into(),
+            root: settings.root.clone(),
             limits: settings.uploads,
             readers: child::Pool::new(settings.extraction.clone()),
             report,

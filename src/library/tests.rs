@@ -1,5 +1,6 @@
 //! The library as a whole: stored, found, changed, opened again.
 
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 

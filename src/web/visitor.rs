@@ -83,7 +83,7 @@ impl Origin {
                 agent,
             };
         }
-        let proto = text(headers, &FORWARDED_PROTO).unwrap_or_default();
+        let proto = said(headers.get(FORWARDED_PROTO));
         Self {
             address: canonical(forwarded(headers, is_trusted).unwrap_or(peer)),
             is_https: proto
@@ -342,10 +342,6 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value);
     let first = values.next()?;
     values.next().is_none().then_some(first)
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 /// Empty if it is missing or no text.
