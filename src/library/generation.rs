@@ -24,6 +24,10 @@ pub const MIGRATIONS: &[Migration] = &[
         sql: include_str!("schema/004_access.sql"),
         compatible_back_to: 0,
     },
+    Migration {
+        sql: include_str!("schema/005_boundaries.sql"),
+        compatible_back_to: 0,
+    },
 ];
 
 /// The formats of one release.

@@ -1,0 +1,1 @@
+-- Whose right an act goes by, and bounds on what one account can leave behind.
