@@ -30,7 +30,10 @@ impl Library {
         self.store.sql.write(move |c| {
             let entry = live(c, id, &change)?;
             if entry.path != to {
+                let mut moving = change.begin_move(c)?;
+                moving.require_file(c, entry.path.name(), &entry.path.folder(), &to.folder())?;
                 move_file(c, &entry, &to, &change)?;
+                moving.finish(c)?;
             }
             catalog::by_id(c, id)
         })
@@ -56,12 +59,17 @@ impl Library {
             if from == to {
                 return Ok(0);
             }
+            let mut moving = change.begin_move(c)?;
+            moving.require_folder(c, &from, &to)?;
+            let was_there = catalog::is_folder(c, &to)?;
             park(c, &entries)?;
             for entry in &entries {
                 let relative = &entry.path.as_str()[from.as_str().len() + 1..];
                 move_file(c, entry, &to.join(relative)?, &change)?;
             }
+            change.move_links(c, &from, &to, was_there)?;
             change.move_rules(c, &from, &to)?;
+            moving.finish(c)?;
             Ok(entries.len() as u64)
         })
     }
@@ -175,7 +183,7 @@ pub(super) fn put_aside(c: &Connection, entry: &Entry, change: &Change) -> Resul
     change.refuse_unwritable(c, entry)?;
     c.prepare_cached("UPDATE file SET trashed_ms = ?2 WHERE id = ?1")?
         .execute((entry.id, change.at_ms))?;
-    catalog::count(c, &entry.path.folder(), -1, -(entry.size as i64))?;
+    catalog::count(c, change, &entry.path.folder(), -1, -(entry.size as i64))?;
     catalog::record(c, change, "trashed", entry.id, &entry.path, None)?;
     catalog::to_outbox(c, entry.id)?;
     Ok(())
@@ -187,7 +195,7 @@ pub(super) fn put_back(c: &Connection, entry: &Entry, change: &Change) -> Result
     c.prepare_cached("UPDATE file SET trashed_ms = NULL WHERE id = ?1")?
         .execute([entry.id])
         .map_err(|error| path_taken(error, entry.path.as_str()))?;
-    catalog::count(c, &entry.path.folder(), 1, entry.size as i64)?;
+    catalog::count(c, change, &entry.path.folder(), 1, entry.size as i64)?;
     catalog::record(c, change, "restored", entry.id, &entry.path, None)?;
     catalog::to_outbox(c, entry.id)?;
     Ok(())
@@ -212,6 +220,7 @@ pub(super) fn move_file(
 ) -> Result<()> {
     change.refuse_unwritable(c, entry)?;
     change.reach(c)?.refuse_unwritable(&to.folder())?;
+    to.require_new()?;
     c.prepare_cached(
         "UPDATE file SET path = ?2, folder = ?3, name = ?4, sort_name = ?5 WHERE id = ?1",
     )?
@@ -224,8 +233,8 @@ pub(super) fn move_file(
     ))
     .map_err(|error| path_taken(error, to.as_str()))?;
     let bytes = entry.size as i64;
-    catalog::count(c, &entry.path.folder(), -1, -bytes)?;
-    catalog::count(c, &to.folder(), 1, bytes)?;
+    catalog::count(c, change, &entry.path.folder(), -1, -bytes)?;
+    catalog::count(c, change, &to.folder(), 1, bytes)?;
     let detail = catalog::came_from(&entry.path);
     catalog::record(c, change, "renamed", entry.id, to, Some(&detail))?;
     catalog::to_outbox(c, entry.id)?;

@@ -7,9 +7,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
+use super::accounts::AccountId;
 use super::entry::{Entry, FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
+use super::rule_set::{RuleCache, RuleSet};
 use super::text::fold;
 use super::viewer::{LINK_OF, Viewer};
 use crate::error::{Error, Kind, Result};
@@ -26,9 +28,10 @@ pub(super) const FROM: &str = "file JOIN outbox ON outbox.file_id = file.id";
 /// Who makes a change, when, under which boot.
 ///
 /// Invariant: it is used in one transaction only, from which it has what its viewer may.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Change {
     viewer: Arc<Viewer>,
+    rules: Arc<RuleCache>,
     reach: OnceCell<Reach>,
     /// Who is named in the event log.
     pub(super) actor: String,
@@ -37,10 +40,11 @@ pub(super) struct Change {
 }
 
 impl Change {
-    pub(super) fn new(viewer: Arc<Viewer>, boot: u64) -> Self {
+    pub(super) fn new(viewer: Arc<Viewer>, rules: Arc<RuleCache>, boot: u64) -> Self {
         Self {
             actor: viewer.name().to_owned(),
             viewer,
+            rules,
             reach: OnceCell::new(),
             at_ms: now_ms(),
             boot,
@@ -61,6 +65,11 @@ impl Change {
         fold(name)
     }
 
+    /// The account that acts, if one does.
+    pub(super) fn account(&self) -> Option<AccountId> {
+        self.viewer.acting().map(|acting| acting.account)
+    }
+
     /// Where the request comes from; empty for what is done on the machine itself.
     pub(super) fn address(&self) -> String {
         let from = self.viewer.from.map(|address| address.to_string());
@@ -71,13 +80,18 @@ impl Change {
         if let Some(reach) = self.reach.get() {
             return Ok(reach);
         }
-        let reach = self.viewer.reach(c)?;
+        let reach = self.viewer.reach(c, &self.rules)?;
         Ok(self.reach.get_or_init(|| reach))
+    }
+
+    /// What all folders say, after what this transaction has changed of it.
+    pub(super) fn rules(&self, c: &Connection) -> Result<Arc<RuleSet>> {
+        self.rules.rules(c)
     }
 
     /// As [`reach`](Self::reach), after what this transaction has changed of it.
     pub(super) fn reach_now(&self, c: &Connection) -> Result<Reach> {
-        self.viewer.reach(c)
+        self.viewer.reach(c, &self.rules)
     }
 
     /// # Errors
@@ -232,19 +246,33 @@ pub(super) fn record(
 
 /// Adds to a folder and all above it. Invariant: called in the transaction that makes the
 /// difference true.
-pub(super) fn count(c: &Connection, folder: &FolderPath, files: i64, bytes: i64) -> Result<()> {
+pub(super) fn count(
+    c: &Connection,
+    change: &Change,
+    folder: &FolderPath,
+    files: i64,
+    bytes: i64,
+) -> Result<()> {
     for folder in folder.ancestors() {
-        c.prepare_cached(
-            "INSERT INTO folder (path, parent, sort_name, files, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (path) DO UPDATE SET files = files + ?4, bytes = bytes + ?5",
-        )?
-        .execute((
-            folder.as_str(),
-            folder.parent().map(String::from),
-            fold(folder.name()),
-            files,
-            bytes,
-        ))?;
+        let counted = c
+            .prepare_cached(
+                "UPDATE folder SET files = files + ?2, bytes = bytes + ?3 WHERE path = ?1",
+            )?
+            .execute((folder.as_str(), files, bytes))?;
+        if counted == 0 {
+            c.prepare_cached(
+                "INSERT INTO folder (path, parent, sort_name, files, bytes, account_id)
+                 VALUES (?1, ?2, ?3, ?4, ?5, (SELECT id FROM account WHERE sort_name = ?6))",
+            )?
+            .execute((
+                folder.as_str(),
+                folder.parent().map(String::from),
+                fold(folder.name()),
+                files,
+                bytes,
+                change.payer(),
+            ))?;
+        }
         if files < 0 {
             c.prepare_cached("DELETE FROM folder WHERE path = ?1 AND files <= 0")?
                 .execute([folder.as_str()])?;

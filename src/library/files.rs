@@ -372,6 +372,7 @@ pub(super) fn store(
 }
 
 fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change) -> Result<FileId> {
+    path.require_new()?;
     c.prepare_cached(
         "INSERT INTO file (path, folder, name, sort_name, version, sha256, size, media_type, created_ms,
                            modified_ms, account_id)
@@ -390,7 +391,7 @@ fn create(c: &Connection, path: &FilePath, content: &Described, change: &Change)
         change.payer(),
     ))?;
     let id = c.last_insert_rowid();
-    catalog::count(c, &path.folder(), 1, content.size as i64)?;
+    catalog::count(c, change, &path.folder(), 1, content.size as i64)?;
     Ok(id)
 }
 
@@ -409,7 +410,7 @@ fn replace(c: &Connection, entry: &Entry, content: &Described, change: &Change) 
         change.at_ms,
     ))?;
     let growth = content.size as i64 - entry.size as i64;
-    catalog::count(c, &entry.path.folder(), 0, growth)?;
+    catalog::count(c, change, &entry.path.folder(), 0, growth)?;
     Ok(version)
 }
 

@@ -1,11 +1,11 @@
 //! Lists, page by page: a folder, the newest files, the trash.
 
-use rusqlite::params_from_iter;
 use rusqlite::types::Value;
+use rusqlite::{Connection, params_from_iter};
 
 use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, Folder, Listing, Sort, Sorting};
-use super::path::FolderPath;
+use super::path::{FilePath, FolderPath};
 use super::reach::{Reach, Right};
 use super::seeing::Children;
 use super::text::fold;
@@ -218,15 +218,18 @@ impl Library {
 
     /// The files stored last, newest first.
     pub fn recent(&self, limit: usize) -> Result<Vec<Entry>> {
+        let order = "ORDER BY file.modified_ms DESC, file.id DESC";
         self.store.sql.read(|c| {
-            let (seen, more) = self.reach(c)?.condition(Right::Read, "file.path", 2);
-            let sql = format!(
-                "SELECT {ENTRY} FROM {FROM} WHERE file.trashed_ms IS NULL AND {seen}
-                 ORDER BY file.modified_ms DESC, file.id DESC LIMIT ?1"
-            );
-            let limit = whole(limit.min(MAX_PAGE) as u64);
-            let parameters = std::iter::once(limit).chain(more);
-            catalog::entries(c, &sql, params_from_iter(parameters))
+            let reach = self.reach(c)?;
+            let wanted = Wanted {
+                scope: "file.trashed_ms IS NULL",
+                order,
+                parameters: Vec::new(),
+                least: Right::Read,
+                limit: limit.min(MAX_PAGE),
+                offset: 0,
+            };
+            wanted.entries(c, &reach)
         })
     }
 
@@ -240,20 +243,84 @@ impl Library {
         };
         let limit = limit.clamp(1, MAX_PAGE);
         let rows = self.store.sql.read(|c| {
-            let (seen, more) = self.reach(c)?.condition(Right::Write, "file.path", 4);
-            let sql = format!(
-                "SELECT {ENTRY} FROM {FROM}
-                 WHERE file.trashed_ms IS NOT NULL AND (file.trashed_ms, file.id) < (?1, ?2)
-                 AND {seen} ORDER BY file.trashed_ms DESC, file.id DESC LIMIT ?3"
-            );
-            let place = [key.into(), id.into(), whole(limit as u64 + 1)];
-            let parameters = place.into_iter().chain(more);
-            catalog::entries(c, &sql, params_from_iter(parameters))
+            let reach = self.reach(c)?;
+            let wanted = Wanted {
+                scope: "file.trashed_ms IS NOT NULL AND (file.trashed_ms, file.id) < (?1, ?2)",
+                order: "ORDER BY file.trashed_ms DESC, file.id DESC",
+                parameters: vec![key.into(), id.into()],
+                least: Right::Write,
+                limit: limit + 1,
+                offset: 0,
+            };
+            wanted.entries(c, &reach)
         })?;
         let (items, next) = cut(rows, limit, TRASH, |entry| {
             entry.trashed_ms.unwrap_or_default().to_string()
         });
         Ok(Page { items, next })
+    }
+}
+
+/// A page of files as it is asked of the catalog. Which they are is found out with as little of each
+/// as the order needs; only those are read whole.
+struct Wanted<'a> {
+    scope: &'a str,
+    order: &'a str,
+    /// Those of the scope.
+    parameters: Vec<Value>,
+    /// What the viewer must at least be able to do with them.
+    least: Right,
+    limit: usize,
+    offset: u64,
+}
+
+impl Wanted<'_> {
+    fn entries(self, c: &Connection, reach: &Reach) -> Result<Vec<Entry>> {
+        let Self { scope, order, .. } = self;
+        let (seen, is_exact, more) = match reach.is_everything() {
+            true => ("TRUE".to_owned(), true, Vec::new()),
+            false => {
+                let first = self.parameters.len() + 1;
+                let seen = reach.condition(self.least, "file.path", first);
+                (seen.text, seen.is_exact, seen.parameters)
+            }
+        };
+        let found = format!("FROM file WHERE {scope} AND {seen} {order}");
+        let (limit, offset) = (self.limit, self.offset);
+        if !is_exact {
+            return self.looked_at(c, reach, &found);
+        }
+        let parameters = self.parameters.into_iter().chain(more);
+        let mut parameters: Vec<Value> = parameters.collect();
+        let at = parameters.len() + 1;
+        parameters.extend([whole(limit as u64), whole(offset)]);
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM} WHERE file.id IN
+             (SELECT file.id {found} LIMIT ?{at} OFFSET ?{}) {order}",
+            at + 1
+        );
+        catalog::entries(c, &sql, params_from_iter(parameters))
+    }
+
+    /// The same where too many folders say something for the catalog to compare them all.
+    fn looked_at(self, c: &Connection, reach: &Reach, found: &str) -> Result<Vec<Entry>> {
+        let mut statement = c.prepare_cached(&format!("SELECT file.id, file.path {found}"))?;
+        let mut rows = statement.query(params_from_iter(self.parameters))?;
+        let (mut skipped, mut entries) = (0, Vec::new());
+        while entries.len() < self.limit
+            && let Some(row) = rows.next()?
+        {
+            let path = FilePath::parse(&row.get::<_, String>(1)?)?;
+            if reach.right(&path.folder()) < self.least {
+                continue;
+            }
+            if skipped < self.offset {
+                skipped += 1;
+                continue;
+            }
+            entries.push(catalog::by_id(c, row.get(0)?)?);
+        }
+        Ok(entries)
     }
 }
 
@@ -351,28 +418,28 @@ impl Order {
             ..
         } = self;
         let mut parameters = Vec::from(self.scope_of(folder));
-        parameters.extend([whole(limit as u64), whole(offset)]);
-        let mut behind = String::new();
+        let mut scope = (*scope).to_owned();
         if let Some(cursor) = cursor {
-            behind = format!("AND ({column}, file.id) {comparison} (?5, ?6)");
+            scope += &format!(" AND ({column}, file.id) {comparison} (?3, ?4)");
             parameters.push(match self.sort {
                 Sort::Name => cursor.key.clone().into(),
                 Sort::Time | Sort::Size => cursor.number()?.into(),
             });
             parameters.push(cursor.id.into());
         }
-        let mut seen = String::new();
-        if self.is_deep() && !reach.is_everything() {
-            let (condition, more) = reach.condition(Right::Read, "file.path", parameters.len() + 1);
-            seen = format!("AND {condition}");
-            parameters.extend(more);
+        let wanted = Wanted {
+            scope: &scope,
+            order: &format!("ORDER BY {column} {direction}, file.id {direction}"),
+            parameters,
+            least: Right::Read,
+            limit,
+            offset,
+        };
+        match self.is_deep() {
+            true => wanted.entries(c, reach),
+            // All files right in a folder are seen, or none.
+            false => wanted.entries(c, &Reach::everything()),
         }
-        let order = format!("ORDER BY {column} {direction}, file.id {direction}");
-        let sql = format!(
-            "SELECT {ENTRY} FROM {FROM} WHERE file.id IN
-             (SELECT file.id FROM file WHERE {scope} {seen} {behind} {order} LIMIT ?3 OFFSET ?4) {order}"
-        );
-        catalog::entries(c, &sql, params_from_iter(parameters))
     }
 
     /// At most `limit` folders right inside `folder`, behind `last` or behind `offset` others: by
@@ -401,7 +468,7 @@ impl Order {
             parameters.extend([fold(last.name()).into(), last.as_str().to_owned().into()]);
         }
         let (condition, more) = seen.condition(parameters.len() + 1);
-        parameters.extend(more);
+        parameters.push(more);
         let mut statement = c.prepare_cached(&format!(
             "SELECT path, files, bytes FROM folder WHERE parent = ?1 AND {condition} {behind}
              ORDER BY sort_name {direction}, path {direction} LIMIT ?2 OFFSET ?3"

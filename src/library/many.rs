@@ -10,7 +10,7 @@ use super::arranging::{
 };
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId};
-use super::path::FolderPath;
+use super::path::{FilePath, FolderPath};
 use super::selecting::{Selection, Within, is_below, outermost};
 use super::{IfPresent, Library};
 use crate::error::{Error, Result};
@@ -48,17 +48,17 @@ impl Library {
                     folder.as_str()
                 )));
             }
-            let mut moves = Vec::new();
-            for folder in &folders {
-                let above = folder.as_str().len() - folder.name().len();
-                for entry in change.below(c, folder)? {
-                    moves.push((to.join(&entry.path.as_str()[above..])?, entry));
-                }
+            let (moves, places) = planned(c, &folders, &ids, &to, change)?;
+            let mut moving = change.begin_move(c)?;
+            for Place { from, to, .. } in &places {
+                moving.require_folder(c, from, to)?;
             }
-            for entry in selected(c, &ids, &folders, change)? {
-                moves.push((to.join(entry.path.name())?, entry));
+            for (_, entry) in moves
+                .iter()
+                .filter(|(_, entry)| !is_below(&entry.path, &folders))
+            {
+                moving.require_file(c, entry.path.name(), &entry.path.folder(), &to)?;
             }
-            moves.retain(|(path, entry)| *path != entry.path);
             // Files of one folder may take each other's paths on the way.
             let together = moves.iter().map(|(_, entry)| entry);
             park(c, together.filter(|entry| is_below(&entry.path, &folders)))?;
@@ -69,10 +69,16 @@ impl Library {
                 };
                 move_file(c, entry, path, change)?;
             }
-            for folder in &folders {
-                let target = to.join(folder.name())?;
-                change.move_rules(c, folder, &FolderPath::parse(target.as_str())?)?;
+            for Place {
+                from,
+                to,
+                was_there,
+            } in &places
+            {
+                change.move_links(c, from, to, *was_there)?;
+                change.move_rules(c, from, to)?;
             }
+            moving.finish(c)?;
             Ok(moves.len())
         })
     }
@@ -129,7 +135,7 @@ impl Library {
         }
         let selection = selection.clone();
         self.change_many(move |c, change| {
-            let entries = everything(c, &selection, change)?;
+            let (_, entries) = everything(c, &selection, change)?;
             for entry in &entries {
                 let both: Vec<String> = entry.tags.iter().chain(&added).cloned().collect();
                 tag(c, entry, &checked_tags(&both)?, change)?;
@@ -142,9 +148,12 @@ impl Library {
     pub fn trash_all(&self, selection: &Selection) -> Result<Changes> {
         let selection = selection.clone();
         self.change_many(move |c, change| {
-            let entries = everything(c, &selection, change)?;
+            let (folders, entries) = everything(c, &selection, change)?;
             for entry in &entries {
                 put_aside(c, entry, change)?;
+            }
+            for folder in &folders {
+                change.end_links_of_empty(c, folder)?;
             }
             note_many(c, change, Happening::Deleted, &entries)?;
             Ok(entries.len())
@@ -219,6 +228,43 @@ impl Library {
     }
 }
 
+/// Where a folder goes, and whether something was there before.
+struct Place {
+    from: FolderPath,
+    to: FolderPath,
+    was_there: bool,
+}
+
+/// What becomes of each file of a move, and of each folder; what stays where it is is left out.
+fn planned(
+    c: &Connection,
+    folders: &[FolderPath],
+    ids: &[FileId],
+    to: &FolderPath,
+    change: &Change,
+) -> Result<(Vec<(FilePath, Entry)>, Vec<Place>)> {
+    let (mut moves, mut places) = (Vec::new(), Vec::new());
+    for folder in folders {
+        let above = folder.as_str().len() - folder.name().len();
+        for entry in change.below(c, folder)? {
+            moves.push((to.join(&entry.path.as_str()[above..])?, entry));
+        }
+        let target = FolderPath::parse(to.join(folder.name())?.as_str())?;
+        if target != *folder {
+            places.push(Place {
+                was_there: catalog::is_folder(c, &target)?,
+                from: folder.clone(),
+                to: target,
+            });
+        }
+    }
+    for entry in selected(c, ids, folders, change)? {
+        moves.push((to.join(entry.path.name())?, entry));
+    }
+    moves.retain(|(path, entry)| *path != entry.path);
+    Ok((moves, places))
+}
+
 /// One line of the audit log for all of them.
 fn note_many(c: &Connection, change: &Change, kind: Happening, entries: &[Entry]) -> Result<()> {
     let subject = match entries {
@@ -291,13 +337,18 @@ fn selected(
     Ok(entries)
 }
 
-fn everything(c: &Connection, selection: &Selection, change: &Change) -> Result<Vec<Entry>> {
+/// The folders of a selection, and all files in it.
+fn everything(
+    c: &Connection,
+    selection: &Selection,
+    change: &Change,
+) -> Result<(Vec<FolderPath>, Vec<Entry>)> {
     let (folders, ids) = named(c, selection, change)?;
     let mut entries = selected(c, &ids, &folders, change)?;
     for folder in &folders {
         entries.extend(change.below(c, folder)?);
     }
-    Ok(entries)
+    Ok((folders, entries))
 }
 
 #[cfg(test)]

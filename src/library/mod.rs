@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod generation;
 mod listing;
 mod many;
+mod moving;
 mod news;
 mod outbox;
 mod path;
@@ -25,6 +26,7 @@ mod persistence;
 mod reach;
 mod reading;
 mod rehearsing;
+mod rule_set;
 mod saving;
 pub mod search;
 mod seeing;
@@ -73,12 +75,13 @@ pub use uploads::{
     UploadId, UploadState, Writing,
 };
 
-pub use viewer::{Acting, Viewer};
+pub use viewer::{Acting, Credential, LinkId, Viewer};
 
 use crate::error::Result;
 use crate::extract::{self, child};
 use crate::store::index::Spec;
 use crate::store::{Options, Report, Store};
+use rule_set::RuleCache;
 use search::Fields;
 
 /// How a library is opened.
@@ -131,6 +134,7 @@ pub struct Common {
     root: PathBuf,
     limits: Limits,
     readers: child::Pool,
+    rules: Arc<RuleCache>,
     report: Report,
 }
 
@@ -169,6 +173,7 @@ impl Library {
             root: settings.root.clone(),
             limits: settings.uploads,
             readers: child::Pool::new(settings.extraction.clone()),
+            rules: Arc::default(),
             report,
         };
         Self {
@@ -197,7 +202,16 @@ impl Library {
 
     /// What the viewer may, in a transaction of the caller's.
     fn reach(&self, c: &rusqlite::Connection) -> Result<Reach> {
-        self.viewer.reach(c)
+        self.viewer.reach(c, &self.rules)
+    }
+
+    /// Required again and again of what takes long.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`](crate::error::Kind::Unauthenticated) if the session or token has ended
+    /// by which the viewer acts, [`Kind::NotFound`](crate::error::Kind::NotFound) if the link has.
+    pub fn require_credential(&self) -> Result<()> {
+        self.store.sql.read(|c| self.reach(c).map(drop))
     }
 
     /// Number of this process's boot.
@@ -222,7 +236,7 @@ impl Library {
     }
 
     fn change(&self) -> catalog::Change {
-        catalog::Change::new(self.viewer.clone(), self.boot())
+        catalog::Change::new(self.viewer.clone(), self.rules.clone(), self.boot())
     }
 }
 

@@ -1,5 +1,6 @@
 //! A file's path inside the library: what is allowed, and how it is taken apart.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use crate::error::{Error, Result};
 pub const MAX_SEGMENT_BYTES: usize = 255;
 /// Longest path, in bytes of UTF-8.
 pub const MAX_PATH_BYTES: usize = 4096;
+/// Most folders that a new file may lie in, one in another. What an earlier release stored deeper goes on
+/// opening.
+pub const MAX_DEPTH: usize = 64;
 /// What follows a name's last dot is its ending up to so many bytes, the dot among them; more is a part
 /// of the name.
 const MAX_ENDING_BYTES: usize = 64;
@@ -52,6 +56,14 @@ impl FilePath {
     /// The last segment.
     pub fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&self.0, |(_, name)| name)
+    }
+
+    /// Required of a name that is given anew; what is stored already is only parsed.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a file in more than [`MAX_DEPTH`] folders.
+    pub fn require_new(&self) -> Result<()> {
+        require_depth(self.folder().as_str())
     }
 
     /// The same with a number before its ending, as in `minutes (2).txt`; a name that would be
@@ -98,6 +110,14 @@ impl FolderPath {
 
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// As [`FilePath::require_new`].
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a folder in [`MAX_DEPTH`] others.
+    pub fn require_new(&self) -> Result<()> {
+        require_depth(&self.0)
     }
 
     /// The last segment; empty for the root.
@@ -154,6 +174,16 @@ fn normalise(input: &str) -> Result<String> {
     Ok(path)
 }
 
+fn require_depth(folder: &str) -> Result<()> {
+    let depth = folder.split('/').filter(|name| !name.is_empty()).count();
+    match depth > MAX_DEPTH {
+        true => Err(Error::invalid(format!(
+            "The path goes {depth} folders deep; {MAX_DEPTH} is the most for a new name."
+        ))),
+        false => Ok(()),
+    }
+}
+
 /// White space, and what takes no space at all.
 fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200B}' | '\u{2060}' | '\u{FEFF}')
@@ -207,6 +237,13 @@ macro_rules! string_like {
 
 string_like!(FilePath);
 string_like!(FolderPath);
+
+/// Folders are ordered like their text, so a map of them can be searched by a part of a path.
+impl Borrow<str> for FolderPath {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -266,6 +303,25 @@ mod tests {
         // So long an ending leaves no room for a number before it.
         let cut = format!("a/notes.{} (2)", "x".repeat(245));
         assert_eq!(numbered(&long("x")[..long("x").len() - 1]).as_str(), cut);
+    }
+
+    #[test]
+    fn only_new_names_have_a_bound_on_their_depth() {
+        let deep = |folders: usize| format!("{}x", "a/".repeat(folders));
+        FilePath::parse(&deep(MAX_DEPTH))
+            .unwrap()
+            .require_new()
+            .unwrap();
+        let deeper = FilePath::parse(&deep(MAX_DEPTH + 1)).unwrap();
+        assert!(
+            deeper
+                .require_new()
+                .unwrap_err()
+                .sentence()
+                .contains("65 folders deep")
+        );
+        assert!(deeper.folder().require_new().is_err());
+        assert!(FolderPath::default().require_new().is_ok());
     }
 
     #[test]

@@ -5,23 +5,30 @@
 //! owns a folder owns all below it. About the root, silence means what the installation lets
 //! everybody do, which is nothing unless it was opened on purpose.
 //!
-//! Invariant: a reach is read in the transaction that it is used in, so nobody acts on rights that
-//! were taken away before.
+//! A link reaches what its maker owns at that moment, from the folder that it opens downward, and
+//! stops at folders that say something themselves, unless they let everybody do the same.
+//!
+//! Invariant: a reach is read in the transaction that it is used in, and so are the session, token or
+//! link that it is for, so nobody acts on rights that were taken away before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
+use std::sync::Arc;
 
-use rusqlite::Connection;
 use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension};
 
+use super::accounts::{Scope as TokenScope, no_link};
 use super::catalog::{self, bounds};
 use super::entry::Entry;
 use super::path::{FilePath, FolderPath};
-use super::viewer::{Acting, Viewer, Who};
-use crate::error::{Error, Result};
+use super::rule_set::{RuleCache, RuleSet, Scope};
+use super::viewer::{Acting, Credential, LinkId, Viewer, Who};
+use crate::error::{Error, Kind, Result};
+use crate::store::now_ms;
 
 /// What may be done in a folder, each including those before it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Right {
     #[default]
     None,
@@ -52,124 +59,237 @@ impl Right {
 ///
 /// Invariant: the root is among them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reach(BTreeMap<FolderPath, Right>);
+pub struct Reach(Arc<BTreeMap<FolderPath, Right>>);
 
 impl Viewer {
     /// What it may, as the catalog says at this moment.
-    pub(super) fn reach(&self, c: &Connection) -> Result<Reach> {
-        match &self.who {
-            Who::Everything(_) => Ok(Reach::everything()),
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] if its session or token has ended, [`Kind::NotFound`] if its link
+    /// has, or its maker could not make it any more.
+    pub(super) fn reach(&self, c: &Connection, rules: &RuleCache) -> Result<Reach> {
+        let reach = match &self.who {
+            Who::Everything(_) => Reach::everything(),
             Who::Nobody => {
-                Ok(Reach::from_rules(rules(c, None)?, self.everyone).at_most(Right::Read))
+                let scope = Scope {
+                    account: None,
+                    everyone: self.everyone,
+                    most: Right::Read,
+                    within: None,
+                };
+                rules.reach(c, scope)?
             }
-            Who::Account(acting) => acting.reach(c, self.everyone),
+            Who::Account(acting) => acting.reach(c, self.everyone, rules)?,
+        };
+        match self.link {
+            Some(link) => reach.through_link(c, link, rules),
+            None => Ok(reach),
         }
     }
 }
 
 impl Acting {
-    fn reach(&self, c: &Connection, everyone: Right) -> Result<Reach> {
-        let role: Option<String> = {
-            let mut statement = c.prepare_cached("SELECT role FROM account WHERE id = ?1")?;
-            let mut rows = statement.query([self.account])?;
-            rows.next()?.map(|row| row.get(0)).transpose()?
+    fn reach(&self, c: &Connection, everyone: Right, rules: &RuleCache) -> Result<Reach> {
+        let Some((role, most, within)) = self.standing(c)? else {
+            return Err(self.ended());
         };
-        let reach = match role.as_deref() {
-            Some("owner") => Reach::everything(),
-            Some("member") => Reach::from_rules(rules(c, Some(self))?, everyone),
-            Some(_) => Reach::from_rules(rules(c, Some(self))?, everyone).at_most(Right::Read),
-            None => Reach::nothing(),
+        let role = match role.as_str() {
+            "owner" => return Ok(Reach::everything().limited(most, within.as_ref())),
+            "member" => Right::Own,
+            _ => Right::Read,
         };
-        let reach = match &self.within {
-            Some(folder) => reach.within(folder),
-            None => reach,
+        let scope = Scope {
+            account: Some(self.account),
+            everyone,
+            most: role.min(most),
+            within,
         };
-        Ok(reach.at_most(self.most))
+        rules.reach(c, scope)
+    }
+
+    /// The account's role, and the most that may be done by the credential and where; nothing if
+    /// the account or the credential is gone.
+    fn standing(&self, c: &Connection) -> Result<Option<(String, Right, Option<FolderPath>)>> {
+        let (sql, id) = match self.credential {
+            Credential::Account => ("SELECT role, NULL, NULL FROM account WHERE id = ?1", 0),
+            Credential::Session(id) => (
+                "SELECT role, NULL, NULL FROM account JOIN session ON session.account_id = account.id
+                 WHERE account.id = ?1 AND session.id = ?2 AND expires_ms >= ?3",
+                id,
+            ),
+            Credential::Token(id) => (
+                "SELECT role, scope, folder FROM account JOIN token ON token.account_id = account.id
+                 WHERE account.id = ?1 AND token.id = ?2 AND ifnull(expires_ms > ?3, TRUE)",
+                id,
+            ),
+        };
+        let mut statement = c.prepare_cached(sql)?;
+        statement.raw_bind_parameter(1, self.account)?;
+        if !matches!(self.credential, Credential::Account) {
+            statement.raw_bind_parameter(2, id)?;
+            statement.raw_bind_parameter(3, now_ms())?;
+        }
+        let mut rows = statement.raw_query();
+        let Some(row) = rows.next()? else {
+            return Ok(None);
+        };
+        let folder: Option<String> = row.get(2)?;
+        let (most, within) = match self.credential {
+            Credential::Token(_) => {
+                let scope = TokenScope::parse(&row.get::<_, String>(1)?);
+                let most = scope.unwrap_or(TokenScope::Read).most();
+                (most, folder.as_deref().map(FolderPath::parse).transpose()?)
+            }
+            Credential::Account | Credential::Session(_) => (self.most, self.within.clone()),
+        };
+        Ok(Some((row.get(0)?, most, within)))
+    }
+
+    fn ended(&self) -> Error {
+        Error::new(
+            Kind::Unauthenticated,
+            match self.credential {
+                Credential::Token(_) => {
+                    "The token was revoked or has expired; nothing was changed."
+                }
+                Credential::Account | Credential::Session(_) => {
+                    "Your session has ended; nothing was changed. Sign in and try again."
+                }
+            },
+        )
     }
 }
 
-/// What a folder says to one viewer.
-struct Rule {
-    folder: FolderPath,
-    everyone: Right,
-    granted: Right,
+/// What a link opens, and the most that may be done by it.
+fn opened(c: &Connection, link: LinkId) -> Result<Option<(FolderPath, Right)>> {
+    let sql = "SELECT kind, coalesce(share_link.folder, file.folder) FROM share_link
+               LEFT JOIN file ON file.id = file_id AND trashed_ms IS NULL
+               WHERE share_link.id = ?1 AND ifnull(expires_ms > ?2, TRUE)";
+    let found: Option<(String, Option<String>)> = c
+        .prepare_cached(sql)?
+        .query_row((link, now_ms()), |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((kind, Some(folder))) = found else {
+        return Ok(None);
+    };
+    let most = match kind.as_str() {
+        "drop" => Right::Write,
+        _ => Right::Read,
+    };
+    Ok(Some((FolderPath::parse(&folder)?, most)))
 }
 
-fn rules(c: &Connection, acting: Option<&Acting>) -> Result<Vec<Rule>> {
-    let mut statement = c.prepare_cached(
-        "SELECT rule.path, rule.everyone, may FROM folder_rule AS rule
-         LEFT JOIN folder_grant AS given ON given.path = rule.path AND given.account_id = ?1",
-    )?;
-    let mut rows = statement.query([acting.map(|acting| acting.account)])?;
-    let mut rules = Vec::new();
-    let right = |word: Option<String>| word.and_then(|word| Right::parse(&word));
-    while let Some(row) = rows.next()? {
-        rules.push(Rule {
-            folder: FolderPath::parse(&row.get::<_, String>(0)?)?,
-            // A word that this release does not know allows nothing.
-            everyone: right(row.get(1)?).unwrap_or_default(),
-            granted: right(row.get(2)?).unwrap_or_default(),
-        });
-    }
-    Ok(rules)
+/// A path and all above it, the root last.
+pub(super) fn ways(path: &str) -> impl Iterator<Item = &str> {
+    std::iter::successors(Some(path), |path| match path.rfind('/') {
+        Some(at) => Some(&path[..at]),
+        None if path.is_empty() => None,
+        None => Some(""),
+    })
+}
+
+/// What a map of folders says about those strictly below one, in the order of their paths.
+pub(super) fn range_below<'a, T>(
+    map: &'a BTreeMap<FolderPath, T>,
+    folder: &FolderPath,
+) -> impl Iterator<Item = (&'a FolderPath, &'a T)> + use<'a, T> {
+    let (from, to) = bounds(folder);
+    // The root's own entry is empty, and nothing else is.
+    let from: Bound<&str> = match folder.is_root() {
+        true => Bound::Excluded(""),
+        false => Bound::Included(from.as_str()),
+    };
+    map.range::<str, _>((from, Bound::Excluded(to.as_str())))
+}
+
+fn nearest(map: &BTreeMap<FolderPath, Right>, folder: &str) -> Right {
+    ways(folder)
+        .find_map(|way| map.get(way).copied())
+        .unwrap_or_default()
 }
 
 impl Reach {
     pub fn everything() -> Self {
-        Self(BTreeMap::from([(FolderPath::default(), Right::Own)]))
+        Self::only(FolderPath::default(), Right::Own)
     }
 
-    pub fn nothing() -> Self {
-        Self(BTreeMap::from([(FolderPath::default(), Right::None)]))
+    /// Nothing but what may be done from one folder downward.
+    fn only(folder: FolderPath, right: Right) -> Self {
+        let mut all = BTreeMap::from([(FolderPath::default(), Right::None)]);
+        all.insert(folder, right);
+        Self(all.into())
     }
 
-    fn from_rules(rules: Vec<Rule>, everyone: Right) -> Self {
-        let owned: Vec<FolderPath> = rules
-            .iter()
-            .filter(|rule| rule.granted == Right::Own)
-            .map(|rule| rule.folder.clone())
-            .collect();
-        let is_owned = |folder: &FolderPath| folder.ancestors().any(|above| owned.contains(&above));
-        let mut all = BTreeMap::from([(FolderPath::default(), everyone)]);
-        for rule in rules {
-            let right = match is_owned(&rule.folder) {
-                true => Right::Own,
-                false => rule.granted.max(rule.everyone),
+    /// What follows from the rules for an account, or for everybody.
+    pub(super) fn of(rules: &RuleSet, scope: &Scope) -> Self {
+        let mut all = BTreeMap::from([(FolderPath::default(), scope.everyone)]);
+        for (folder, rule) in rules.iter() {
+            let above = match folder.parent() {
+                Some(parent) => nearest(&all, parent.as_str()),
+                None => Right::None,
             };
-            all.insert(rule.folder, right);
+            let right = match above {
+                Right::Own => Right::Own,
+                _ => rule.everyone.max(rule.granted(scope.account)),
+            };
+            if right != above || folder.is_root() {
+                all.insert(folder.clone(), right);
+            }
         }
-        Self(all).without_repetitions()
+        Self(all.into()).limited(scope.most, scope.within.as_ref())
     }
 
-    /// Only the folders at which something changes: of hundreds of others' folders, none is left.
-    fn without_repetitions(self) -> Self {
-        let above = |folder: &FolderPath| folder.parent().map(|above| self.right(&above));
-        let turns = self.0.iter();
-        let turns = turns.filter(|(folder, right)| above(folder) != Some(**right));
+    /// Nothing more than `most`, and nothing outside of `within`.
+    fn limited(self, most: Right, within: Option<&FolderPath>) -> Self {
+        let inside = match within {
+            Some(folder) => self.within(folder),
+            None => self,
+        };
+        match most {
+            Right::Own => inside,
+            _ => inside.at_most(most),
+        }
+    }
+
+    fn at_most(&self, most: Right) -> Self {
+        let lowered = self.0.iter();
         Self(
-            turns
-                .map(|(folder, right)| (folder.clone(), *right))
-                .collect(),
+            lowered
+                .map(|(folder, right)| (folder.clone(), most.min(*right)))
+                .collect::<BTreeMap<_, _>>()
+                .into(),
         )
     }
 
-    fn at_most(mut self, most: Right) -> Self {
-        for right in self.0.values_mut() {
-            *right = most.min(*right);
-        }
-        self
+    /// Nothing outside of `folder`.
+    fn within(&self, folder: &FolderPath) -> Self {
+        let inside = range_below(&self.0, folder);
+        let mut all: BTreeMap<_, _> = inside
+            .map(|(folder, right)| (folder.clone(), *right))
+            .collect();
+        all.insert(FolderPath::default(), Right::None);
+        all.insert(folder.clone(), self.right(folder));
+        Self(all.into())
     }
 
-    /// Nothing outside of `folder`.
-    fn within(mut self, folder: &FolderPath) -> Self {
-        let there = self.right(folder);
-        self.0
-            .retain(|other, _| other.ancestors().any(|above| above == *folder));
-        if !folder.is_root() {
-            self.0.insert(FolderPath::default(), Right::None);
+    /// What the maker of a link, whose reach this is, opens by it to whoever has it.
+    fn through_link(&self, c: &Connection, link: LinkId, rules: &RuleCache) -> Result<Self> {
+        let opened = opened(c, link)?;
+        let opened = opened.filter(|(folder, _)| self.right(folder) >= Right::Own);
+        let (base, most) = opened.ok_or_else(no_link)?;
+        let mut all = BTreeMap::from([(FolderPath::default(), Right::None)]);
+        all.insert(base.clone(), most);
+        for (folder, rule) in rules.rules(c)?.below(&base) {
+            // Once it has stopped it goes no further: what is below was closed with what is above.
+            let is_open = ways(folder.as_str())
+                .skip(1)
+                .find_map(|way| all.get(way))
+                .is_some_and(|right| *right == most);
+            if is_open && rule.everyone.min(self.right(folder)) < most {
+                all.insert(folder.clone(), Right::None);
+            }
         }
-        self.0.insert(folder.clone(), there);
-        self
+        Ok(Self(all.into()))
     }
 
     pub fn is_everything(&self) -> bool {
@@ -178,9 +298,7 @@ impl Reach {
 
     /// What may be done with files right in a folder.
     pub fn right(&self, folder: &FolderPath) -> Right {
-        let mut above = folder.ancestors();
-        let said = above.find_map(|folder| self.0.get(&folder).copied());
-        said.unwrap_or_default()
+        nearest(&self.0, folder.as_str())
     }
 
     pub fn may_read(&self, path: &FilePath) -> bool {
@@ -201,35 +319,25 @@ impl Reach {
     }
 
     /// Where it changes strictly below a folder, in the order of paths.
-    fn below<'a>(
-        &'a self,
-        folder: &'a FolderPath,
-    ) -> impl Iterator<Item = (&'a FolderPath, Right)> {
-        // Paths below sort behind the folder itself, among some that only begin like it.
-        let all = self.0.range((Bound::Excluded(folder), Bound::Unbounded));
-        let start = folder.as_str();
-        let rest = all.take_while(move |(path, _)| path.as_str().starts_with(start));
-        let is_below = move |path: &FolderPath| {
-            folder.is_root() || path.as_str().as_bytes().get(start.len()) == Some(&b'/')
-        };
-        rest.filter(move |(path, _)| is_below(path))
-            .map(|(path, right)| (path, *right))
-    }
-
-    /// The folders nearest below another at which reading begins or ends.
-    pub fn readable_from(&self, folder: &FolderPath) -> Vec<FolderPath> {
-        self.turns(folder, Right::Read)
+    pub(super) fn below(&self, folder: &FolderPath) -> impl Iterator<Item = (&FolderPath, Right)> {
+        range_below(&self.0, folder).map(|(path, right)| (path, *right))
     }
 
     /// The folders right inside another at which, or below which, something changes.
     pub(super) fn children_with_turns(&self, folder: &FolderPath) -> BTreeSet<FolderPath> {
-        let child = |path: &FolderPath| {
-            let mut way = path.ancestors();
-            way.find(|way| way.parent().as_ref() == Some(folder))
-        };
-        self.below(folder)
-            .filter_map(|(path, _)| child(path))
-            .collect()
+        let skipped = folder.as_str().len() + usize::from(!folder.is_root());
+        let mut children = BTreeSet::new();
+        for (path, _) in self.below(folder) {
+            let path = path.as_str();
+            let end = path[skipped..]
+                .find('/')
+                .map_or(path.len(), |at| skipped + at);
+            if !children.contains(&path[..end]) {
+                let way = FolderPath::parse(&path[..end]);
+                children.extend(way);
+            }
+        }
+        children
     }
 
     /// # Errors
@@ -259,16 +367,19 @@ impl Reach {
         }))
     }
 
-    /// A condition in SQL that is true of the paths with which at least that may be done, and its
-    /// parameters from `?first` on. Invariant: its depth grows with the logarithm of the number
-    /// of folders, because SQLite bounds it.
-    pub(super) fn condition(
-        &self,
-        least: Right,
-        column: &str,
-        first: usize,
-    ) -> (String, Vec<Value>) {
-        let mut sql = Condition {
+    /// A condition in SQL that is true of the paths with which at least that may be done, its
+    /// parameters from `?first` on. Where that would name too many folders, it is true of all paths, and
+    /// whoever asks looks at each. Invariant: its depth grows with the logarithm of the number of
+    /// folders, because SQLite bounds it.
+    pub(super) fn condition(&self, least: Right, column: &str, first: usize) -> Condition {
+        if self.0.len() > MAX_TERMS {
+            return Condition {
+                text: "TRUE".to_owned(),
+                parameters: Vec::new(),
+                is_exact: false,
+            };
+        }
+        let mut sql = Ranges {
             least,
             column,
             first,
@@ -279,17 +390,36 @@ impl Reach {
         let turns = self.turns(&root, least);
         let parts = turns.iter().map(|turn| sql.inside(self, turn)).collect();
         let any = either(parts);
-        let text = if is_open { format!("NOT {any}") } else { any };
-        (text, sql.parameters)
+        Condition {
+            text: if is_open { format!("NOT {any}") } else { any },
+            parameters: sql.parameters,
+            is_exact: true,
+        }
+    }
+
+    /// The folders at which reading begins or ends, by how often it did so on the way there: those of
+    /// the first level turn what the root says, those of the second lie in them, and so on.
+    pub(super) fn levels(&self) -> Vec<Vec<FolderPath>> {
+        let mut levels = Vec::new();
+        let mut level = self.turns(&FolderPath::default(), Right::Read);
+        while !level.is_empty() {
+            let next = level.iter().flat_map(|turn| self.turns(turn, Right::Read));
+            let next = next.collect();
+            levels.push(std::mem::replace(&mut level, next));
+        }
+        levels
     }
 
     /// The folders nearest below `folder` where what may be done crosses `least`.
     pub(super) fn turns(&self, folder: &FolderPath, least: Right) -> Vec<FolderPath> {
         let is_open = self.right(folder) >= least;
-        let mut turns = BTreeSet::new();
+        let mut turns: BTreeSet<FolderPath> = BTreeSet::new();
         for (path, right) in self.below(folder) {
-            let is_inside = path.ancestors().skip(1).any(|above| turns.contains(&above));
-            if (right >= least) != is_open && !is_inside {
+            if (right >= least) == is_open {
+                continue;
+            }
+            let mut above = ways(path.as_str()).skip(1);
+            if !above.any(|above| turns.contains(above)) {
                 turns.insert(path.clone());
             }
         }
@@ -297,14 +427,25 @@ impl Reach {
     }
 }
 
-struct Condition<'a> {
+/// Folders of which a condition in SQL speaks at most: SQLite tries them one by one for each row.
+const MAX_TERMS: usize = 200;
+
+/// Which paths are let through, as SQL.
+pub(super) struct Condition {
+    pub text: String,
+    pub parameters: Vec<Value>,
+    /// Whether it lets nothing else through.
+    pub is_exact: bool,
+}
+
+struct Ranges<'a> {
     least: Right,
     column: &'a str,
     first: usize,
     parameters: Vec<Value>,
 }
 
-impl Condition<'_> {
+impl Ranges<'_> {
     /// Below `folder`, except where it turns again.
     fn inside(&mut self, reach: &Reach, folder: &FolderPath) -> String {
         let (from, to) = bounds(folder);
@@ -335,22 +476,29 @@ fn either(mut parts: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::accounts::AccountId;
+    use super::super::rule_set::Rule;
     use super::*;
 
     fn folder(path: &str) -> FolderPath {
         FolderPath::parse(path).unwrap()
     }
 
-    fn rule(path: &str, everyone: Right, granted: Right) -> Rule {
-        Rule {
-            folder: folder(path),
-            everyone,
-            granted,
-        }
+    const ADA: AccountId = 1;
+
+    fn rule(path: &str, everyone: Right, granted: Right) -> (String, Rule) {
+        let grants = vec![(ADA, granted)];
+        (path.to_owned(), Rule { everyone, grants })
     }
 
-    fn of(rules: Vec<Rule>, everyone: Right) -> Reach {
-        Reach::from_rules(rules, everyone)
+    fn of(rules: Vec<(String, Rule)>, everyone: Right) -> Reach {
+        let scope = Scope {
+            account: Some(ADA),
+            everyone,
+            most: Right::Own,
+            within: None,
+        };
+        Reach::of(&rules.into_iter().collect(), &scope)
     }
 
     #[test]
@@ -438,30 +586,53 @@ mod tests {
         for bits in 0..1 << 12 {
             for everyone in [Right::None, Right::Read] {
                 let reach = of(rules(bits), everyone);
-                let (sql, parameters) = reach.condition(Right::Read, "?1", 2);
-                let mut statement = c.prepare(&format!("SELECT {sql} AND ?1 <> ''")).unwrap();
+                let sql = reach.condition(Right::Read, "?1", 2);
+                let text = &sql.text;
+                let mut statement = c.prepare(&format!("SELECT {text} AND ?1 <> ''")).unwrap();
                 for name in ["", "a", "a/b", "a/b/c", "a/b/c/d", "a-b", "a0", "a/0", "b"] {
                     let path = folder(name).join("file").unwrap();
                     let given = [Value::from(path.as_str().to_owned())];
-                    let all = given.into_iter().chain(parameters.iter().cloned());
+                    let all = given.into_iter().chain(sql.parameters.iter().cloned());
                     let all = rusqlite::params_from_iter(all);
                     let passes: bool = statement.query_row(all, |row| row.get(0)).unwrap();
-                    assert_eq!(passes, reach.may_read(&path), "{path} {sql}");
+                    assert_eq!(passes, reach.may_read(&path), "{path} {text}");
                 }
             }
         }
     }
 
     #[test]
-    fn thousands_of_folders_are_not_too_deep() {
+    fn as_many_folders_as_a_condition_takes_are_not_too_deep() {
         let c = Connection::open_in_memory().unwrap();
-        let rules = (0..5_000).map(|n| rule(&format!("f{n}"), Right::Read, Right::None));
+        let rules = (1..MAX_TERMS).map(|n| rule(&format!("f{n}"), Right::Read, Right::None));
         let reach = of(rules.collect(), Right::None);
-        let (sql, parameters) = reach.condition(Right::Read, "'f4999/x'", 1);
-        let all = rusqlite::params_from_iter(parameters);
-        let passes: bool = c
-            .query_row(&format!("SELECT {sql}"), all, |row| row.get(0))
-            .unwrap();
-        assert!(passes);
+        let sql = reach.condition(Right::Read, "'f199/x'", 1);
+        assert!(sql.is_exact);
+        let all = rusqlite::params_from_iter(sql.parameters);
+        let text = format!("SELECT {}", sql.text);
+        assert!(
+            c.query_row(&text, all, |row| row.get::<_, bool>(0))
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn levels_alternate_on_the_way_down() {
+        let reach = of(
+            vec![
+                rule("a", Right::Read, Right::None),
+                rule("a/b", Right::None, Right::None),
+                rule("a/b/c", Right::Write, Right::None),
+                rule("a/d", Right::Write, Right::None),
+                rule("e", Right::None, Right::None),
+            ],
+            Right::None,
+        );
+        let levels = reach.levels();
+        let levels: Vec<Vec<&str>> = levels
+            .iter()
+            .map(|level| level.iter().map(FolderPath::as_str).collect())
+            .collect();
+        assert_eq!(levels, [["a"], ["a/b"], ["a/b/c"]]);
     }
 }

@@ -29,11 +29,7 @@ pub struct SavedSearch {
 impl Library {
     /// All of the viewer's, by name.
     pub fn saved_searches(&self) -> Result<Vec<SavedSearch>> {
-        if self
-            .viewer
-            .acting()
-            .is_some_and(|acting| !acting.is_whole())
-        {
+        if self.viewer.is_limited() {
             return Ok(Vec::new());
         }
         self.store.sql.read(|c| {

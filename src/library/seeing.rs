@@ -1,5 +1,7 @@
 //! Folders as a viewer sees them: with nothing of what it may not know of, in the counts either.
 
+use std::collections::BTreeMap;
+
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
@@ -14,8 +16,10 @@ use crate::error::Result;
 pub(super) struct Children {
     /// Whether those are seen of which nothing is said, here or below them.
     is_open: bool,
-    /// Those of which something is.
-    said: Vec<Folder>,
+    /// Those of which something is, as they are seen.
+    said: BTreeMap<FolderPath, Folder>,
+    /// Those of which nothing is seen, whatever lies in them.
+    closed: Vec<FolderPath>,
 }
 
 impl Reach {
@@ -41,13 +45,21 @@ impl Reach {
     }
 
     pub(super) fn children(&self, c: &Connection, folder: &FolderPath) -> Result<Children> {
-        let said = self.children_with_turns(folder).into_iter();
-        let said = said.map(|child| self.folder(c, &child));
-        let said = said.collect::<Result<Vec<_>>>()?;
-        Ok(Children {
+        let mut children = Children {
             is_open: self.right(folder) >= Right::Read,
-            said,
-        })
+            said: BTreeMap::new(),
+            closed: Vec::new(),
+        };
+        for child in self.children_with_turns(folder) {
+            match self.may_know(&child) {
+                true => {
+                    let seen = self.folder(c, &child)?;
+                    children.said.insert(child, seen);
+                }
+                false => children.closed.push(child),
+            }
+        }
+        Ok(children)
     }
 
     /// The live files below a folder that may be read.
@@ -86,9 +98,8 @@ impl Library {
     pub fn waiting_folders(&self, folder: &FolderPath) -> Result<Vec<Folder>> {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
-            let mut said = reach.children(c, folder)?.said;
-            said.retain(|child| child.files == 0 && reach.may_know(&child.path));
-            Ok(said)
+            let said = reach.children(c, folder)?.said.into_values();
+            Ok(said.filter(|child| child.files == 0).collect())
         })
     }
 }
@@ -101,32 +112,25 @@ impl Change {
 }
 
 impl Children {
-    /// A condition in SQL on rows of `folder`, and its parameters from `?first` on.
-    pub(super) fn condition(&self, first: usize) -> (String, Vec<Value>) {
-        if self.said.is_empty() {
-            let all = if self.is_open { "TRUE" } else { "FALSE" };
-            return (all.to_owned(), Vec::new());
-        }
-        let seen = |is_seen: bool| {
-            let said = self.said.iter();
-            let said = said.filter(move |folder| (folder.files > 0) == is_seen);
-            said.map(|folder| Value::from(folder.path.as_str().to_owned()))
-        };
-        let marks = |from: usize, count: usize| {
-            let marks: Vec<_> = (from..from + count).map(|at| format!("?{at}")).collect();
-            marks.join(", ")
-        };
-        let parameters: Vec<Value> = seen(!self.is_open).collect();
-        let marks = marks(first, parameters.len());
-        match self.is_open {
-            true => (format!("path NOT IN ({marks})"), parameters),
-            false => (format!("path IN ({marks})"), parameters),
-        }
+    /// A condition in SQL on rows of `folder`, and its one parameter, `?at`.
+    pub(super) fn condition(&self, at: usize) -> (String, Value) {
+        let turned = self.said.values();
+        let turned = turned.filter(|folder| (folder.files > 0) != self.is_open);
+        let turned = turned.map(|folder| &folder.path);
+        let closed = self.closed.iter().filter(|_| self.is_open);
+        let paths: Vec<&FolderPath> = turned.chain(closed).collect();
+        let not = if self.is_open { "NOT " } else { "" };
+        // One parameter, so that the statement is the same however many they are.
+        let paths = serde_json::Value::from_iter(paths.into_iter().map(FolderPath::as_str));
+        (
+            format!("path {not}IN (SELECT value FROM json_each(?{at}))"),
+            paths.to_string().into(),
+        )
     }
 
     /// The folder as it is seen.
     pub(super) fn seen(&self, folder: Folder) -> Folder {
-        let said = self.said.iter().find(|said| said.path == folder.path);
+        let said = self.said.get(&folder.path);
         said.cloned().unwrap_or(folder)
     }
 }
@@ -155,10 +159,8 @@ impl Reach {
     pub(super) fn count_children(&self, c: &Connection, folder: &FolderPath) -> Result<u64> {
         let (condition, more) = self.children(c, folder)?.condition(2);
         let sql = format!("SELECT count(*) FROM folder WHERE parent = ?1 AND {condition}");
-        let parameters = std::iter::once(Value::from(folder.as_str().to_owned())).chain(more);
-        let parameters = rusqlite::params_from_iter(parameters);
         Ok(c.prepare_cached(&sql)?
-            .query_row(parameters, |row| row.get(0))?)
+            .query_row((folder.as_str(), more), |row| row.get(0))?)
     }
 }
 

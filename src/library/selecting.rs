@@ -150,16 +150,22 @@ fn each_below(
     skipped: usize,
     mut take: impl FnMut(Selected<'_>) -> Result<()>,
 ) -> Result<()> {
-    let (seen, more) = reach.condition(Right::Read, "file.path", 3);
-    let sql = format!("SELECT {COLUMNS} FROM file WHERE {BELOW} AND {seen} ORDER BY path");
+    let seen = reach.condition(Right::Read, "file.path", 3);
+    let sql = format!(
+        "SELECT {COLUMNS} FROM file WHERE {BELOW} AND {} ORDER BY path",
+        seen.text
+    );
     let mut statement = c.prepare_cached(&sql)?;
     let (from, to) = bounds(folder);
-    let parameters = [from, to].map(Value::from).into_iter().chain(more);
+    let place = [from, to].map(Value::from).into_iter();
+    let parameters = place.chain(seen.parameters);
     let mut rows = statement.query(rusqlite::params_from_iter(parameters))?;
     let mut found = 0;
     while let Some(row) = rows.next()? {
-        hand_over(row, skipped, &mut take)?;
-        found += 1;
+        if seen.is_exact || reach.may_read(&FilePath::parse(&row.get::<_, String>(1)?)?) {
+            hand_over(row, skipped, &mut take)?;
+            found += 1;
+        }
     }
     match found {
         0 if folder.is_root() => Err(catalog::no_file()),

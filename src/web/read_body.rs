@@ -1,4 +1,7 @@
 //! The body of a download: chunks that block to be read, the next one being read while one is sent.
+//!
+//! What may be read when an answer begins goes out to its end, unless what asked for it ends meanwhile:
+//! a session, a token, a link, an account. Then the answer breaks off.
 
 use std::io;
 use std::pin::Pin;
@@ -15,6 +18,8 @@ use crate::error::{Error, Result};
 pub const CHUNK: usize = 512 << 10;
 /// A body of at most this many bytes is read whole before the answer begins.
 const SMALL: u64 = 64 << 10;
+/// Bytes that may go out before it is asked again whether who asked for them still may.
+const UNCHECKED: u64 = 8 << 20;
 
 /// Bytes in order, read chunk by chunk.
 pub trait Source: Send + Unpin + 'static {
@@ -34,6 +39,7 @@ pub fn read_body(app: &App, mut source: impl Source, length: u64) -> Result<Body
         return Ok(Body::new(ReadBody {
             app: app.clone(),
             left: length,
+            unchecked: 0,
             next: Next::Here(source, first),
         }));
     }
@@ -59,6 +65,8 @@ struct ReadBody<S> {
     app: App,
     /// Bytes not sent yet.
     left: u64,
+    /// Bytes sent since the last check.
+    unchecked: u64,
     next: Next<S>,
 }
 
@@ -69,8 +77,13 @@ enum Next<S> {
 }
 
 impl<S: Source> Next<S> {
-    fn begin(mut source: S) -> Self {
+    /// Begins to read; if an application is given, after having required that who asked still may.
+    fn begin(mut source: S, check: Option<App>) -> Self {
         Self::Reading(tokio::task::spawn_blocking(move || {
+            if let Some(app) = check {
+                let library = app.library().map_err(io::Error::other)?;
+                library.require_credential().map_err(io::Error::other)?;
+            }
             let bytes = read_some(&mut source)?;
             Ok((source, bytes))
         }))
@@ -103,14 +116,18 @@ impl<S: Source> HttpBody for ReadBody<S> {
             Some(Ok(read)) => read,
             Some(Err(error)) => {
                 // The head is gone already: all that is left is to break off.
-                tracing::error!(%error, "reading a stored content failed");
+                tracing::error!(%error, "an answer with a stored content breaks off");
                 return Poll::Ready(Some(Err(error)));
             }
         };
         let sent = bytes.len() as u64;
         self.left = self.left.saturating_sub(sent);
+        self.unchecked += sent;
         if self.left > 0 {
-            self.next = Next::begin(source);
+            let is_due = self.unchecked >= UNCHECKED;
+            let check = is_due.then(|| self.app.clone());
+            self.unchecked = if is_due { 0 } else { self.unchecked };
+            self.next = Next::begin(source, check);
         }
         self.app.metrics().sent(sent);
         Poll::Ready(Some(Ok(Frame::data(bytes))))

@@ -13,7 +13,7 @@ use crate::auth::passkey::Site;
 use crate::auth::{Purpose, Secret};
 use crate::config::Access;
 use crate::error::{Error, Kind, Result};
-use crate::library::{Acting, Library, Right, Role, Scope, Session, Token, Viewer};
+use crate::library::{Acting, Credential, Library, Right, Role, Scope, Session, Token, Viewer};
 
 /// Where the connection comes from; put there by whoever accepted it.
 #[derive(Clone, Copy, Debug)]
@@ -270,6 +270,7 @@ impl By {
                 let acting = Acting {
                     account: session.account,
                     name: session.name.clone(),
+                    credential: Credential::Session(session.id),
                     most: Right::Own,
                     within: None,
                 };
@@ -279,6 +280,7 @@ impl By {
                 let acting = Acting {
                     account: token.account,
                     name: token.owner.clone(),
+                    credential: Credential::Token(token.id),
                     most: token.scope.most(),
                     within: token.folder.clone(),
                 };

@@ -19,6 +19,8 @@ mod events;
 mod extracting;
 mod guestbook;
 mod hostile;
+mod hostile_moves;
+mod hostile_revoked;
 mod ledger;
 mod matrix;
 mod model;

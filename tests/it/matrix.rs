@@ -1,7 +1,8 @@
 //! Who may what: every route for every kind of viewer.
 //!
 //! The routes are those of the table that the router itself asks; what is not in it is answered to
-//! nobody, so there is no route that this test does not know.
+//! nobody, so there is no route that this test does not know. What is taken away while a request is in
+//! flight is the table of `hostile_revoked`.
 
 use wharfside::web::access::{Need, RULES};
 
@@ -57,7 +58,19 @@ fn viewers(app: &TestApp, olga: Credentials) -> Vec<Viewer> {
     let rita = app.let_in("Rita", "reader");
     let rob = app.let_in("Rob", "reader");
     let rene = app.let_in("Rene", "member");
+    let tom = app.let_in("Tom", "member");
+    let otto = app.let_in("Otto", "owner");
     app.store("Mia/note.txt", &mia, b"mia's own words");
+    app.share("Mia", &mia, "none", "Tom", "write");
+    app.share("Mia", &mia, "none", "Tom", "none");
+    let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
+    let demoted = "UPDATE account SET role = 'reader' WHERE name = 'Otto'";
+    assert_eq!(catalog.execute(demoted, []).unwrap(), 1);
+    // A token for a folder that was moved, whose place somebody else's has taken.
+    app.store("Mia/place/x.txt", &mia, b"x");
+    let moved = app.token(&mia, "write", "Mia/place", "");
+    let to = [("from", "Mia/place"), ("to", "Mia/elsewhere")];
+    assert_eq!(app.send("/folders/rename", &mia, &to).status, 303);
     app.share("Mia", &mia, "none", "Rita", "read");
     app.share("Mia", &mia, "none", "Rene", "read");
     let mut all = Vec::new();
@@ -116,6 +129,18 @@ fn viewers(app: &TestApp, olga: Credentials) -> Vec<Viewer> {
         (
             "a member with whom it is not",
             (max.clone(), true, true, false, true, Right::None),
+        ),
+        (
+            "a member who was taken off",
+            (tom, true, true, false, true, Right::None),
+        ),
+        (
+            "an owner who was made a reader",
+            (otto, true, true, false, false, Right::None),
+        ),
+        (
+            "a token whose folder was moved",
+            (moved, true, false, false, true, Right::None),
         ),
         (
             "the member whose it is",
@@ -355,7 +380,13 @@ fn exception(method: &str, route: &str, viewer: &Viewer) -> Option<&'static [Tre
         // Signing in with nothing is refused as a wrong guess, and after a few with a pause.
         ("POST", "/sign-in") => Some(&[Admitted]),
         // It lies on the way to the one folder of that token, which waits in it.
-        ("GET", "/browse/{*folder}") if viewer.what == "his token for another folder" => {
+        ("GET", "/browse/{*folder}")
+            if [
+                "his token for another folder",
+                "a token whose folder was moved",
+            ]
+            .contains(&viewer.what) =>
+        {
             Some(&[Admitted])
         }
         // Listings of a folder that is not there for somebody are empty, and say 404.
@@ -520,7 +551,10 @@ fn links_answer_by_what_they_open_and_only_while_they_do() {
         ("expired", &[("days", "1")]),
         ("revoked", &[]),
         ("used up", &[("uses", "1")]),
+        ("moved", &[]),
+        ("of a demoted maker", &[]),
     ];
+    app.let_in("Rita", "reader");
     let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
     let (mut wrong, mut checked) = (Vec::new(), 0);
     for kind in ["file", "folder", "drop"] {
@@ -530,11 +564,23 @@ fn links_answer_by_what_they_open_and_only_while_they_do() {
                 "expired" => "UPDATE share_link SET expires_ms = 1 WHERE secret = ?1",
                 "revoked" => "DELETE FROM share_link WHERE secret = ?1",
                 "used up" => "UPDATE share_link SET uses_left = 0 WHERE secret = ?1",
+                "of a demoted maker" => {
+                    "UPDATE share_link SET account_id = (SELECT id FROM account WHERE name = 'Rita')
+                     WHERE secret = ?1"
+                }
                 _ => "SELECT 1 WHERE ?1 IS NULL",
             };
             let secret = link.strip_prefix("/s/").unwrap();
             let mut change = catalog.prepare(change).unwrap();
             let _ = change.query([secret]).unwrap().next().unwrap();
+            let places = ["docs", "docs before"];
+            let rename = |from: &str, to: &str| {
+                let answer = app.send("/folders/rename", &olga, &[("from", from), ("to", to)]);
+                assert_eq!(answer.status, 303, "{}", answer.text());
+            };
+            if *state == "moved" {
+                rename(places[0], places[1]);
+            }
             for (method, route, _) in RULES
                 .iter()
                 .filter(|(_, route, _)| route.starts_with("/s/"))
@@ -558,6 +604,9 @@ fn links_answer_by_what_they_open_and_only_while_they_do() {
                     ));
                 }
                 checked += 1;
+            }
+            if *state == "moved" {
+                rename(places[1], places[0]);
             }
         }
     }
@@ -585,7 +634,7 @@ fn of_link(kind: &str, state: &str, method: &str, route: &str) -> &'static [Trea
     let is_page = ["/s/{secret}", "/s/{secret}/in/{*path}"].contains(&route);
     let is_upload = route.contains("/uploads/{id}");
     match state {
-        "expired" | "revoked" => return &[Hidden],
+        "expired" | "revoked" | "of a demoted maker" => return &[Hidden],
         // Uploads that were begun go on, so their address is one still; there is none of that id.
         "used up" if is_upload && method == "POST" && kind == "drop" => return &[Admitted],
         "used up" => return &[Hidden],

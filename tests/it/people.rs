@@ -92,6 +92,12 @@ impl TestApp {
         answer.json()
     }
 
+    pub fn ask_json(&self, method: &str, target: &str, by: &Credentials, body: &Value) -> Answer {
+        let mut headers = vec![("content-type", "application/json")];
+        headers.extend(by.0.iter().map(|(n, v)| (*n, v.as_str())));
+        self.call(method, target, &headers, Some(body.to_string().as_bytes()))
+    }
+
     /// Posts a form.
     pub fn send(&self, target: &str, by: &Credentials, fields: &[(&str, &str)]) -> Answer {
         let form: Vec<String> = fields

@@ -51,6 +51,7 @@ happenings! {
     TokenMade "token-made" "Token made",
     TokenRevoked "token-revoked" "Token revoked",
     FolderShared "folder-shared" "Folder permissions changed",
+    Moved "moved" "Moved between folders with different permissions",
     LinkMade "link-made" "Link made",
     LinkRevoked "link-revoked" "Link revoked",
     LinkUsed "link-used" "Link used",

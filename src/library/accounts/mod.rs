@@ -35,6 +35,7 @@ pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub(in crate::library) use rules::FoldersLeft;
 pub use rules::{FolderRule, Grant};
 pub use sessions::{NewSession, Session};
+pub(in crate::library) use shares::no_link;
 pub use shares::{NewShare, Share, Shared};
 pub use tokens::{NewToken, Scope, Token};
 pub use usage::{Quota, Usage};
@@ -355,7 +356,7 @@ fn give_home(c: &Connection, id: AccountId, name: &str) -> Result<()> {
         folder = FolderPath::parse(&format!("{base} ({number})"))?;
         number += 1;
     }
-    rules::say(c, &folder, Right::None)?;
+    rules::say(c, &folder, Right::None, None)?;
     rules::grant(c, &folder, id, Right::Own)
 }
 

@@ -31,6 +31,9 @@ pub struct Grant {
 
 /// Most people that a folder can name.
 const MOST_GRANTS: usize = 500;
+/// Most folders that one account can have say something; an owner, who does it for everybody, more.
+const MAX_RULES: u64 = 1_000;
+const MAX_RULES_OF_OWNERS: u64 = 10_000;
 
 impl Library {
     /// What a folder says, or the nearest above it that says something.
@@ -87,7 +90,9 @@ impl Library {
         let (folder, grants, change) = (folder.clone(), grants.to_vec(), self.change());
         self.store.sql.write(move |c| {
             refuse_others_than_its_own(c, &change, &folder)?;
-            say(c, &folder, everyone.min(Right::Write))?;
+            folder.require_new()?;
+            refuse_too_many(c, &change, &folder)?;
+            say(c, &folder, everyone.min(Right::Write), change.account())?;
             c.prepare_cached("DELETE FROM folder_grant WHERE path = ?1 AND may <> 'own'")?
                 .execute([folder.as_str()])?;
             for given in grants.iter().filter(|given| given.may != Right::None) {
@@ -237,6 +242,24 @@ fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPa
     }
 }
 
+/// Each rule makes looking a little slower for all, so nobody makes any number of them.
+fn refuse_too_many(c: &Connection, change: &Change, folder: &FolderPath) -> Result<()> {
+    let most = match change.reach(c)?.is_everything() {
+        true => MAX_RULES_OF_OWNERS,
+        false => MAX_RULES,
+    };
+    let sql = "SELECT count(*) FROM folder_rule WHERE account_id = ?1 AND path <> ?2";
+    let made: u64 = c
+        .prepare_cached(sql)?
+        .query_row((change.account(), folder.as_str()), |row| row.get(0))?;
+    match made >= most {
+        true => Err(Error::conflict(format!(
+            "You have set permissions of {most} folders, which is the most; let some follow the folder above again."
+        ))),
+        false => Ok(()),
+    }
+}
+
 fn note(
     c: &Connection,
     change: &Change,
@@ -294,12 +317,17 @@ fn account_called(c: &Connection, name: &str) -> Result<AccountId> {
     }
 }
 
-pub(super) fn say(c: &Connection, folder: &FolderPath, everyone: Right) -> Result<()> {
+pub(super) fn say(
+    c: &Connection,
+    folder: &FolderPath,
+    everyone: Right,
+    by: Option<AccountId>,
+) -> Result<()> {
     c.prepare_cached(
-        "INSERT INTO folder_rule (path, everyone) VALUES (?1, ?2)
+        "INSERT INTO folder_rule (path, everyone, account_id) VALUES (?1, ?2, ?3)
          ON CONFLICT (path) DO UPDATE SET everyone = excluded.everyone",
     )?
-    .execute((folder.as_str(), everyone.word()))?;
+    .execute((folder.as_str(), everyone.word(), by))?;
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! Links for people without an account: to a file, to a folder, or into one.
 //!
-//! A link is its maker's, and reaches no further than he does: who loses a folder loses what his
-//! links show of it, and with an account go its links.
+//! A link is its maker's, and is judged at each use: it opens what its maker could make a link to now,
+//! and nothing else. It moves with its folder, or ends with it, and with an account go its links.
 
 use rusqlite::OptionalExtension;
 use unicode_normalization::UnicodeNormalization;
@@ -11,7 +11,8 @@ use super::audit::{self, Happening};
 use crate::error::{Error, Kind, Result};
 use crate::library::viewer::LINK_OF;
 use crate::library::{
-    Acting, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging, catalog,
+    Acting, Credential, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging,
+    catalog,
 };
 use crate::store::now_ms;
 
@@ -153,11 +154,10 @@ impl Library {
 
     /// The viewer's links, the newest first; everybody's for whoever may everything.
     pub fn shares(&self) -> Result<Vec<Share>> {
-        let acting = self.viewer.acting();
-        if acting.is_some_and(|acting| !acting.is_whole()) {
+        if self.viewer.is_limited() {
             return Ok(Vec::new());
         }
-        let account = acting.map(|acting| acting.account);
+        let account = self.viewer.acting().map(|acting| acting.account);
         self.store.sql.read(|c| {
             let all = self.reach(c)?.is_everything();
             let sql = format!("{SELECT} WHERE ?1 OR account_id IS ?2 ORDER BY share_link.id DESC");
@@ -177,11 +177,10 @@ impl Library {
     /// [`Kind::NotFound`] if it is not one.
     pub fn revoke_share(&self, id: i64) -> Result<()> {
         let change = self.change();
-        let acting = self.viewer.acting();
-        if acting.is_some_and(|acting| !acting.is_whole()) {
+        if self.viewer.is_limited() {
             return Err(Error::not_found("There is no such link."));
         }
-        let account = acting.map(|acting| acting.account);
+        let account = self.viewer.acting().map(|acting| acting.account);
         self.store.sql.write(move |c| {
             let all = change.reach(c)?.is_everything();
             let sql = "DELETE FROM share_link WHERE id = ?1 AND (?2 OR account_id IS ?3)
@@ -195,12 +194,13 @@ impl Library {
         })
     }
 
-    /// The link with this secret, unless it has expired or is used up.
+    /// The link with this secret, unless it has expired or is used up, or whoever made it could not make
+    /// it any more. `everyone` is what everybody may in folders about which nothing is said.
     ///
     /// # Errors
     /// [`Kind::NotFound`], the same for all that cannot be opened.
-    pub fn share_with(&self, secret: &str) -> Result<Share> {
-        let share = self.share_in_use(secret)?;
+    pub fn share_with(&self, secret: &str, everyone: Right) -> Result<Share> {
+        let share = self.share_in_use(secret, everyone)?;
         match share.uses_left {
             Some(0) => Err(no_link()),
             _ => Ok(share),
@@ -211,12 +211,14 @@ impl Library {
     ///
     /// # Errors
     /// As of [`share_with`](Self::share_with).
-    pub fn share_in_use(&self, secret: &str) -> Result<Share> {
+    pub fn share_in_use(&self, secret: &str, everyone: Right) -> Result<Share> {
         self.store.sql.read(|c| {
             let sql = format!("{SELECT} WHERE secret = ?1 AND ifnull(expires_ms > ?2, TRUE)");
             let mut statement = c.prepare_cached(&sql)?;
             let found = statement.query_row((secret, now_ms()), |row| Ok(share_of(row)));
-            found.optional()?.ok_or_else(no_link)?
+            let share = found.optional()?.ok_or_else(no_link)??;
+            share.viewer(everyone).reach(c, &self.rules)?;
+            Ok(share)
         })
     }
 
@@ -272,23 +274,20 @@ impl Library {
 impl Share {
     /// Who looks through the link: its maker, with nothing but what it opens.
     pub fn viewer(&self, everyone: Right) -> Viewer {
-        let (most, within) = match &self.shared {
-            Shared::File(_) => (Right::Read, None),
-            Shared::Folder(folder) => (Right::Read, Some(folder.clone())),
-            Shared::Drop(folder) => (Right::Write, Some(folder.clone())),
-        };
-        match self.account {
+        let maker = match self.account {
             Some(account) => Viewer::account(
                 Acting {
                     account,
                     name: self.maker(),
-                    most,
-                    within,
+                    credential: Credential::Account,
+                    most: Right::Own,
+                    within: None,
                 },
                 everyone,
             ),
             None => Viewer::ANYONE,
-        }
+        };
+        maker.through_link(self.id)
     }
 
     /// What the log says of a use, so that uses of different links are told apart.
@@ -322,7 +321,7 @@ impl Share {
     }
 }
 
-fn no_link() -> Error {
+pub(in crate::library) fn no_link() -> Error {
     Error::not_found("There is nothing behind this link any more; ask for another one.")
 }
 

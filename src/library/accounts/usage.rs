@@ -1,7 +1,8 @@
 //! Quotas: how much an account, and everybody together, may have stored.
 //!
 //! Counted by triggers in the transactions that store and purge, so two uploads at once cannot both
-//! take what is left. Older versions and the trash count, because they take room.
+//! take what is left. Older versions and the trash count, because they take room, and so does metadata
+//! beyond an [allowance](METADATA_ALLOWANCE): a file of one byte is not free, nor is a long name.
 
 use rusqlite::Connection;
 use serde::Serialize;
@@ -28,6 +29,9 @@ pub struct Usage {
     pub files: u64,
 }
 
+/// Bytes of names and other metadata that count against no quota.
+const METADATA_ALLOWANCE: u64 = 1 << 20;
+
 impl Library {
     /// What an account has stored.
     pub fn usage(&self, id: AccountId) -> Result<Usage> {
@@ -52,7 +56,7 @@ impl Library {
             };
             if all.bytes.is_some() {
                 let coming = coming(self.begun_bytes(c, None)?);
-                refuse(usage(c, ALL)?, coming, all, "This installation")?;
+                refuse(counted(c, ALL)?, coming, all, "This installation")?;
             }
             let Some(id) = own else { return Ok(()) };
             let own = quota(c, id)?;
@@ -61,7 +65,7 @@ impl Library {
             }
             let name = super::by_id(c, id)?.name;
             let coming = coming(self.begun_bytes(c, Some(&name))?);
-            refuse(usage(c, id)?, coming, own, "Your account")
+            refuse(counted(c, id)?, coming, own, "Your account")
         })
     }
 
@@ -104,12 +108,17 @@ pub(super) fn set_quota(c: &Connection, id: AccountId, quota: Quota) -> Result<(
 pub(in crate::library) fn refuse_past(c: &Connection, file: i64, all: Quota) -> Result<()> {
     let nothing = Usage::default();
     if all != Quota::default() {
-        refuse(usage(c, ALL)?, nothing, all, "This installation")?;
+        refuse(counted(c, ALL)?, nothing, all, "This installation")?;
     }
     let sql = "SELECT account_id FROM version WHERE file_id = ?1 ORDER BY number DESC LIMIT 1";
     let payer: Option<AccountId> = c.prepare_cached(sql)?.query_row([file], |row| row.get(0))?;
     match payer {
-        Some(id) => refuse(usage(c, id)?, nothing, quota(c, id)?, "Whoever stores this"),
+        Some(id) => refuse(
+            counted(c, id)?,
+            nothing,
+            quota(c, id)?,
+            "Whoever stores this",
+        ),
         None => Ok(()),
     }
 }
@@ -121,7 +130,7 @@ fn refuse(stored: Usage, coming: Usage, quota: Quota, whose: &str) -> Result<()>
         return Err(Error::new(
             Kind::NoSpace,
             format!(
-                "{whose} may store {most} bytes, older versions and the trash included; delete something for good first."
+                "{whose} may store {most} bytes, older versions, the trash and long names included; delete something for good first."
             ),
         ));
     }
@@ -134,6 +143,40 @@ fn refuse(stored: Usage, coming: Usage, quota: Quota, whose: &str) -> Result<()>
         )),
         _ => Ok(()),
     }
+}
+
+/// Called after files were moved, with what their names took before.
+pub(in crate::library) fn refuse_longer_names(
+    c: &Connection,
+    id: AccountId,
+    before: u64,
+) -> Result<()> {
+    match metadata(c, id)? > before {
+        true => refuse(
+            counted(c, id)?,
+            Usage::default(),
+            quota(c, id)?,
+            "Your account",
+        ),
+        false => Ok(()),
+    }
+}
+
+/// Bytes that the catalog takes for what an account stored.
+pub(in crate::library) fn metadata(c: &Connection, id: AccountId) -> Result<u64> {
+    let mut statement =
+        c.prepare_cached("SELECT max(bytes, 0) FROM metadata_usage WHERE account_id = ?1")?;
+    let mut rows = statement.query([id])?;
+    Ok(rows.next()?.map(|row| row.get(0)).transpose()?.unwrap_or(0))
+}
+
+/// What counts against a quota.
+fn counted(c: &Connection, id: AccountId) -> Result<Usage> {
+    let stored = usage(c, id)?;
+    Ok(Usage {
+        bytes: stored.bytes + metadata(c, id)?.saturating_sub(METADATA_ALLOWANCE),
+        ..stored
+    })
 }
 
 fn usage(c: &Connection, id: AccountId) -> Result<Usage> {

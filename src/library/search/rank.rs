@@ -8,8 +8,8 @@
 use std::ops::Bound;
 
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur, PhrasePrefixQuery,
-    PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur,
+    PhrasePrefixQuery, PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
@@ -80,7 +80,7 @@ impl<'a> Ranker<'a> {
             clauses.push((Occur::Must, unscored(plain(term))));
         }
         if !reach.is_everything() {
-            clauses.extend(self.readable(reach));
+            clauses.push((Occur::Must, self.readable(reach)));
         }
         if let Some(close) = self.closeness(nodes)? {
             clauses.push((Occur::Should, boosted(close, TOGETHER)));
@@ -88,27 +88,32 @@ impl<'a> Ranker<'a> {
         Ok(Box::new(BooleanQuery::new(clauses)))
     }
 
-    /// What may be read, as folders in which it begins and ends.
-    fn readable(&self, reach: &Reach) -> Vec<Clause> {
-        let turns = reach.readable_from(&FolderPath::default());
-        let parts = turns.iter().map(|turn| self.readable_in(reach, turn));
-        match reach.right(&FolderPath::default()) >= Right::Read {
-            true => parts.map(|part| (Occur::MustNot, part)).collect(),
-            false => {
-                let any = BooleanQuery::union(parts.collect());
-                vec![(Occur::Must, unscored(Box::new(any)))]
-            }
+    /// What may be read: whatever has turned readable as often on the way down as it has to. One
+    /// clause for each level, however many folders are on it.
+    fn readable(&self, reach: &Reach) -> Box<dyn Query> {
+        let levels = reach.levels();
+        let mut levels = levels.iter().map(|folders| self.in_any(folders));
+        let is_open = reach.right(&FolderPath::default()) >= Right::Read;
+        let mut parts: Vec<Box<dyn Query>> = Vec::new();
+        let mut opening: Option<Box<dyn Query>> = match is_open {
+            true => Some(Box::new(AllQuery)),
+            false => levels.next(),
+        };
+        while let Some(inside) = opening {
+            let closing = levels.next().map(|closed| (Occur::MustNot, closed));
+            let clauses = std::iter::once((Occur::Must, inside)).chain(closing);
+            parts.push(Box::new(BooleanQuery::new(clauses.collect())));
+            opening = levels.next();
         }
+        unscored(Box::new(BooleanQuery::union(parts)))
     }
 
-    /// Below a folder, except where it turns again.
-    fn readable_in(&self, reach: &Reach, folder: &FolderPath) -> Box<dyn Query> {
-        let term = Term::from_field_text(self.fields.folder, &exact_folder_term(folder));
-        let mut clauses: Vec<Clause> = vec![(Occur::Must, plain(term))];
-        for turn in reach.readable_from(folder) {
-            clauses.push((Occur::MustNot, self.readable_in(reach, &turn)));
-        }
-        Box::new(BooleanQuery::new(clauses))
+    /// Below any of these folders.
+    fn in_any(&self, folders: &[FolderPath]) -> Box<dyn Query> {
+        let terms = folders.iter();
+        let terms = terms
+            .map(|folder| Term::from_field_text(self.fields.folder, &exact_folder_term(folder)));
+        Box::new(TermSetQuery::new(terms))
     }
 
     fn node(&mut self, node: &Node) -> tantivy::Result<Box<dyn Query>> {

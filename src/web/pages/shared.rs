@@ -89,8 +89,8 @@ impl Link {
 
     /// The same, for what was begun before the link was used up.
     async fn reopen(app: &App, secret: &str, headers: &HeaderMap) -> Result<Self> {
-        let secret = secret.to_owned();
-        let share = app.run(move |library| library.share_in_use(&secret));
+        let (secret, everyone) = (secret.to_owned(), app.config().access.everyone());
+        let share = app.run(move |library| library.share_in_use(&secret, everyone));
         Self::of(app, share.await?).refuse_locked(headers)
     }
 
@@ -105,8 +105,10 @@ impl Link {
     }
 
     async fn find(app: &App, secret: &str) -> Result<Self> {
-        let secret = secret.to_owned();
-        let share = app.run(move |library| library.share_with(&secret)).await?;
+        let (secret, everyone) = (secret.to_owned(), app.config().access.everyone());
+        let share = app
+            .run(move |library| library.share_with(&secret, everyone))
+            .await?;
         Ok(Self::of(app, share))
     }
 

@@ -1,0 +1,406 @@
+//! Somebody who may write in one folder tries to get further by moving things about.
+
+use serde_json::json;
+
+use crate::app::{Answer, TestApp, file};
+use crate::people::Credentials;
+
+/// Ada owns `Ada`, and lets Bob write in `Ada/team`; Bob owns `Bob`.
+struct Team {
+    app: TestApp,
+    olga: Credentials,
+    ada: Credentials,
+    bob: Credentials,
+}
+
+impl Team {
+    fn new() -> Self {
+        let (app, olga) = TestApp::with_owner(&[]);
+        let ada = app.let_in("Ada", "member");
+        let bob = app.let_in("Bob", "member");
+        app.store("Ada/team/plan.txt", &ada, b"the plan");
+        app.store("Ada/team/sub/part.txt", &ada, b"a part of it");
+        app.store("Ada/private/diary.txt", &ada, b"nobody else's");
+        app.share("Ada/team", &ada, "none", "Bob", "write");
+        Self {
+            app,
+            olga,
+            ada,
+            bob,
+        }
+    }
+
+    fn rename_folder(&self, by: &Credentials, from: &str, to: &str) -> Answer {
+        self.app
+            .send("/folders/rename", by, &[("from", from), ("to", to)])
+    }
+
+    /// Moves a file or folder into another by the page's own form.
+    fn move_into(&self, by: &Credentials, chosen: (&str, &str), to: &str) -> Answer {
+        self.app
+            .send("/selection", by, &[("do", "move"), chosen, ("to", to)])
+    }
+
+    fn id(&self, path: &str) -> String {
+        let entry = self
+            .app
+            .look_json("/api/v1/entries?deep=true&limit=1000", &self.olga);
+        let files = entry["files"].as_array().unwrap();
+        let found = files.iter().find(|entry| entry["path"] == path);
+        found.unwrap_or_else(|| panic!("{path} in {entry}"))["id"].to_string()
+    }
+
+    fn sees(&self, by: &Credentials, path: &str) -> bool {
+        match self.app.look(&file(path), by).status {
+            200 => true,
+            404 => false,
+            other => panic!("{path}: {other}"),
+        }
+    }
+
+    fn audit(&self) -> String {
+        self.app.look("/audit", &self.olga).text()
+    }
+}
+
+fn guest() -> Credentials {
+    Credentials::none()
+}
+
+#[test]
+fn what_belongs_to_others_is_not_moved_away_by_who_may_only_write() {
+    let team = Team::new();
+    let plan = team.id("Ada/team/plan.txt");
+    for (what, answer) in [
+        (
+            "a folder",
+            team.rename_folder(&team.bob, "Ada/team/sub", "Bob/sub"),
+        ),
+        (
+            "the shared folder",
+            team.rename_folder(&team.bob, "Ada/team", "Bob/team"),
+        ),
+        (
+            "a chosen folder",
+            team.move_into(&team.bob, ("folder", "Ada/team/sub"), "Bob"),
+        ),
+        (
+            "a chosen file",
+            team.move_into(&team.bob, ("id", &plan), "Bob"),
+        ),
+        (
+            "a file by its page",
+            team.app.send(
+                &format!("/files/{plan}/rename"),
+                &team.bob,
+                &[("path", "Bob/plan.txt")],
+            ),
+        ),
+        (
+            "a file by the API",
+            team.app.ask_json(
+                "PATCH",
+                &format!("/api/v1/entries/{plan}"),
+                &team.bob,
+                &json!({"path": "Bob/plan.txt"}),
+            ),
+        ),
+    ] {
+        assert_eq!(answer.status, 403, "{what}: {}", answer.text());
+        assert!(
+            answer.text().contains("own both folders"),
+            "{what}: {}",
+            answer.text()
+        );
+    }
+    for path in ["Ada/team/plan.txt", "Ada/team/sub/part.txt"] {
+        assert!(team.sees(&team.ada, path), "{path}");
+    }
+    // Inside of what Ada owns Bob goes on arranging things.
+    let inside = team.rename_folder(&team.bob, "Ada/team/sub", "Ada/team/parts");
+    assert_eq!(inside.status, 303, "{}", inside.text());
+    assert!(team.sees(&team.ada, "Ada/team/parts/part.txt"));
+}
+
+#[test]
+fn rules_never_travel_to_where_whoever_moves_could_not_have_made_them() {
+    let team = Team::new();
+    team.app.store("Bob/sub/own.txt", &team.bob, b"bob's own");
+    team.app.share("Bob/sub", &team.bob, "read", "", "");
+    for answer in [
+        team.rename_folder(&team.bob, "Bob/sub", "Ada/team/sub2"),
+        team.move_into(&team.bob, ("folder", "Bob/sub"), "Ada/team"),
+    ] {
+        assert_eq!(answer.status, 403, "{}", answer.text());
+    }
+    // The same with a rule deeper down.
+    team.app.store("Bob/outer/inner/x.txt", &team.bob, b"x");
+    team.app.share("Bob/outer/inner", &team.bob, "read", "", "");
+    let answer = team.rename_folder(&team.bob, "Bob/outer", "Ada/team/outer");
+    assert_eq!(answer.status, 403, "{}", answer.text());
+    // Without rules, his own files may go where he may write, and follow what is said there.
+    team.app.store("Bob/plain/y.txt", &team.bob, b"y");
+    let answer = team.rename_folder(&team.bob, "Bob/plain", "Ada/team/plain");
+    assert_eq!(answer.status, 303, "{}", answer.text());
+    assert!(team.sees(&team.ada, "Ada/team/plain/y.txt"));
+    team.app.share("Ada/team", &team.ada, "none", "Bob", "none");
+    assert!(!team.sees(&team.bob, "Ada/team/plain/y.txt"));
+}
+
+#[test]
+fn who_owns_both_sides_moves_what_carries_rules_and_it_is_noted() {
+    let team = Team::new();
+    let moved = team.rename_folder(&team.ada, "Ada/team", "Ada/crew");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert!(team.sees(&team.bob, "Ada/crew/plan.txt"));
+    let audit = team.audit();
+    assert!(audit.contains("/Ada/team → /Ada/crew"), "{audit}");
+    // A file that leaves a shared folder for a private one is noted, too.
+    let id = team.id("Ada/crew/plan.txt");
+    let moved = team.move_into(&team.ada, ("id", &id), "Ada/private");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert!(!team.sees(&team.bob, "Ada/private/plan.txt"));
+    assert!(team.audit().contains("/Ada/crew/plan.txt → /Ada/private"));
+    // What changes nothing about who sees what is not.
+    let id = team.id("Ada/private/plan.txt");
+    let renamed = team.app.send(
+        &format!("/files/{id}/rename"),
+        &team.ada,
+        &[("path", "Ada/private/old.txt")],
+    );
+    assert_eq!(renamed.status, 303, "{}", renamed.text());
+    assert!(!team.audit().contains("old.txt"));
+}
+
+#[test]
+fn a_link_is_judged_when_it_is_used() {
+    let team = Team::new();
+    let id = team.app.store("Bob/mine.txt", &team.bob, b"mine");
+    let link = team
+        .app
+        .link(&team.bob, &[("kind", "file"), ("file", &id.to_string())]);
+    let get = format!("{link}/get");
+    assert_eq!(team.app.look(&get, &guest()).status, 200);
+    // Moved to where Bob may write but could make no link, it opens nothing.
+    let moved = team.move_into(&team.bob, ("id", &id.to_string()), "Ada/team");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    for target in [&link, &get] {
+        assert_eq!(team.app.look(target, &guest()).status, 404, "{target}");
+        assert_eq!(
+            team.app.ask("HEAD", target, &guest(), None).status,
+            404,
+            "{target}"
+        );
+    }
+}
+
+#[test]
+fn links_of_a_maker_who_was_demoted_open_nothing() {
+    let team = Team::new();
+    let id = team.id("Ada/team/plan.txt");
+    let links: Vec<String> = ["file", "folder", "drop"]
+        .map(|kind| {
+            let what = if kind == "file" {
+                ("file", id.as_str())
+            } else {
+                ("folder", "Ada/team")
+            };
+            team.app.link(&team.ada, &[("kind", kind), what])
+        })
+        .into();
+    let statuses = || -> Vec<u16> {
+        links
+            .iter()
+            .map(|link| team.app.look(link, &guest()).status)
+            .collect()
+    };
+    assert_eq!(statuses(), [200, 200, 200]);
+    let catalog = rusqlite::Connection::open(team.app.directory().join("catalog.sqlite")).unwrap();
+    catalog
+        .execute("UPDATE account SET role = 'reader' WHERE name = 'Ada'", [])
+        .unwrap();
+    assert_eq!(statuses(), [404, 404, 404]);
+    let dropped = team.app.call(
+        "POST",
+        &format!("{}/uploads", links[2]),
+        &[("tus-resumable", "1.0.0"), ("upload-length", "1")],
+        None,
+    );
+    assert_eq!(dropped.status, 404);
+}
+
+#[test]
+fn links_and_tokens_move_with_their_folder() {
+    let team = Team::new();
+    team.app.store("Ada/open/seen.txt", &team.ada, b"seen");
+    team.app.store("Ada/open/deep/seen.txt", &team.ada, b"seen");
+    let link = team
+        .app
+        .link(&team.ada, &[("kind", "folder"), ("folder", "Ada/open")]);
+    let deep = team.app.link(
+        &team.ada,
+        &[("kind", "folder"), ("folder", "Ada/open/deep")],
+    );
+    let token = team.app.token(&team.ada, "read", "Ada/open", "");
+    for (moved, to) in [
+        (
+            team.rename_folder(&team.ada, "Ada/open", "Ada/renamed"),
+            "Ada/renamed",
+        ),
+        (
+            team.move_into(&team.ada, ("folder", "Ada/renamed"), "Ada/below"),
+            "Ada/below/renamed",
+        ),
+    ] {
+        assert_eq!(moved.status, 303, "{}", moved.text());
+        // A private folder takes the place that was free.
+        let from = if to == "Ada/renamed" {
+            "Ada/open"
+        } else {
+            "Ada/renamed"
+        };
+        team.app
+            .store(&format!("{from}/diary.txt"), &team.ada, b"nobody else's");
+        for (link, name) in [(&link, "seen.txt"), (&deep, "seen.txt")] {
+            assert_eq!(
+                team.app
+                    .look(&format!("{link}/get/{name}"), &guest())
+                    .status,
+                200
+            );
+            assert_eq!(
+                team.app
+                    .look(&format!("{link}/get/diary.txt"), &guest())
+                    .status,
+                404
+            );
+        }
+        assert!(team.sees(&token, &format!("{to}/seen.txt")));
+        assert!(!team.sees(&token, &format!("{from}/diary.txt")));
+    }
+}
+
+#[test]
+fn links_and_tokens_end_with_their_folder() {
+    let team = Team::new();
+    let make = || {
+        team.app.store("Ada/open/seen.txt", &team.ada, b"seen");
+        let link = team
+            .app
+            .link(&team.ada, &[("kind", "folder"), ("folder", "Ada/open")]);
+        (link, team.app.token(&team.ada, "read", "Ada/open", ""))
+    };
+    // Deleted as a folder.
+    let (link, token) = make();
+    let gone = team.app.send(
+        "/selection",
+        &team.ada,
+        &[("do", "trash"), ("folder", "Ada/open")],
+    );
+    assert_eq!(gone.status, 303, "{}", gone.text());
+    assert_eq!(team.app.look(&link, &guest()).status, 404);
+    assert_eq!(
+        team.app.look(&file("Ada/open/seen.txt"), &token).status,
+        401
+    );
+    // Emptied file by file, and then another folder takes its place.
+    let (link, token) = make();
+    let id = team.id("Ada/open/seen.txt");
+    assert_eq!(
+        team.app
+            .send(&format!("/files/{id}/trash"), &team.ada, &[])
+            .status,
+        303
+    );
+    assert_eq!(
+        team.app.look(&link, &guest()).status,
+        200,
+        "an empty folder can be filled again"
+    );
+    let moved = team.rename_folder(&team.ada, "Ada/private", "Ada/open");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert_eq!(team.app.look(&link, &guest()).status, 404);
+    assert_eq!(
+        team.app.look(&file("Ada/open/diary.txt"), &token).status,
+        401
+    );
+}
+
+#[test]
+fn links_stop_at_folders_with_permissions_of_their_own() {
+    let team = Team::new();
+    team.app.store("open.txt", &team.olga, b"open");
+    team.app
+        .store("told/read.txt", &team.olga, b"for everybody");
+    team.app.share("told", &team.olga, "read", "", "");
+    team.app
+        .store("told/kept/back.txt", &team.olga, b"not for everybody");
+    team.app.share("told/kept", &team.olga, "none", "", "");
+    team.app.store(
+        "told/kept/again/x.txt",
+        &team.olga,
+        b"for everybody once more",
+    );
+    team.app
+        .share("told/kept/again", &team.olga, "read", "", "");
+    let link = team
+        .app
+        .link(&team.olga, &[("kind", "folder"), ("folder", "")]);
+    let page = team.app.look(&link, &guest()).text();
+    for (name, is_shown) in [
+        ("open.txt", true),
+        ("told", true),
+        ("Ada", false),
+        ("Bob", false),
+    ] {
+        assert_eq!(
+            page.contains(&format!(">{name}<")),
+            is_shown,
+            "{name}: {page}"
+        );
+    }
+    for (path, status) in [
+        ("open.txt", 200),
+        ("told/read.txt", 200),
+        ("told/kept/back.txt", 404),
+        // It stopped above, and goes no further.
+        ("told/kept/again/x.txt", 404),
+        ("Ada/team/plan.txt", 404),
+        ("Ada/private/diary.txt", 404),
+    ] {
+        let got = team
+            .app
+            .look(&format!("{link}/get/{path}"), &guest())
+            .status;
+        assert_eq!(got, status, "{path}");
+    }
+    let zip = team.app.look(&format!("{link}/zip"), &guest());
+    assert_eq!(zip.status, 200);
+    assert!(!String::from_utf8_lossy(&zip.body).contains("diary.txt"));
+    // A drop link stops likewise.
+    let drop = team
+        .app
+        .link(&team.olga, &[("kind", "drop"), ("folder", "told")]);
+    let put = |path: &str| {
+        let part = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"f\"; filename=\"{path}\"\r\n\r\nhello\r\n--x--\r\n"
+        );
+        let headers = [("content-type", "multipart/form-data; boundary=x")];
+        team.app
+            .call(
+                "POST",
+                &format!("{drop}/drop"),
+                &headers,
+                Some(part.as_bytes()),
+            )
+            .status
+    };
+    assert_eq!(put("new.txt"), 200);
+    assert_eq!(put("kept/new.txt"), 404);
+    // The sentence stands where links are made.
+    let sharing = team.app.look("/sharing/told", &team.olga).text();
+    assert!(
+        sharing.contains("not show folders in it that have their own permissions"),
+        "{sharing}"
+    );
+}
