@@ -5,7 +5,7 @@ use rusqlite::{Connection, params_from_iter};
 
 use super::catalog::{self, ENTRY, FROM};
 use super::entry::{Entry, Folder, Listing, Sort, Sorting};
-use super::path::{FilePath, FolderPath};
+use super::path::FolderPath;
 use super::reach::{Reach, Right};
 use super::seeing::Children;
 use super::text::fold;
@@ -306,21 +306,26 @@ impl Wanted<'_> {
     fn looked_at(self, c: &Connection, reach: &Reach, found: &str) -> Result<Vec<Entry>> {
         let mut statement = c.prepare_cached(&format!("SELECT file.id, file.path {found}"))?;
         let mut rows = statement.query(params_from_iter(self.parameters))?;
-        let (mut skipped, mut entries) = (0, Vec::new());
-        while entries.len() < self.limit
+        let (mut skipped, mut ids) = (0, Vec::new());
+        while ids.len() < self.limit
             && let Some(row) = rows.next()?
         {
-            let path = FilePath::parse(&row.get::<_, String>(1)?)?;
-            if reach.right(&path.folder()) < self.least {
+            // Paths are text in a strict table.
+            if !reach.may(self.least, row.get_ref(1)?.as_str().unwrap_or_default()) {
                 continue;
             }
             if skipped < self.offset {
                 skipped += 1;
                 continue;
             }
-            entries.push(catalog::by_id(c, row.get(0)?)?);
+            ids.push(row.get::<_, i64>(0)?);
         }
-        Ok(entries)
+        let sql = format!(
+            "SELECT {ENTRY} FROM {FROM}
+             WHERE file.id IN (SELECT value FROM json_each(?1)) {}",
+            self.order
+        );
+        catalog::entries(c, &sql, [serde_json::Value::from(ids).to_string()])
     }
 }
 
@@ -457,25 +462,32 @@ impl Order {
             Sort::Name => (self.direction, self.comparison),
             Sort::Time | Sort::Size => ("ASC", ">"),
         };
-        let mut parameters: Vec<Value> = vec![
-            folder.as_str().to_owned().into(),
-            whole(limit as u64),
-            whole(offset),
-        ];
+        if let Some(all) = seen.of_closed() {
+            let rises = direction == "ASC";
+            return Ok(page_of(all.cloned().collect(), rises, last, limit, offset));
+        }
+        let mut parameters: Vec<Value> = vec![folder.as_str().to_owned().into()];
         let mut behind = String::new();
         if let Some(last) = last {
-            behind = format!("AND (sort_name, path) {comparison} (?4, ?5)");
+            behind = format!("AND (sort_name, path) {comparison} (?2, ?3)");
             parameters.extend([fold(last.name()).into(), last.as_str().to_owned().into()]);
         }
-        let (condition, more) = seen.condition(parameters.len() + 1);
-        parameters.push(more);
         let mut statement = c.prepare_cached(&format!(
-            "SELECT path, files, bytes FROM folder WHERE parent = ?1 AND {condition} {behind}
-             ORDER BY sort_name {direction}, path {direction} LIMIT ?2 OFFSET ?3"
+            "SELECT path, files, bytes FROM folder WHERE parent = ?1 {behind}
+             ORDER BY sort_name {direction}, path {direction}"
         ))?;
         let mut rows = statement.query(params_from_iter(parameters))?;
-        let mut folders = Vec::new();
-        while let Some(row) = rows.next()? {
+        let (mut skipped, mut folders) = (0, Vec::new());
+        while folders.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            if !seen.shows(row.get_ref(0)?.as_str().unwrap_or_default()) {
+                continue;
+            }
+            if skipped < offset {
+                skipped += 1;
+                continue;
+            }
             folders.push(seen.seen(Folder {
                 path: FolderPath::parse(&row.get::<_, String>(0)?)?,
                 files: row.get(1)?,
@@ -484,6 +496,29 @@ impl Order {
         }
         Ok(folders)
     }
+}
+
+/// A page of folders by name.
+fn page_of(
+    mut all: Vec<Folder>,
+    rises: bool,
+    last: Option<&FolderPath>,
+    limit: usize,
+    offset: u64,
+) -> Vec<Folder> {
+    let place = |path: &FolderPath| (fold(path.name()), path.clone());
+    all.sort_by_cached_key(|folder| place(&folder.path));
+    if !rises {
+        all.reverse();
+    }
+    if let Some(last) = last.map(place) {
+        all.retain(|folder| match rises {
+            true => place(&folder.path) > last,
+            false => place(&folder.path) < last,
+        });
+    }
+    let behind = all.into_iter().skip(offset as usize);
+    behind.take(limit).collect()
 }
 
 /// A number as SQLite takes it.

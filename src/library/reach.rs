@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -23,9 +23,11 @@ use super::catalog::{self, bounds};
 use super::entry::Entry;
 use super::path::{FilePath, FolderPath};
 use super::rule_set::{RuleCache, RuleSet, Scope};
+use super::seeing::Children;
 use super::viewer::{Acting, Credential, LinkId, Viewer, Who};
 use crate::error::{Error, Kind, Result};
 use crate::store::now_ms;
+use crate::store::sync::lock;
 
 /// What may be done in a folder, each including those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,8 +60,35 @@ impl Right {
 /// Folders at which what a viewer may changes, and what it may from there on downward.
 ///
 /// Invariant: the root is among them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reach(Arc<BTreeMap<FolderPath, Right>>);
+#[derive(Clone, Debug)]
+pub struct Reach(Arc<Turns>);
+
+#[derive(Debug)]
+struct Turns {
+    all: BTreeMap<FolderPath, Right>,
+    /// What was seen of folders in which much is said, the one asked for last at the end.
+    seen: Mutex<Vec<Seen>>,
+}
+
+/// What lies in a folder, as it was when an event was the last.
+#[derive(Debug)]
+struct Seen {
+    folder: FolderPath,
+    event: u64,
+    children: Arc<Children>,
+}
+
+/// Folders of which is remembered what is seen of them.
+const MAX_SEEN: usize = 8;
+
+impl From<BTreeMap<FolderPath, Right>> for Reach {
+    fn from(all: BTreeMap<FolderPath, Right>) -> Self {
+        Self(Arc::new(Turns {
+            all,
+            seen: Mutex::default(),
+        }))
+    }
+}
 
 impl Viewer {
     /// What it may, as the catalog says at this moment.
@@ -217,7 +246,7 @@ impl Reach {
     fn only(folder: FolderPath, right: Right) -> Self {
         let mut all = BTreeMap::from([(FolderPath::default(), Right::None)]);
         all.insert(folder, right);
-        Self(all.into())
+        all.into()
     }
 
     /// What follows from the rules for an account, or for everybody.
@@ -236,7 +265,7 @@ impl Reach {
                 all.insert(folder.clone(), right);
             }
         }
-        Self(all.into()).limited(scope.most, scope.within.as_ref())
+        Self::from(all).limited(scope.most, scope.within.as_ref())
     }
 
     /// Nothing more than `most`, and nothing outside of `within`.
@@ -252,24 +281,20 @@ impl Reach {
     }
 
     fn at_most(&self, most: Right) -> Self {
-        let lowered = self.0.iter();
-        Self(
-            lowered
-                .map(|(folder, right)| (folder.clone(), most.min(*right)))
-                .collect::<BTreeMap<_, _>>()
-                .into(),
-        )
+        let lowered = self.0.all.iter();
+        let lowered = lowered.map(|(folder, right)| (folder.clone(), most.min(*right)));
+        lowered.collect::<BTreeMap<_, _>>().into()
     }
 
     /// Nothing outside of `folder`.
     fn within(&self, folder: &FolderPath) -> Self {
-        let inside = range_below(&self.0, folder);
+        let inside = range_below(&self.0.all, folder);
         let mut all: BTreeMap<_, _> = inside
             .map(|(folder, right)| (folder.clone(), *right))
             .collect();
         all.insert(FolderPath::default(), Right::None);
         all.insert(folder.clone(), self.right(folder));
-        Self(all.into())
+        all.into()
     }
 
     /// What the maker of a link, whose reach this is, opens by it to whoever has it.
@@ -289,20 +314,26 @@ impl Reach {
                 all.insert(folder.clone(), Right::None);
             }
         }
-        Ok(Self(all.into()))
+        Ok(all.into())
     }
 
     pub fn is_everything(&self) -> bool {
-        self.0.len() == 1 && self.0.values().all(|right| *right == Right::Own)
+        self.0.all.len() == 1 && self.0.all.values().all(|right| *right == Right::Own)
     }
 
     /// What may be done with files right in a folder.
     pub fn right(&self, folder: &FolderPath) -> Right {
-        nearest(&self.0, folder.as_str())
+        nearest(&self.0.all, folder.as_str())
     }
 
     pub fn may_read(&self, path: &FilePath) -> bool {
-        self.is_everything() || self.right(&path.folder()) >= Right::Read
+        self.may(Right::Read, path.as_str())
+    }
+
+    /// Whether at least that may be done with a file.
+    pub(super) fn may(&self, least: Right, path: &str) -> bool {
+        let folder = path.rfind('/').map_or("", |at| &path[..at]);
+        self.is_everything() || nearest(&self.0.all, folder) >= least
     }
 
     /// Whether a folder may be known of: something in it may be read, or could be.
@@ -313,14 +344,13 @@ impl Reach {
 
     /// Whether something is said of the folder itself, so that it is there without files.
     pub(super) fn says(&self, folder: &FolderPath) -> bool {
-        self.0
-            .get(folder)
-            .is_some_and(|right| *right >= Right::Read)
+        let said = self.0.all.get(folder);
+        said.is_some_and(|right| *right >= Right::Read)
     }
 
     /// Where it changes strictly below a folder, in the order of paths.
     pub(super) fn below(&self, folder: &FolderPath) -> impl Iterator<Item = (&FolderPath, Right)> {
-        range_below(&self.0, folder).map(|(path, right)| (path, *right))
+        range_below(&self.0.all, folder).map(|(path, right)| (path, *right))
     }
 
     /// The folders right inside another at which, or below which, something changes.
@@ -372,7 +402,7 @@ impl Reach {
     /// whoever asks looks at each. Invariant: its depth grows with the logarithm of the number of
     /// folders, because SQLite bounds it.
     pub(super) fn condition(&self, least: Right, column: &str, first: usize) -> Condition {
-        if self.0.len() > MAX_TERMS {
+        if self.0.all.len() > MAX_TERMS {
             return Condition {
                 text: "TRUE".to_owned(),
                 parameters: Vec::new(),
@@ -408,6 +438,38 @@ impl Reach {
             levels.push(std::mem::replace(&mut level, next));
         }
         levels
+    }
+
+    /// The folders below `folder` where what may be done crosses `least`, and whether it rises there.
+    pub(super) fn crossings(&self, folder: &FolderPath, least: Right) -> Vec<(&FolderPath, bool)> {
+        let mut crossings = Vec::new();
+        for (path, right) in self.below(folder) {
+            let above = ways(path.as_str()).nth(1).unwrap_or_default();
+            let is_open = right >= least;
+            if is_open != (nearest(&self.0.all, above) >= least) {
+                crossings.push((path, is_open));
+            }
+        }
+        crossings
+    }
+
+    pub(super) fn remembered(&self, folder: &FolderPath, event: u64) -> Option<Arc<Children>> {
+        let seen = lock(&self.0.seen);
+        let known = seen.iter().find(|seen| seen.folder == *folder)?;
+        (known.event == event).then(|| known.children.clone())
+    }
+
+    pub(super) fn remember(&self, folder: &FolderPath, event: u64, children: Arc<Children>) {
+        let mut seen = lock(&self.0.seen);
+        seen.retain(|seen| seen.folder != *folder);
+        if seen.len() >= MAX_SEEN {
+            seen.remove(0);
+        }
+        seen.push(Seen {
+            folder: folder.clone(),
+            event,
+            children,
+        });
     }
 
     /// The folders nearest below `folder` where what may be done crosses `least`.
@@ -486,12 +548,12 @@ mod tests {
 
     const ADA: AccountId = 1;
 
-    fn rule(path: &str, everyone: Right, granted: Right) -> (String, Rule) {
+    fn rule(path: &str, everyone: Right, granted: Right) -> (FolderPath, Rule) {
         let grants = vec![(ADA, granted)];
-        (path.to_owned(), Rule { everyone, grants })
+        (folder(path), Rule { everyone, grants })
     }
 
-    fn of(rules: Vec<(String, Rule)>, everyone: Right) -> Reach {
+    fn of(rules: Vec<(FolderPath, Rule)>, everyone: Right) -> Reach {
         let scope = Scope {
             account: Some(ADA),
             everyone,

@@ -154,24 +154,9 @@ impl RuleSet {
 }
 
 #[cfg(test)]
-impl<const N: usize> From<[(&str, Rule); N]> for RuleSet {
-    fn from(rules: [(&str, Rule); N]) -> Self {
-        rules
-            .into_iter()
-            .map(|(path, rule)| (path.to_owned(), rule))
-            .collect()
-    }
-}
-
-#[cfg(test)]
-impl FromIterator<(String, Rule)> for RuleSet {
-    fn from_iter<T: IntoIterator<Item = (String, Rule)>>(rules: T) -> Self {
-        let parsed = rules.into_iter();
-        Self(
-            parsed
-                .map(|(path, rule)| (FolderPath::parse(&path).unwrap(), rule))
-                .collect(),
-        )
+impl FromIterator<(FolderPath, Rule)> for RuleSet {
+    fn from_iter<T: IntoIterator<Item = (FolderPath, Rule)>>(rules: T) -> Self {
+        Self(rules.into_iter().collect())
     }
 }
 

@@ -1,9 +1,9 @@
 //! Folders as a viewer sees them: with nothing of what it may not know of, in the counts either.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 
 use rusqlite::Connection;
-use rusqlite::types::Value;
 
 use super::catalog::Change;
 use super::entry::{Entry, Folder};
@@ -12,51 +12,89 @@ use super::reach::{Reach, Right};
 use super::{Library, catalog, listing::Rows};
 use crate::error::Result;
 
-/// Which folders right inside another are seen, as far as that is not the same for all.
+/// What is seen of the folders right inside another, as far as that is not the same for all of them.
+#[derive(Debug)]
 pub(super) struct Children {
     /// Whether those are seen of which nothing is said, here or below them.
     is_open: bool,
-    /// Those of which something is, as they are seen.
+    /// Those of which something is seen, or could be, as they are seen.
     said: BTreeMap<FolderPath, Folder>,
-    /// Those of which nothing is seen, whatever lies in them.
-    closed: Vec<FolderPath>,
+    /// Those in which files lie, and none is seen.
+    hidden: BTreeSet<FolderPath>,
 }
 
+/// Files and bytes, as differences that add up to what is seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Sum {
+    files: i64,
+    bytes: i64,
+}
+
+/// Fewer turns are cheaper to look at than to remember.
+const MIN_REMEMBERED: usize = 50;
+
 impl Reach {
-    /// What is seen of a folder, at any depth.
+    /// What is seen of a folder, at any depth: all that lies in it if it is open, less what lies where
+    /// reading ends below, and more what lies where it begins again.
     pub(super) fn folder(&self, c: &Connection, path: &FolderPath) -> Result<Folder> {
-        let is_open = self.right(path) >= Right::Read;
-        let mut seen = match is_open {
-            true => stored(c, path)?,
-            false => empty(path),
-        };
-        for turn in self.turns(path, Right::Read) {
-            let below = self.folder(c, &turn)?;
-            if is_open {
-                let all = stored(c, &turn)?;
-                seen.files = seen.files.saturating_sub(all.files - below.files);
-                seen.bytes = seen.bytes.saturating_sub(all.bytes - below.bytes);
-            } else {
-                seen.files += below.files;
-                seen.bytes += below.bytes;
-            }
+        let mut terms = self.crossings(path, Right::Read);
+        if self.right(path) >= Right::Read {
+            terms.push((path, true));
         }
-        Ok(seen)
+        let mut sum = Sum::default();
+        stored(c, &terms, |_, files, bytes| {
+            sum.files += files;
+            sum.bytes += bytes;
+        })?;
+        Ok(sum.of(path.clone()))
     }
 
-    pub(super) fn children(&self, c: &Connection, folder: &FolderPath) -> Result<Children> {
+    /// As [`children_now`](Self::children_now), which is remembered until something changes.
+    pub(super) fn children(&self, c: &Connection, folder: &FolderPath) -> Result<Arc<Children>> {
+        let event = catalog::last_event(c)?;
+        if let Some(children) = self.remembered(folder, event) {
+            return Ok(children);
+        }
+        let children = Arc::new(self.children_now(c, folder)?);
+        if children.said.len() + children.hidden.len() >= MIN_REMEMBERED {
+            self.remember(folder, event, children.clone());
+        }
+        Ok(children)
+    }
+
+    fn children_now(&self, c: &Connection, folder: &FolderPath) -> Result<Children> {
+        let is_open = self.right(folder) >= Right::Read;
+        let turned = self.children_with_turns(folder);
+        let mut terms = self.crossings(folder, Right::Read);
+        // All that lies in each, to tell those in which nothing is seen from those that are not there.
+        let crossed: HashSet<&str> = terms.iter().map(|(path, _)| path.as_str()).collect();
+        let whole = turned
+            .iter()
+            .filter(|child| is_open && !crossed.contains(child.as_str()));
+        terms.extend(whole.map(|child| (child, true)));
+        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
+        stored(c, &terms, |path, files, bytes| {
+            let sum = sums.entry(child_of(folder, path)).or_default();
+            // Where reading ends right in an open folder, all of it was left out from the start.
+            let is_closed_child = is_open && files < 0 && child_of(folder, path) == path;
+            if !is_closed_child {
+                sum.files += files;
+                sum.bytes += bytes;
+            }
+        })?;
         let mut children = Children {
-            is_open: self.right(folder) >= Right::Read,
+            is_open,
             said: BTreeMap::new(),
-            closed: Vec::new(),
+            hidden: BTreeSet::new(),
         };
-        for child in self.children_with_turns(folder) {
-            match self.may_know(&child) {
-                true => {
-                    let seen = self.folder(c, &child)?;
-                    children.said.insert(child, seen);
-                }
-                false => children.closed.push(child),
+        for child in &turned {
+            let sum = sums.get(child.as_str());
+            let seen = sum.copied().unwrap_or_default().of(child.clone());
+            if sum.is_some() && seen.files == 0 {
+                children.hidden.insert(child.clone());
+            }
+            if self.may_know(child) {
+                children.said.insert(child.clone(), seen);
             }
         }
         Ok(children)
@@ -98,8 +136,9 @@ impl Library {
     pub fn waiting_folders(&self, folder: &FolderPath) -> Result<Vec<Folder>> {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
-            let said = reach.children(c, folder)?.said.into_values();
-            Ok(said.filter(|child| child.files == 0).collect())
+            let children = reach.children(c, folder)?;
+            let said = children.said.values();
+            Ok(said.filter(|child| child.files == 0).cloned().collect())
         })
     }
 }
@@ -112,20 +151,15 @@ impl Change {
 }
 
 impl Children {
-    /// A condition in SQL on rows of `folder`, and its one parameter, `?at`.
-    pub(super) fn condition(&self, at: usize) -> (String, Value) {
-        let turned = self.said.values();
-        let turned = turned.filter(|folder| (folder.files > 0) != self.is_open);
-        let turned = turned.map(|folder| &folder.path);
-        let closed = self.closed.iter().filter(|_| self.is_open);
-        let paths: Vec<&FolderPath> = turned.chain(closed).collect();
-        let not = if self.is_open { "NOT " } else { "" };
-        // One parameter, so that the statement is the same however many they are.
-        let paths = serde_json::Value::from_iter(paths.into_iter().map(FolderPath::as_str));
-        (
-            format!("path {not}IN (SELECT value FROM json_each(?{at}))"),
-            paths.to_string().into(),
-        )
+    /// Whether a folder right inside an open one is seen.
+    pub(super) fn shows(&self, path: &str) -> bool {
+        !self.hidden.contains(path)
+    }
+
+    /// All folders that are seen right inside a closed one; of an open one, only the catalog knows.
+    pub(super) fn of_closed(&self) -> Option<impl Iterator<Item = &Folder>> {
+        let seen = self.said.values().filter(|seen| seen.files > 0);
+        (!self.is_open).then_some(seen)
     }
 
     /// The folder as it is seen.
@@ -157,30 +191,50 @@ impl Reach {
     }
 
     pub(super) fn count_children(&self, c: &Connection, folder: &FolderPath) -> Result<u64> {
-        let (condition, more) = self.children(c, folder)?.condition(2);
-        let sql = format!("SELECT count(*) FROM folder WHERE parent = ?1 AND {condition}");
-        Ok(c.prepare_cached(&sql)?
-            .query_row((folder.as_str(), more), |row| row.get(0))?)
+        let children = self.children(c, folder)?;
+        if let Some(seen) = children.of_closed() {
+            return Ok(seen.count() as u64);
+        }
+        let sql = "SELECT count(*) FROM folder WHERE parent = ?1";
+        let all: u64 = c
+            .prepare_cached(sql)?
+            .query_row([folder.as_str()], |row| row.get(0))?;
+        Ok(all.saturating_sub(children.hidden.len() as u64))
     }
 }
 
-fn empty(path: &FolderPath) -> Folder {
-    Folder {
-        path: path.clone(),
-        files: 0,
-        bytes: 0,
+impl Sum {
+    fn of(self, path: FolderPath) -> Folder {
+        Folder {
+            path,
+            files: self.files.max(0) as u64,
+            bytes: self.bytes.max(0) as u64,
+        }
     }
 }
 
-fn stored(c: &Connection, path: &FolderPath) -> Result<Folder> {
+/// The part of a path below a folder that names what lies right in it.
+fn child_of<'a>(folder: &FolderPath, path: &'a str) -> &'a str {
+    let skipped = folder.as_str().len() + usize::from(!folder.is_root());
+    let end = path[skipped..].find('/');
+    &path[..end.map_or(path.len(), |at| skipped + at)]
+}
+
+/// Hands what lies in each of these folders to `take`, as far as they are there: positive for those
+/// that are marked, negative for the others.
+fn stored<'a>(
+    c: &Connection,
+    folders: &[(&'a FolderPath, bool)],
+    mut take: impl FnMut(&'a str, i64, i64),
+) -> Result<()> {
     let mut statement = c.prepare_cached("SELECT files, bytes FROM folder WHERE path = ?1")?;
-    let mut rows = statement.query([path.as_str()])?;
-    Ok(match rows.next()? {
-        Some(row) => Folder {
-            path: path.clone(),
-            files: row.get(0)?,
-            bytes: row.get(1)?,
-        },
-        None => empty(path),
-    })
+    for (path, is_added) in folders {
+        let mut rows = statement.query([path.as_str()])?;
+        if let Some(row) = rows.next()? {
+            let (files, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let sign = if *is_added { 1 } else { -1 };
+            take(path.as_str(), sign * files, sign * bytes);
+        }
+    }
+    Ok(())
 }

@@ -19,6 +19,7 @@ mod events;
 mod extracting;
 mod guestbook;
 mod hostile;
+mod hostile_bounds;
 mod hostile_moves;
 mod hostile_revoked;
 mod ledger;

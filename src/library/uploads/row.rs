@@ -205,6 +205,9 @@ pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change
     if let Some(path) = &row.path {
         let reach = change.reach(c)?;
         reach.refuse_unwritable(&path.folder())?;
+        if catalog::live_by_path(c, path)?.is_none() {
+            path.require_new()?;
+        }
     }
     refuse_skipped(c, &row)?;
     for id in idle {

@@ -1,0 +1,236 @@
+//! Small requests that leave much behind: what one account can make the catalog hold.
+
+use serde_json::json;
+
+use crate::app::{Answer, TestApp, file};
+use crate::people::Credentials;
+
+fn catalog(app: &TestApp) -> rusqlite::Connection {
+    rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap()
+}
+
+fn deep(start: &str, folders: usize, name: &str) -> String {
+    format!("{start}/{}{name}", "a/".repeat(folders - 1))
+}
+
+fn metadata(pairs: &[(&str, &str)]) -> String {
+    crate::tus::client::metadata(pairs)
+}
+
+#[test]
+fn no_new_name_lies_deeper_than_64_folders() {
+    let (app, _) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let (fits, deeper) = (deep("Mia", 64, "x.txt"), deep("Mia", 65, "x.txt"));
+    let id = app.store("Mia/a.txt", &mia, b"words");
+    app.store("Mia/folder/a.txt", &mia, b"words");
+    assert_eq!(app.ask("PUT", &file(&fits), &mia, Some(b"x")).status, 201);
+    let refused = |what: &str, answer: Answer| {
+        assert!(
+            [400, 422].contains(&answer.status),
+            "{what}: {} {}",
+            answer.status,
+            answer.text()
+        );
+        assert!(
+            answer.text().contains("65 folders deep"),
+            "{what}: {}",
+            answer.text()
+        );
+    };
+    refused("PUT", app.ask("PUT", &file(&deeper), &mia, Some(b"x")));
+    refused(
+        "rename",
+        app.send(&format!("/files/{id}/rename"), &mia, &[("path", &deeper)]),
+    );
+    let change = json!({ "path": deeper });
+    refused(
+        "PATCH",
+        app.ask_json("PATCH", &format!("/api/v1/entries/{id}"), &mia, &change),
+    );
+    let folder = deeper.strip_suffix("/x.txt").unwrap();
+    let to = folder.strip_suffix("/a").unwrap();
+    let chosen = [("do", "move"), ("folder", "Mia/folder"), ("to", to)];
+    refused("move", app.send("/selection", &mia, &chosen));
+    let renamed = [("from", "Mia/folder"), ("to", folder)];
+    refused(
+        "rename a folder",
+        app.send("/folders/rename", &mia, &renamed),
+    );
+    let form = format!(
+        "--x\r\ncontent-disposition: form-data; name=\"f\"; filename=\"{deeper}\"\r\n\r\nx\r\n--x--\r\n"
+    );
+    let mut headers = vec![("content-type", "multipart/form-data; boundary=x")];
+    headers.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
+    refused(
+        "form",
+        app.call("POST", "/upload", &headers, Some(form.as_bytes())),
+    );
+    let metadata = metadata(&[("relativePath", &deeper), ("filename", "x.txt")]);
+    let mut headers = vec![
+        ("tus-resumable", "1.0.0"),
+        ("upload-length", "1"),
+        ("upload-metadata", metadata.as_str()),
+        ("content-type", "application/offset+octet-stream"),
+    ];
+    headers.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
+    refused("tus", app.call("POST", "/uploads", &headers, Some(b"x")));
+    refused("tus, begun", app.call("POST", "/uploads", &headers, None));
+    let rule = app.send(
+        &format!("/sharing/{}", crate::app::encode(folder)),
+        &mia,
+        &[("everyone", "read")],
+    );
+    refused("a rule", rule);
+    assert_eq!(app.look(&file(&deeper), &mia).status, 404);
+}
+
+#[test]
+fn what_an_earlier_release_stored_deeper_goes_on_opening() {
+    let (app, _) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let id = app.store("Mia/old.txt", &mia, b"from before");
+    let path = deep("Mia", 100, "old.txt");
+    let folder = path.strip_suffix("/old.txt").unwrap();
+    catalog(&app)
+        .execute(
+            "UPDATE file SET path = ?2, folder = ?3 WHERE id = ?1",
+            (id, &path, folder),
+        )
+        .unwrap();
+    assert_eq!(app.look(&file(&path), &mia).text(), "from before");
+    assert_eq!(app.look(&format!("/files/{id}"), &mia).status, 200);
+    // It takes new versions, and comes out from there.
+    assert_eq!(
+        app.ask("PUT", &file(&path), &mia, Some(b"anew")).status,
+        200
+    );
+    let renamed = app.send(
+        &format!("/files/{id}/rename"),
+        &mia,
+        &[("path", "Mia/old.txt")],
+    );
+    assert_eq!(renamed.status, 303, "{}", renamed.text());
+    assert_eq!(app.look(&file("Mia/old.txt"), &mia).text(), "anew");
+}
+
+/// A path of some four thousand bytes in folders of its own.
+fn long(number: usize) -> String {
+    let folders: Vec<String> = (0..60)
+        .map(|n| format!("{number}-{n}-{}", "x".repeat(58)))
+        .collect();
+    format!("Mia/{}/f", folders.join("/"))
+}
+
+fn with_quota(bytes: u64) -> (TestApp, Credentials) {
+    let (app, _) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let sql = "UPDATE account SET quota_bytes = ?1 WHERE name = 'Mia'";
+    assert_eq!(catalog(&app).execute(sql, [bytes]).unwrap(), 1);
+    (app, mia)
+}
+
+#[test]
+fn names_count_against_quotas() {
+    let (app, mia) = with_quota(2_000_000);
+    let statuses: Vec<u16> = (0..12)
+        .map(|n| app.ask("PUT", &file(&long(n)), &mia, Some(b"x")).status)
+        .collect();
+    let stored = statuses.iter().filter(|status| **status == 201).count();
+    // An allowance of a mebibyte and the quota are some three million bytes.
+    assert!((3..8).contains(&stored), "{statuses:?}");
+    assert!(
+        statuses[stored..].iter().all(|status| *status == 507),
+        "{statuses:?}"
+    );
+    let pages: u64 = catalog(&app)
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
+        .unwrap();
+    assert!(pages * 4096 < 8_000_000, "{pages}");
+    // Nothing of it stays counted once it is gone.
+    let listing = app.look_json("/api/v1/search?q=", &mia);
+    assert!(listing["total"].is_number(), "{listing}");
+    let ids: Vec<i64> = {
+        let catalog = catalog(&app);
+        let mut all = catalog.prepare("SELECT id FROM file").unwrap();
+        all.query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect()
+    };
+    for id in ids {
+        assert_eq!(
+            app.send(&format!("/files/{id}/trash"), &mia, &[]).status,
+            303
+        );
+        assert_eq!(
+            app.send(&format!("/files/{id}/purge"), &mia, &[]).status,
+            303
+        );
+    }
+    let left: i64 = catalog(&app)
+        .query_row("SELECT sum(bytes) FROM metadata_usage", [], |row| {
+            row.get(0)
+        })
+        .unwrap();
+    assert_eq!(left, 0);
+    assert_eq!(
+        app.ask("PUT", &file(&long(99)), &mia, Some(b"x")).status,
+        201
+    );
+}
+
+#[test]
+fn files_are_not_renamed_beyond_a_quota_either() {
+    let (app, mia) = with_quota(1_000_000);
+    let mut refused = 0;
+    for n in 0..8 {
+        let id = app.store(&format!("Mia/{n}.txt"), &mia, b"x");
+        let renamed = app.send(&format!("/files/{id}/rename"), &mia, &[("path", &long(n))]);
+        match renamed.status {
+            303 => assert_eq!(refused, 0),
+            507 => refused += 1,
+            other => panic!("{other}: {}", renamed.text()),
+        }
+    }
+    assert!(refused >= 3, "{refused}");
+    // Shorter names are taken at any time.
+    let catalog = catalog(&app);
+    let id: i64 = catalog
+        .query_row(
+            "SELECT id FROM file ORDER BY length(path) DESC LIMIT 1",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    let renamed = app.send(
+        &format!("/files/{id}/rename"),
+        &mia,
+        &[("path", "Mia/short.txt")],
+    );
+    assert_eq!(renamed.status, 303, "{}", renamed.text());
+}
+
+#[test]
+fn an_account_makes_a_thousand_rules_at_most() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let mut catalog = catalog(&app);
+    let transaction = catalog.transaction().unwrap();
+    for n in 0..1_000 {
+        let sql = "INSERT INTO folder_rule (path, everyone, account_id)
+                   SELECT ?1, 'none', id FROM account WHERE name = 'Mia'";
+        transaction.execute(sql, [format!("Mia/{n}")]).unwrap();
+    }
+    transaction.commit().unwrap();
+    let refused = app.send("/sharing/Mia%2Fmore", &mia, &[("everyone", "read")]);
+    assert_eq!(refused.status, 409, "{}", refused.text());
+    assert!(
+        refused.text().contains("1000 folders"),
+        "{}",
+        refused.text()
+    );
+    // One that is there may be changed, and others go on making theirs.
+    app.share("Mia/7", &mia, "read", "", "");
+    app.share("elsewhere", &olga, "read", "", "");
+}
