@@ -462,9 +462,8 @@ impl Order {
             Sort::Name => (self.direction, self.comparison),
             Sort::Time | Sort::Size => ("ASC", ">"),
         };
-        if let Some(all) = seen.of_closed() {
-            let rises = direction == "ASC";
-            return Ok(page_of(all.cloned().collect(), rises, last, limit, offset));
+        if let Some(page) = seen.page(direction == "ASC", last, limit, offset) {
+            return Ok(page);
         }
         let mut parameters: Vec<Value> = vec![folder.as_str().to_owned().into()];
         let mut behind = String::new();
@@ -496,29 +495,6 @@ impl Order {
         }
         Ok(folders)
     }
-}
-
-/// A page of folders by name.
-fn page_of(
-    mut all: Vec<Folder>,
-    rises: bool,
-    last: Option<&FolderPath>,
-    limit: usize,
-    offset: u64,
-) -> Vec<Folder> {
-    let place = |path: &FolderPath| (fold(path.name()), path.clone());
-    all.sort_by_cached_key(|folder| place(&folder.path));
-    if !rises {
-        all.reverse();
-    }
-    if let Some(last) = last.map(place) {
-        all.retain(|folder| match rises {
-            true => place(&folder.path) > last,
-            false => place(&folder.path) < last,
-        });
-    }
-    let behind = all.into_iter().skip(offset as usize);
-    behind.take(limit).collect()
 }
 
 /// A number as SQLite takes it.

@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod generation;
 mod listing;
 mod many;
+mod memory;
 mod moving;
 mod news;
 mod outbox;

@@ -13,7 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
@@ -21,13 +21,12 @@ use rusqlite::{Connection, OptionalExtension};
 use super::accounts::{Scope as TokenScope, no_link};
 use super::catalog::{self, bounds};
 use super::entry::Entry;
+use super::memory::{Memory, ReachId};
 use super::path::{FilePath, FolderPath};
 use super::rule_set::{RuleCache, RuleSet, Scope};
-use super::seeing::Children;
 use super::viewer::{Acting, Credential, LinkId, Viewer, Who};
 use crate::error::{Error, Kind, Result};
 use crate::store::now_ms;
-use crate::store::sync::lock;
 
 /// What may be done in a folder, each including those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -66,27 +65,12 @@ pub struct Reach(Arc<Turns>);
 #[derive(Debug)]
 struct Turns {
     all: BTreeMap<FolderPath, Right>,
-    /// What was seen of folders in which much is said, the one asked for last at the end.
-    seen: Mutex<Vec<Seen>>,
+    memory: Option<(ReachId, Arc<Memory>)>,
 }
-
-/// What lies in a folder, as it was when an event was the last.
-#[derive(Debug)]
-struct Seen {
-    folder: FolderPath,
-    event: u64,
-    children: Arc<Children>,
-}
-
-/// Folders of which is remembered what is seen of them.
-const MAX_SEEN: usize = 8;
 
 impl From<BTreeMap<FolderPath, Right>> for Reach {
     fn from(all: BTreeMap<FolderPath, Right>) -> Self {
-        Self(Arc::new(Turns {
-            all,
-            seen: Mutex::default(),
-        }))
+        Self(Arc::new(Turns { all, memory: None }))
     }
 }
 
@@ -453,23 +437,18 @@ impl Reach {
         crossings
     }
 
-    pub(super) fn remembered(&self, folder: &FolderPath, event: u64) -> Option<Arc<Children>> {
-        let seen = lock(&self.0.seen);
-        let known = seen.iter().find(|seen| seen.folder == *folder)?;
-        (known.event == event).then(|| known.children.clone())
+    /// The same, which remembers what was seen of folders.
+    pub(super) fn remembering(self, id: ReachId, memory: Arc<Memory>) -> Self {
+        let all = self.0.all.clone();
+        Self(Arc::new(Turns {
+            all,
+            memory: Some((id, memory)),
+        }))
     }
 
-    pub(super) fn remember(&self, folder: &FolderPath, event: u64, children: Arc<Children>) {
-        let mut seen = lock(&self.0.seen);
-        seen.retain(|seen| seen.folder != *folder);
-        if seen.len() >= MAX_SEEN {
-            seen.remove(0);
-        }
-        seen.push(Seen {
-            folder: folder.clone(),
-            event,
-            children,
-        });
+    /// Where it is remembered what was seen of folders, if that is worth it.
+    pub(super) fn memory(&self) -> Option<&(ReachId, Arc<Memory>)> {
+        self.0.memory.as_ref()
     }
 
     /// The folders nearest below `folder` where what may be done crosses `least`.

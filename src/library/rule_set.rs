@@ -5,11 +5,13 @@
 //! what that transaction would read itself.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use rusqlite::Connection;
 
 use super::accounts::AccountId;
+use super::memory::Memory;
 use super::path::FolderPath;
 use super::reach::{Reach, Right};
 use crate::error::Result;
@@ -43,7 +45,11 @@ pub(super) struct Scope {
 
 /// The rules as they were last read, and the reaches that follow from them.
 #[derive(Default)]
-pub struct RuleCache(Mutex<Latest>);
+pub struct RuleCache {
+    latest: Mutex<Latest>,
+    memory: Arc<Memory>,
+    reaches: AtomicU64,
+}
 
 #[derive(Default)]
 struct Latest {
@@ -56,13 +62,13 @@ impl RuleCache {
     /// The rules as this transaction sees them.
     pub(super) fn rules(&self, c: &Connection) -> Result<Arc<RuleSet>> {
         let revision = revision(c)?;
-        let latest = lock(&self.0);
+        let latest = lock(&self.latest);
         if latest.revision == revision {
             return Ok(latest.rules.clone());
         }
         drop(latest);
         let rules = Arc::new(RuleSet::read(c)?);
-        *lock(&self.0) = Latest {
+        *lock(&self.latest) = Latest {
             revision,
             rules: rules.clone(),
             reaches: HashMap::new(),
@@ -74,15 +80,16 @@ impl RuleCache {
     pub(super) fn reach(&self, c: &Connection, scope: Scope) -> Result<Reach> {
         let rules = self.rules(c)?;
         {
-            let latest = lock(&self.0);
+            let latest = lock(&self.latest);
             if Arc::ptr_eq(&latest.rules, &rules)
                 && let Some(reach) = latest.reaches.get(&scope)
             {
                 return Ok(reach.clone());
             }
         }
-        let reach = Reach::of(&rules, &scope);
-        let mut latest = lock(&self.0);
+        let id = self.reaches.fetch_add(1, Relaxed);
+        let reach = Reach::of(&rules, &scope).remembering(id, self.memory.clone());
+        let mut latest = lock(&self.latest);
         if Arc::ptr_eq(&latest.rules, &rules) {
             if latest.reaches.len() >= MAX_REACHES {
                 latest.reaches.clear();

@@ -9,18 +9,28 @@ use super::catalog::Change;
 use super::entry::{Entry, Folder};
 use super::path::FolderPath;
 use super::reach::{Reach, Right};
+use super::text::fold;
 use super::{Library, catalog, listing::Rows};
 use crate::error::Result;
 
 /// What is seen of the folders right inside another, as far as that is not the same for all of them.
 #[derive(Debug)]
 pub(super) struct Children {
-    /// Whether those are seen of which nothing is said, here or below them.
-    is_open: bool,
     /// Those of which something is seen, or could be, as they are seen.
     said: BTreeMap<FolderPath, Folder>,
     /// Those in which files lie, and none is seen.
     hidden: BTreeSet<FolderPath>,
+    /// All that are seen, by name, where that is known.
+    shown: Option<Vec<Shown>>,
+    /// All that is seen of the folder itself.
+    whole: Folder,
+}
+
+/// A folder at its place in an order by name.
+#[derive(Debug)]
+struct Shown {
+    sort_name: String,
+    folder: Folder,
 }
 
 /// Files and bytes, as differences that add up to what is seen.
@@ -30,8 +40,10 @@ struct Sum {
     bytes: i64,
 }
 
-/// Fewer turns are cheaper to look at than to remember.
+/// Fewer folders that say something are cheaper to look at than to remember.
 const MIN_REMEMBERED: usize = 50;
+/// A folder with more in it is listed from the catalog each time, past what is hidden.
+const MAX_SHOWN: usize = 20_000;
 
 impl Reach {
     /// What is seen of a folder, at any depth: all that lies in it if it is open, less what lies where
@@ -42,22 +54,27 @@ impl Reach {
             terms.push((path, true));
         }
         let mut sum = Sum::default();
-        stored(c, &terms, |_, files, bytes| {
-            sum.files += files;
-            sum.bytes += bytes;
-        })?;
+        stored(c, &terms, |_, _, files, bytes| sum.add(files, bytes))?;
         Ok(sum.of(path.clone()))
     }
 
-    /// As [`children_now`](Self::children_now), which is remembered until something changes.
+    /// What is seen right inside a folder; where much is said, it is remembered until something changes.
     pub(super) fn children(&self, c: &Connection, folder: &FolderPath) -> Result<Arc<Children>> {
+        let Some((id, memory)) = self.memory() else {
+            return Ok(self.children_now(c, folder)?.into());
+        };
         let event = catalog::last_event(c)?;
-        if let Some(children) = self.remembered(folder, event) {
+        if let Some(children) = memory.recall(*id, folder, event) {
             return Ok(children);
         }
-        let children = Arc::new(self.children_now(c, folder)?);
-        if children.said.len() + children.hidden.len() >= MIN_REMEMBERED {
-            self.remember(folder, event, children.clone());
+        let mut children = self.children_now(c, folder)?;
+        let is_remembered = self.below(folder).nth(MIN_REMEMBERED).is_some();
+        if is_remembered {
+            children.look_at_shown(c, folder)?;
+        }
+        let children = Arc::new(children);
+        if is_remembered {
+            memory.remember(*id, folder, event, &children);
         }
         Ok(children)
     }
@@ -66,36 +83,50 @@ impl Reach {
         let is_open = self.right(folder) >= Right::Read;
         let turned = self.children_with_turns(folder);
         let mut terms = self.crossings(folder, Right::Read);
+        let crossings = terms.len();
         // All that lies in each, to tell those in which nothing is seen from those that are not there.
         let crossed: HashSet<&str> = terms.iter().map(|(path, _)| path.as_str()).collect();
-        let whole = turned
-            .iter()
-            .filter(|child| is_open && !crossed.contains(child.as_str()));
-        terms.extend(whole.map(|child| (child, true)));
-        let mut sums: BTreeMap<&str, Sum> = BTreeMap::new();
-        stored(c, &terms, |path, files, bytes| {
-            let sum = sums.entry(child_of(folder, path)).or_default();
-            // Where reading ends right in an open folder, all of it was left out from the start.
-            let is_closed_child = is_open && files < 0 && child_of(folder, path) == path;
-            if !is_closed_child {
-                sum.files += files;
-                sum.bytes += bytes;
+        let others = turned.iter();
+        let others = others.filter(|child| is_open && !crossed.contains(child.as_str()));
+        terms.extend(others.map(|child| (child, true)));
+        if is_open {
+            terms.push((folder, true));
+        }
+        let (mut whole, mut sums) = (Sum::default(), BTreeMap::<&str, Sum>::new());
+        stored(c, &terms, |at, path, files, bytes| {
+            if at < crossings || path == folder.as_str() {
+                whole.add(files, bytes);
+            }
+            if path == folder.as_str() {
+                return;
+            }
+            let child = child_of(folder, path);
+            let sum = sums.entry(child).or_default();
+            // Where reading ends right in an open folder, all of the child was left out from the start.
+            if !(is_open && files < 0 && child == path) {
+                sum.add(files, bytes);
             }
         })?;
-        let mut children = Children {
-            is_open,
-            said: BTreeMap::new(),
-            hidden: BTreeSet::new(),
-        };
+        let (mut said, mut hidden) = (BTreeMap::new(), BTreeSet::new());
         for child in &turned {
             let sum = sums.get(child.as_str());
             let seen = sum.copied().unwrap_or_default().of(child.clone());
             if sum.is_some() && seen.files == 0 {
-                children.hidden.insert(child.clone());
+                hidden.insert(child.clone());
             }
             if self.may_know(child) {
-                children.said.insert(child.clone(), seen);
+                said.insert(child.clone(), seen);
             }
+        }
+        let mut children = Children {
+            said,
+            hidden,
+            shown: None,
+            whole: whole.of(folder.clone()),
+        };
+        if !is_open {
+            let seen = children.said.values().filter(|seen| seen.files > 0);
+            children.shown = Some(by_name(seen.cloned().collect()));
         }
         Ok(children)
     }
@@ -156,10 +187,61 @@ impl Children {
         !self.hidden.contains(path)
     }
 
-    /// All folders that are seen right inside a closed one; of an open one, only the catalog knows.
-    pub(super) fn of_closed(&self) -> Option<impl Iterator<Item = &Folder>> {
-        let seen = self.said.values().filter(|seen| seen.files > 0);
-        (!self.is_open).then_some(seen)
+    /// How much is remembered with it.
+    pub(super) fn rows(&self) -> usize {
+        let shown = self.shown.as_ref().map_or(0, Vec::len);
+        self.said.len() + self.hidden.len() + shown
+    }
+
+    /// Looks once at all folders right inside, so that a page of those that are seen is a part of a list.
+    fn look_at_shown(&mut self, c: &Connection, folder: &FolderPath) -> Result<()> {
+        if self.shown.is_some() {
+            return Ok(());
+        }
+        let mut statement =
+            c.prepare_cached("SELECT path, files, bytes FROM folder WHERE parent = ?1 LIMIT ?2")?;
+        let mut rows = statement.query((folder.as_str(), MAX_SHOWN + 1))?;
+        let (mut looked, mut shown) = (0, Vec::new());
+        while let Some(row) = rows.next()? {
+            looked += 1;
+            if self.shows(row.get_ref(0)?.as_str().unwrap_or_default()) {
+                shown.push(self.seen(Folder {
+                    path: FolderPath::parse(&row.get::<_, String>(0)?)?,
+                    files: row.get(1)?,
+                    bytes: row.get(2)?,
+                }));
+            }
+        }
+        if looked <= MAX_SHOWN {
+            self.shown = Some(by_name(shown));
+        }
+        Ok(())
+    }
+
+    /// A page of those that are seen, by name and behind `last` or `offset` others, where all are known.
+    pub(super) fn page(
+        &self,
+        rises: bool,
+        last: Option<&FolderPath>,
+        limit: usize,
+        offset: u64,
+    ) -> Option<Vec<Folder>> {
+        let all = self.shown.as_ref()?;
+        let place = |shown: &Shown, last: &FolderPath| {
+            let key = (shown.sort_name.as_str(), &shown.folder.path);
+            key.cmp(&(fold(last.name()).as_str(), last))
+        };
+        let rest = match last {
+            None => &all[..],
+            Some(last) if rises => &all[all.partition_point(|shown| place(shown, last).is_le())..],
+            Some(last) => &all[..all.partition_point(|shown| place(shown, last).is_lt())],
+        };
+        let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+        let folders = rest.iter().map(|shown| shown.folder.clone());
+        Some(match rises {
+            true => folders.skip(offset).take(limit).collect(),
+            false => folders.rev().skip(offset).take(limit).collect(),
+        })
     }
 
     /// The folder as it is seen.
@@ -173,7 +255,7 @@ impl Reach {
     /// Rows of the whole listing of a folder.
     pub(super) fn rows(&self, c: &Connection, folder: &FolderPath, deep: bool) -> Result<Rows> {
         if deep {
-            let files = self.folder(c, folder)?.files;
+            let files = self.children(c, folder)?.whole.files;
             return Ok(Rows { folders: 0, files });
         }
         let files = match self.right(folder) >= Right::Read {
@@ -192,8 +274,8 @@ impl Reach {
 
     pub(super) fn count_children(&self, c: &Connection, folder: &FolderPath) -> Result<u64> {
         let children = self.children(c, folder)?;
-        if let Some(seen) = children.of_closed() {
-            return Ok(seen.count() as u64);
+        if let Some(shown) = &children.shown {
+            return Ok(shown.len() as u64);
         }
         let sql = "SELECT count(*) FROM folder WHERE parent = ?1";
         let all: u64 = c
@@ -203,7 +285,24 @@ impl Reach {
     }
 }
 
+fn by_name(folders: Vec<Folder>) -> Vec<Shown> {
+    let mut all: Vec<Shown> = folders
+        .into_iter()
+        .map(|folder| Shown {
+            sort_name: fold(folder.path.name()),
+            folder,
+        })
+        .collect();
+    all.sort_by(|a, b| (&a.sort_name, &a.folder.path).cmp(&(&b.sort_name, &b.folder.path)));
+    all
+}
+
 impl Sum {
+    fn add(&mut self, files: i64, bytes: i64) {
+        self.files += files;
+        self.bytes += bytes;
+    }
+
     fn of(self, path: FolderPath) -> Folder {
         Folder {
             path,
@@ -220,20 +319,20 @@ fn child_of<'a>(folder: &FolderPath, path: &'a str) -> &'a str {
     &path[..end.map_or(path.len(), |at| skipped + at)]
 }
 
-/// Hands what lies in each of these folders to `take`, as far as they are there: positive for those
-/// that are marked, negative for the others.
+/// Hands what lies in each of these folders to `take`, with its place among them, as far as they are
+/// there: positive for those that are marked, negative for the others.
 fn stored<'a>(
     c: &Connection,
     folders: &[(&'a FolderPath, bool)],
-    mut take: impl FnMut(&'a str, i64, i64),
+    mut take: impl FnMut(usize, &'a str, i64, i64),
 ) -> Result<()> {
     let mut statement = c.prepare_cached("SELECT files, bytes FROM folder WHERE path = ?1")?;
-    for (path, is_added) in folders {
+    for (at, (path, is_added)) in folders.iter().enumerate() {
         let mut rows = statement.query([path.as_str()])?;
         if let Some(row) = rows.next()? {
             let (files, bytes): (i64, i64) = (row.get(0)?, row.get(1)?);
             let sign = if *is_added { 1 } else { -1 };
-            take(path.as_str(), sign * files, sign * bytes);
+            take(at, path.as_str(), sign * files, sign * bytes);
         }
     }
     Ok(())
