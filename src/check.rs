@@ -119,6 +119,8 @@ fn look(library: &Library, deep: bool, report: &mut Report) -> Result<()> {
         }
     }
     report.totals = Some(library.totals()?);
+    let unreadable = library.unreadable_secrets()?.message();
+    report.findings.extend(unreadable.as_deref().map(warning));
     match library.readers().warm() {
         Ok(confinement) => {
             let lacking = confinement.lacking();

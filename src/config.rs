@@ -6,6 +6,7 @@
 //! most likely a misspelt one. An empty value counts as unset: platforms set `PORT` to nothing
 //! in containers that serve no web traffic.
 
+mod proxies;
 mod variables;
 
 use std::net::IpAddr;
@@ -17,7 +18,7 @@ use ipnet::IpNet;
 
 use crate::error::{Error, Result};
 use crate::extract::{Ocr, child};
-use crate::library::{Generation, Limits, Quota, Reserve, Right, Settings};
+use crate::library::{Generation, Limits, Quota, Reserve, Right, SealingKeys, Settings};
 
 pub use variables::{VARIABLES, Variable};
 
@@ -74,6 +75,8 @@ pub struct Config {
     pub access: Access,
     /// Of the account `owner`.
     pub admin_password: Option<String>,
+    /// What secrets are sealed with that have to be read back.
+    pub keys: SealingKeys,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
     /// Bytes.
@@ -111,6 +114,7 @@ impl Config {
             facts_cache: self.facts_cache,
             grace: self.grace,
             uploads: self.uploads,
+            keys: self.keys.clone(),
             extraction: self.extraction.clone(),
             generation: self.generation,
         }
@@ -230,7 +234,8 @@ impl Config {
             port: parse(&get, "PORT", "a port number from 0 to 65535")?.unwrap_or(5000),
             access,
             admin_password: get("ADMIN_PASSWORD").map(str::to_owned),
-            trusted_proxies: trusted_proxies(get("TRUSTED_PROXIES"))?,
+            keys: sealing_keys(get)?,
+            trusted_proxies: proxies::trusted(get("TRUSTED_PROXIES"))?,
             max_upload: match get("MAX_UPLOAD_BYTES") {
                 Some("unlimited") => None,
                 _ => bytes("MAX_UPLOAD_BYTES")?,
@@ -262,23 +267,17 @@ impl Config {
     }
 }
 
-/// Loopback, and ranges that no one on the internet has (RFC 1918, RFC 4193, RFC 4291).
-const PRIVATE_RANGES: &str =
-    "127.0.0.0/8, ::1, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7, fe80::/10";
-
-fn trusted_proxies(value: Option<&str>) -> Result<Vec<IpNet>> {
-    let value = value.unwrap_or(PRIVATE_RANGES);
-    if value == "none" {
-        return Ok(Vec::new());
-    }
-    let networks = value.split([',', ' ']).filter(|part| !part.is_empty());
-    let networks = networks.map(|part| {
-        let network = part.parse().ok();
-        let network = network.or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from));
-        let right = "addresses or networks such as 10.0.0.0/8, or \"none\"";
-        network.ok_or_else(|| bad("TRUSTED_PROXIES", value, right))
-    });
-    networks.collect()
+fn sealing_keys<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<SealingKeys> {
+    let key = |name: &str| {
+        let checked = SealingKeys::new(get(name), None);
+        checked.map_err(|error| {
+            let why = error.sentence();
+            Error::invalid(format!("{name} cannot be used: {why}."))
+        })
+    };
+    key("SECRET_KEY")?;
+    key("SECRET_KEY_PREVIOUS")?;
+    SealingKeys::new(get("SECRET_KEY"), get("SECRET_KEY_PREVIOUS"))
 }
 
 /// What recognises text, if it is on the PATH.
@@ -517,6 +516,8 @@ mod tests {
             ("EXTRACT_SECONDS", "0"),
             ("EXTRACT_MEMORY", "1MiB"),
             ("LOG_FORMAT", "xml"),
+            ("SECRET_KEY", "too short"),
+            ("SECRET_KEY_PREVIOUS", "too short"),
             ("WHARFSIDE_PROT", "1"),
         ] {
             let error = config(&[(name, value)]).unwrap_err();

@@ -1,11 +1,19 @@
-//! Where log lines go and what they look like: stderr, as text for people and JSON for machines.
+//! Where log lines go and what they look like: stderr, as text for people and JSON for machines,
+//! with no secret in them.
 
-use std::io::{self, IsTerminal};
+mod mask;
+
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::io::{self, IsTerminal, Write};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 use crate::error::{Error, Result};
+
+/// Target of the one kind of line that shows a secret on purpose: the link to set up an
+/// installation that nobody owns yet.
+pub const SHOWS_SECRET: &str = "wharfside::setup";
 
 /// Who is running, which decides how much is said when `LOG` says nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +47,7 @@ pub fn start(config: &Config, role: Role) -> Result<()> {
     };
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(mask::Masked)
         .with_ansi(terminal);
     let started = if json {
         // The current span carries the request id, so it is on every line of a request.
@@ -51,5 +59,19 @@ pub fn start(config: &Config, role: Role) -> Result<()> {
     } else {
         builder.with_target(false).try_init()
     };
-    started.map_err(|error| Error::internal("Logging was started twice.").because(error))
+    started.map_err(|error| Error::internal("Logging was started twice.").because(error))?;
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let mut line = format!(
+            "\nthread '{}' {panic}\n",
+            thread.name().unwrap_or("unnamed")
+        );
+        let trace = Backtrace::capture();
+        if trace.status() == BacktraceStatus::Captured {
+            line.push_str(&format!("{trace}\n"));
+        }
+        // Nobody is left to tell if stderr is gone.
+        let _ = io::stderr().write_all(&mask::mask(line.as_bytes()));
+    }));
+    Ok(())
 }

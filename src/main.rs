@@ -453,6 +453,7 @@ fn at(url: String) -> Result<Address> {
 /// For whatever opens the stores.
 fn configure(role: logging::Role) -> Result<Config> {
     heap::be_thrifty();
+    store::restrict_umask();
     let config = Config::from_env()?;
     logging::start(&config, role)?;
     #[cfg(feature = "crash-points")]

@@ -35,6 +35,7 @@ fn open(config: &Config) -> Result<Opened> {
         begin: Box::new(move || {
             let running = begin(library.clone(), trash, grace)?;
             owner::establish(&library, &config)?;
+            tell_of_secrets(&library)?;
             Ok(running)
         }),
     })
@@ -61,6 +62,14 @@ fn begin(library: Library, trash: Duration, grace: Duration) -> Result<Running> 
             library.close();
         }),
     })
+}
+
+/// Whether the key of this start opens what earlier ones sealed.
+fn tell_of_secrets(library: &Library) -> Result<()> {
+    if let Some(message) = library.unreadable_secrets()?.message() {
+        tracing::error!("{message}");
+    }
+    Ok(())
 }
 
 /// What an operator should read in the log before the first upload.
@@ -95,7 +104,7 @@ fn tell(library: &Library) {
             _ => tracing::info!(store = proof.store, "{}", proof.sentence),
         }
     }
-    for repair in &report.repairs {
+    for repair in report.restricted.iter().chain(&report.repairs) {
         tracing::warn!("{repair}");
     }
 }

@@ -104,6 +104,18 @@ fn run(
             "unnamed contents could not be collected",
             library.collect(grace).map(drop),
         );
+        told(
+            "secrets could not be sealed",
+            library.seal_secrets().map(|sealed| {
+                if sealed > 0 {
+                    tracing::info!(sealed, "secrets from before were sealed with the key");
+                }
+            }),
+        );
+        told(
+            "downloads by links could not be pruned",
+            library.prune_downloads(),
+        );
         told("the outbox could not be pruned", library.prune_outbox());
     }
 }

@@ -8,4 +8,4 @@ pub mod password;
 mod secret;
 pub mod totp;
 
-pub use secret::{Purpose, Secret};
+pub use secret::{PREFIXES, Purpose, Secret};

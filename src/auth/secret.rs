@@ -24,7 +24,26 @@ pub enum Purpose {
     Ceremony,
 }
 
+/// How the secrets of each purpose begin, for whoever looks for them in other texts.
+pub const PREFIXES: [&str; 5] = {
+    let mut prefixes = [""; 5];
+    let mut at = 0;
+    while at < prefixes.len() {
+        prefixes[at] = Purpose::ALL[at].prefix();
+        at += 1;
+    }
+    prefixes
+};
+
 impl Purpose {
+    pub const ALL: [Self; 5] = [
+        Self::Session,
+        Self::Token,
+        Self::Link,
+        Self::OneTime,
+        Self::Ceremony,
+    ];
+
     const fn prefix(self) -> &'static str {
         match self {
             Self::Session => "ws_",

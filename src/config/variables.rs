@@ -35,9 +35,19 @@ pub const VARIABLES: &[Variable] = &[
         help: "password of the account \"owner\", which is made with it; set again at each start",
     },
     Variable {
+        name: "SECRET_KEY",
+        default: "none: such secrets are stored as they are",
+        help: "at least 32 random characters; seals the secrets of authenticator apps and links, so that a copy of the directory alone is no use",
+    },
+    Variable {
+        name: "SECRET_KEY_PREVIOUS",
+        default: "none",
+        help: "the key before, while what it sealed is sealed again with SECRET_KEY",
+    },
+    Variable {
         name: "TRUSTED_PROXIES",
-        default: "loopback and private ranges",
-        help: "addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8, 192.0.2.7; \"none\" for none",
+        default: "loopback, and in a container its gateway",
+        help: "addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 172.18.0.0/16, 192.0.2.7; \"none\" for none",
     },
     Variable {
         name: "QUOTA_BYTES",

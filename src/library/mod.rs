@@ -29,6 +29,7 @@ mod reading;
 mod rehearsing;
 mod rule_set;
 mod saving;
+mod sealing;
 pub mod search;
 mod seeing;
 mod selecting;
@@ -45,9 +46,10 @@ use std::time::Duration;
 pub use crate::extract::PDF;
 pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
-    Account, AccountId, Audited, Begun, Ceremony, Factor, FolderRule, Grant, Guessed, Happening,
-    Happenings, Invitation, Invited, KeptPasskey, NewPasskey, NewSession, NewShare, NewToken,
-    Quota, Role, Scope, Session, Share, Shared, Token, Usage, network_of,
+    Account, AccountId, Audited, Begun, Ceremony, Charge, Factor, FolderRule, Grant, Guessed,
+    Happening, Happenings, Invitation, Invited, KeptPasskey, LinkDownload, NewPasskey, NewSession,
+    NewShare, NewToken, Quota, Role, Scope, Session, Share, Shared, Token, Unreadable, Usage,
+    network_of,
 };
 pub use auditing::{Live, Named};
 pub use entry::{
@@ -68,6 +70,7 @@ pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict}
 pub use reach::{Reach, Right};
 pub use reading::{Part, Place};
 pub use saving::SavedSearch;
+pub use sealing::SealingKeys;
 pub use selecting::{Selected, Selection, Within};
 pub use thumbnails::{Attempt, Picture, Thumbnail, can_have_thumbnail};
 
@@ -99,6 +102,8 @@ pub struct Settings {
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
     pub uploads: Limits,
+    /// What secrets are sealed with.
+    pub keys: SealingKeys,
     /// How documents are read.
     pub extraction: child::Options,
     /// The formats that this release knows.
@@ -134,6 +139,7 @@ pub struct Common {
     fields: Fields,
     root: PathBuf,
     limits: Limits,
+    keys: SealingKeys,
     readers: child::Pool,
     rules: Arc<RuleCache>,
     report: Report,
@@ -173,6 +179,7 @@ impl Library {
             fields,
             root: settings.root.clone(),
             limits: settings.uploads,
+            keys: settings.keys.clone(),
             readers: child::Pool::new(settings.extraction.clone()),
             rules: Arc::default(),
             report,

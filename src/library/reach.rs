@@ -18,7 +18,7 @@ use std::sync::Arc;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension};
 
-use super::accounts::{Scope as TokenScope, no_link};
+use super::accounts::{LINK_IS_VALID, Scope as TokenScope, no_link};
 use super::catalog::{self, bounds};
 use super::entry::Entry;
 use super::memory::{Memory, ReachId};
@@ -175,11 +175,13 @@ impl Acting {
 
 /// What a link opens, and the most that may be done by it.
 fn opened(c: &Connection, link: LinkId) -> Result<Option<(FolderPath, Right)>> {
-    let sql = "SELECT kind, coalesce(share_link.folder, file.folder) FROM share_link
-               LEFT JOIN file ON file.id = file_id AND trashed_ms IS NULL
-               WHERE share_link.id = ?1 AND ifnull(expires_ms > ?2, TRUE)";
+    let sql = format!(
+        "SELECT kind, coalesce(share_link.folder, file.folder) FROM share_link
+         LEFT JOIN file ON file.id = file_id AND trashed_ms IS NULL
+         WHERE share_link.id = ?1 AND {LINK_IS_VALID}"
+    );
     let found: Option<(String, Option<String>)> = c
-        .prepare_cached(sql)?
+        .prepare_cached(&sql)?
         .query_row((link, now_ms()), |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
     let Some((kind, Some(folder))) = found else {

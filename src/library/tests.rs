@@ -82,7 +82,7 @@ impl Bench {
     }
 }
 
-fn settings(root: &Path, release: &str) -> Settings {
+pub(super) fn settings(root: &Path, release: &str) -> Settings {
     Settings {
         root: root.to_owned(),
         release: release.into(),
@@ -94,6 +94,7 @@ fn settings(root: &Path, release: &str) -> Settings {
             reserve: Reserve::Bytes(0),
             quota: crate::library::Quota::default(),
         },
+        keys: SealingKeys::default(),
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     }

@@ -4,6 +4,7 @@ use crate::auth::{Purpose, Secret, password};
 use crate::config::{Access, Config};
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::logging;
 
 /// Name of the account that `ADMIN_PASSWORD` is for.
 const OWNER: &str = "owner";
@@ -42,6 +43,7 @@ pub fn establish(library: &Library, config: &Config) -> Result<()> {
         false => path,
     };
     tracing::warn!(
+        target: logging::SHOWS_SECRET,
         link,
         "nobody owns this installation yet; whoever opens this link at its address first does"
     );

@@ -217,6 +217,23 @@ impl Boots {
         self.shared.has_company.load(Ordering::Relaxed)
     }
 
+    /// Whether a process of another release is at work on this directory.
+    ///
+    /// # Errors
+    /// As of [`pulse`](Self::pulse).
+    pub fn is_beside_another_release(&self, sql: &Sql) -> Result<bool> {
+        self.pulse(sql)?;
+        let living = lock(&self.shared.pulse).neighbours.numbers();
+        let release = &self.shared.current.release;
+        for number in living {
+            let other = sql.read(|c| ledger::release_of(c, number))?;
+            if other.as_ref() != Some(release) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// This process does from now on what it is there for. Noted a moment later.
     pub fn ready(&self) {
         note_once(&self.shared.ready_ms);

@@ -49,6 +49,7 @@ mod follow;
 mod identity;
 pub mod index;
 pub mod kv;
+mod modes;
 pub mod mount;
 pub mod rehearse;
 mod sigbus;
@@ -66,6 +67,7 @@ pub use digest::Digest;
 pub use identity::Identity;
 pub use index::{Index, Lease};
 pub use kv::Kv;
+pub use modes::restrict_umask;
 pub use mount::{Finding, Mount, Severity};
 pub use rehearse::Rehearsal;
 pub use sql::Sql;
@@ -132,6 +134,8 @@ pub struct Report {
     pub schema: sql::Found,
     /// One sentence each; empty when there was nothing to do.
     pub repairs: Vec<String>,
+    /// That the directory was open to other users of the machine, if it was.
+    pub restricted: Option<String>,
     /// What earlier boots left, read back by this start.
     pub proofs: Vec<boots::StoreProof>,
 }
@@ -146,8 +150,12 @@ impl Store {
     pub fn open(options: Options<'_>) -> Result<(Self, Report)> {
         let started_ms = now_ms();
         let root = options.root;
-        let mount = Mount::prepare(root)?;
+        let mut mount = Mount::prepare(root)?;
         refuse_blocked(&mount)?;
+        let restricted = modes::restrict(root)?;
+        if restricted.is_some() {
+            mount = Mount::inspect(root)?;
+        }
         let identity = Identity::establish(root)?;
         let backups = root.join("backups");
         std::fs::create_dir_all(&backups).map_err(|e| Error::io("creating", &backups, e))?;
@@ -199,6 +207,7 @@ impl Store {
         let report = Report {
             schema,
             repairs,
+            restricted,
             proofs,
         };
         Ok((store, report))
@@ -244,6 +253,7 @@ impl Store {
         let report = Report {
             schema,
             repairs: repairs.into_iter().collect(),
+            restricted: None,
             proofs: Vec::new(),
         };
         Ok((store, report))

@@ -5,9 +5,9 @@ mod entries;
 mod findings;
 mod table;
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 pub use findings::{Finding, Severity};
 
+use super::modes;
 use crate::error::{Error, Result};
 
 /// The facts about one storage directory at one moment.
@@ -46,6 +47,9 @@ pub struct Mount {
     pub owner_gid: u32,
     /// Permission bits.
     pub mode: u32,
+    /// Names right inside that other users of the machine can read; none while the directory is
+    /// closed to them.
+    pub exposed: Vec<String>,
     /// Whom this process runs as.
     pub uid: u32,
     pub gid: u32,
@@ -112,9 +116,7 @@ impl Mount {
                 resolved.display()
             ))
         })?;
-        let cgroup = read_proc("/proc/self/cgroup").unwrap_or_default();
-        let cgroup = String::from_utf8_lossy(&cgroup);
-        let container_signs = table::container_signs(&rows, &cgroup, Path::exists);
+        let container_signs = container_signs(&rows);
         Ok(Self {
             path: match presence {
                 // What is in the way may be a file further up.
@@ -136,6 +138,10 @@ impl Mount {
             owner_uid: facts.uid(),
             owner_gid: facts.gid(),
             mode: facts.mode() & 0o7777,
+            exposed: match presence {
+                Presence::Directory => modes::exposed(&resolved).unwrap_or_default(),
+                _ => Vec::new(),
+            },
             uid: rustix::process::geteuid().as_raw(),
             gid: rustix::process::getegid().as_raw(),
             total_bytes: space.f_blocks.saturating_mul(space.f_frsize),
@@ -173,6 +179,18 @@ impl Mount {
     }
 }
 
+/// Whether this process runs in a container, as far as the kernel shows it.
+pub fn in_container() -> bool {
+    let rows = table::parse(&read_proc("/proc/self/mountinfo").unwrap_or_default());
+    !container_signs(&rows).is_empty()
+}
+
+fn container_signs(rows: &[table::Row]) -> Vec<String> {
+    let cgroup = read_proc("/proc/self/cgroup").unwrap_or_default();
+    let cgroup = String::from_utf8_lossy(&cgroup);
+    table::container_signs(rows, &cgroup, Path::exists)
+}
+
 /// The nearest existing place at or above an absolute path, and the path itself, both without
 /// symlinks.
 fn resolve(asked: &Path) -> Result<(PathBuf, PathBuf)> {
@@ -207,7 +225,7 @@ fn create(path: &Path) -> io::Result<()> {
         .map(Path::to_owned)
         .collect();
     for dir in missing.iter().rev() {
-        match fs::create_dir(dir) {
+        match DirBuilder::new().mode(modes::DIRECTORY).create(dir) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Downloads: one look-up, one crossing, and every way in which HTTP lets a client ask for less.
 
+use std::iter;
 use std::ops::Range;
 
 use axum::body::{Body, Bytes};
@@ -17,12 +18,13 @@ use super::disposition::{CONTENT_POLICY, disposition, viewed};
 use super::file_body::{Piece, file_body, length};
 use super::input::{Path, Query};
 use super::known_facts::known_facts;
+use super::metered_body::metered;
 use super::preview;
 use super::problem::{self, Failure};
 use super::range::{Wanted, wanted};
 use super::state::App;
 use crate::error::Result;
-use crate::library::{Content, FileId, Library, PDF};
+use crate::library::{Content, FileId, Library, LinkDownload, PDF, Share};
 
 /// What a client asks of a content, before the content is known.
 pub struct Asked {
@@ -31,6 +33,15 @@ pub struct Asked {
     range: Option<String>,
     /// Whether it is for the browser's own viewer.
     is_viewed: bool,
+    by_link: Option<ByLink>,
+}
+
+/// A link by which a content is asked for, and from where.
+struct ByLink {
+    share: Share,
+    address: String,
+    /// Path of the file, for the log.
+    subject: String,
 }
 
 impl Asked {
@@ -42,6 +53,19 @@ impl Asked {
             // A range is defined for GET alone.
             range: range.filter(|_| method == Method::GET).map(str::to_owned),
             is_viewed: false,
+            by_link: None,
+        }
+    }
+
+    /// The same by a link, whose uses it takes.
+    pub fn by_link(self, share: Share, address: String, subject: String) -> Self {
+        Self {
+            by_link: Some(ByLink {
+                share,
+                address,
+                subject,
+            }),
+            ..self
         }
     }
 
@@ -97,7 +121,8 @@ pub async fn answer(
     find: impl FnOnce(&Library) -> Result<Content> + Send + 'static,
 ) -> problem::Result {
     let sender = app.clone();
-    let response = app.look(move |library| {
+    let is_charged = asked.by_link.is_some();
+    let work = move |library: &Library| {
         let content = find(library)?;
         let is_document = asked.is_viewed && content.media_type == PDF;
         let facts = match is_document || content.media_type.starts_with("text/") {
@@ -111,9 +136,76 @@ pub async fn answer(
             ..asked
         };
         let encoding = facts.and_then(|facts| facts.encoding);
-        respond(&sender, content, encoding.as_deref(), &asked)
-    });
-    Ok(response.await?)
+        match &asked.by_link {
+            None => respond(&sender, content, encoding.as_deref(), &asked),
+            Some(by) => by.respond(&sender, library, content, encoding.as_deref(), &asked),
+        }
+    };
+    // Who only looks must not wait for who writes.
+    Ok(match is_charged {
+        true => app.run(work).await?,
+        false => app.look(work).await?,
+    })
+}
+
+impl Asked {
+    fn verdict(&self, content: &Content) -> (Verdict, Wanted) {
+        let validators = Validators::new(content.sha256, content.modified_ms);
+        let range = self.range.as_deref();
+        let range = range.filter(|_| self.conditions.range_holds(&validators));
+        let wanted = range.map_or(Wanted::Whole, |range| wanted(range, content.size));
+        (self.conditions.weigh(&validators), wanted)
+    }
+
+    /// The parts of a content that the answer has; none for one without a content.
+    fn parts(&self, content: &Content) -> Option<Vec<Range<u64>>> {
+        match self.verdict(content) {
+            (Verdict::Proceed, Wanted::Whole) if !self.head => {
+                Some(iter::once(0..content.size).collect())
+            }
+            (Verdict::Proceed, Wanted::Parts(parts)) => Some(parts),
+            _ => None,
+        }
+    }
+}
+
+impl ByLink {
+    /// As [`respond`], charged to the link. By one that is used up, nothing is answered but more of
+    /// what is part of its last use.
+    fn respond(
+        &self,
+        app: &App,
+        library: &Library,
+        content: Content,
+        encoding: Option<&str>,
+        asked: &Asked,
+    ) -> Result<Response> {
+        let Self { share, address, .. } = self;
+        let parts = asked.parts(&content);
+        if share.is_used_up()
+            && (parts.is_none() || !library.has_download(share.id, address, &content.sha256)?)
+        {
+            return Err(Share::is_over());
+        }
+        let Some(parts) = parts else {
+            return respond(app, content, encoding, asked);
+        };
+        let download = LinkDownload {
+            share: share.clone(),
+            address: address.clone(),
+            subject: self.subject.clone(),
+            sha256: content.sha256,
+            size: content.size,
+        };
+        let charge = library.charge_download(&download, &parts)?;
+        match respond(app, content, encoding, asked) {
+            Ok(response) => Ok(response.map(|body| metered(app, charge, body))),
+            Err(error) => {
+                library.refund_download(&charge, charge.bytes)?;
+                Err(error)
+            }
+        }
+    }
 }
 
 /// The whole answer for a content. Blocks: it reads the beginning of the file.
@@ -121,20 +213,12 @@ fn respond(app: &App, content: Content, encoding: Option<&str>, asked: &Asked) -
     let validators = Validators::new(content.sha256, content.modified_ms);
     let size = content.size;
     let headers = describe(&content, encoding, &validators, asked.is_viewed);
-    let (status, body) = match asked.conditions.weigh(&validators) {
-        Verdict::Failed => return Ok(changed().into_response()),
-        Verdict::NotModified => (StatusCode::NOT_MODIFIED, Body::empty()),
-        Verdict::Proceed => {
-            let range = asked
-                .range
-                .as_deref()
-                .filter(|_| asked.conditions.range_holds(&validators));
-            match range.map_or(Wanted::Whole, |range| wanted(range, size)) {
-                Wanted::Unsatisfiable => return Ok(beyond(size)),
-                Wanted::Whole => return whole(app, content, headers, asked.head),
-                Wanted::Parts(parts) => return partial(app, content, headers, &parts),
-            }
-        }
+    let (status, body) = match asked.verdict(&content) {
+        (Verdict::Failed, _) => return Ok(changed().into_response()),
+        (Verdict::NotModified, _) => (StatusCode::NOT_MODIFIED, Body::empty()),
+        (Verdict::Proceed, Wanted::Unsatisfiable) => return Ok(beyond(size)),
+        (Verdict::Proceed, Wanted::Whole) => return whole(app, content, headers, asked.head),
+        (Verdict::Proceed, Wanted::Parts(parts)) => return partial(app, content, headers, &parts),
     };
     let mut response = (status, body).into_response();
     *response.headers_mut() = headers;

@@ -30,12 +30,29 @@ enum Status {
 #[derive(Serialize)]
 struct Readiness {
     status: Status,
+    /// Why it is not ready, in one sentence; or what is not well, though it is.
+    reason: Option<String>,
+    stores: Vec<Told>,
+    #[serde(flatten)]
+    figures: Option<Figures>,
+}
+
+/// A store as everybody may know it.
+#[derive(Serialize)]
+struct Told {
+    store: &'static str,
+    ok: bool,
+    /// With figures, so for those only who may see them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+/// What is for those who may see how the installation stands.
+#[derive(Serialize)]
+struct Figures {
     release: String,
     /// Number of this start; absent until the stores are open.
     boot: Option<u64>,
-    stores: Vec<StoreHealth>,
-    /// Why it is not ready, in one sentence; or what is not well, though it is.
-    reason: Option<String>,
 }
 
 /// `GET /health/live`: answers as long as the process can answer at all.
@@ -58,12 +75,18 @@ pub async fn ready(app: App) -> Response {
 }
 
 async fn readiness(app: &App) -> Readiness {
-    let answer = |status, stores, reason| Readiness {
+    let is_told_all = app.visitor().administers();
+    let answer = |status, stores: Vec<StoreHealth>, reason| Readiness {
         status,
-        release: app.release().to_owned(),
-        boot: app.library().ok().map(|library| library.boot()),
-        stores,
         reason,
+        stores: stores
+            .into_iter()
+            .map(|store| Told::new(store, is_told_all))
+            .collect(),
+        figures: is_told_all.then(|| Figures {
+            release: app.release().to_owned(),
+            boot: app.library().ok().map(|library| library.boot()),
+        }),
     };
     if !app.is_open() {
         return answer(Status::Starting, Vec::new(), Some(app.waiting_for()));
@@ -85,6 +108,17 @@ async fn readiness(app: &App) -> Readiness {
     let unread = || app.library().ok()?.readers().standing().trouble;
     let reason = away.or_else(unread);
     answer(Status::Ready, stores, reason)
+}
+
+impl Told {
+    fn new(store: StoreHealth, is_told_all: bool) -> Self {
+        let StoreHealth { store, ok, detail } = store;
+        Self {
+            store,
+            ok,
+            detail: Some(detail).filter(|_| is_told_all),
+        }
+    }
 }
 
 /// Whether this release may still serve on this directory.

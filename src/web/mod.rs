@@ -19,6 +19,7 @@ mod health;
 pub mod input;
 mod known_facts;
 mod live;
+mod metered_body;
 mod metrics;
 mod pace;
 pub mod pages;

@@ -1,7 +1,7 @@
 //! Who makes a request: where it comes from, and in whose name.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Once};
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, USER_AGENT};
 use axum::http::request::Parts;
@@ -76,6 +76,9 @@ impl Origin {
         let headers = &request.headers;
         let (host, agent) = (headers.get(HOST).cloned(), headers.get(USER_AGENT).cloned());
         if !is_trusted(&peer) {
+            if headers.contains_key(FORWARDED_FOR) {
+                tell_of_proxy(canonical(peer));
+            }
             return Self {
                 address: canonical(peer),
                 is_https: false,
@@ -83,13 +86,10 @@ impl Origin {
                 agent,
             };
         }
-        let proto = said(headers.get(FORWARDED_PROTO));
+        let (forwarded, hops) = forwarded(headers, is_trusted);
         Self {
-            address: canonical(forwarded(headers, is_trusted).unwrap_or(peer)),
-            is_https: proto
-                .rsplit(',')
-                .next()
-                .is_some_and(|last| last.trim() == "https"),
+            address: canonical(forwarded.unwrap_or(peer)),
+            is_https: scheme(headers, hops).eq_ignore_ascii_case("https"),
             host,
             agent,
         }
@@ -133,23 +133,65 @@ impl Origin {
 }
 
 /// The client as the nearest proxy that is not ours to trust saw it: each proxy adds at the end
-/// who it got the request from.
-fn forwarded(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> Option<IpAddr> {
-    let all = headers.get_all(FORWARDED_FOR).iter();
-    let parts: Vec<_> = all
-        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
-        .collect();
-    let mut nearest = None;
+/// who it got the request from. Also how many proxies stand between that one and us.
+fn forwarded(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> (Option<IpAddr>, usize) {
+    let (mut nearest, mut hops) = (None, 0);
     // What stands before the first that is not ours is the client's own say, whatever it is.
-    for part in parts.into_iter().rev() {
-        let text = std::str::from_utf8(part).ok()?;
-        let address = canonical(text.trim().parse().ok()?);
-        nearest = Some(address);
+    for part in list(headers, &FORWARDED_FOR).into_iter().rev() {
+        let Some(address) = node(&part).map(canonical) else {
+            return (None, hops);
+        };
+        let is_first = nearest.replace(address).is_none();
+        hops += usize::from(!is_first);
         if !is_trusted(&address) {
             break;
         }
     }
-    nearest
+    (nearest, hops)
+}
+
+/// The scheme by which the client reached the proxy that is `hops` before the last: each adds its
+/// own at the end, or the first alone states one.
+fn scheme(headers: &HeaderMap, hops: usize) -> String {
+    let mut stated = list(headers, &FORWARDED_PROTO);
+    let at = stated.len().saturating_sub(hops + 1);
+    match stated.is_empty() {
+        true => String::new(),
+        false => stated.swap_remove(at).trim_matches('"').to_owned(),
+    }
+}
+
+/// The elements of a header that is a list, over all its lines; bytes that are no text match nothing.
+fn list(headers: &HeaderMap, name: &HeaderName) -> Vec<String> {
+    let lines = headers.get_all(name).iter();
+    let elements = lines.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let texts = elements.map(|part| String::from_utf8_lossy(part).trim().to_owned());
+    texts.collect()
+}
+
+/// An address as proxies write it: alone or with a port, an IPv6 one perhaps in brackets, and all
+/// of it perhaps in quotes.
+fn node(text: &str) -> Option<IpAddr> {
+    let text = text.trim_matches('"');
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    if let Ok(with_port) = text.parse::<SocketAddr>() {
+        return Some(with_port.ip());
+    }
+    let bare = text.strip_prefix('[')?.strip_suffix(']')?;
+    bare.parse::<Ipv6Addr>().ok().map(IpAddr::from)
+}
+
+/// Somebody who is not trusted says for whom they ask. Behind a proxy, all clients are then one.
+fn tell_of_proxy(address: IpAddr) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::warn!(
+            %address,
+            "X-Forwarded-For is not believed from this address; if it is your proxy's, set TRUSTED_PROXIES to it"
+        );
+    });
 }
 
 /// An IPv4 address that came in the clothes of an IPv6 one is the same client.
@@ -378,19 +420,58 @@ mod tests {
             ("::ffff:203.0.113.7", Some("203.0.113.7")),
             ("somebody, 10.0.0.2", None),
             ("203.0.113.7, unknown", None),
+            ("203.0.113.7:4711", Some("203.0.113.7")),
+            ("198.51.100.1:1, 203.0.113.7:2", Some("203.0.113.7")),
+            ("203.0.113.7:4711, 10.0.0.2:80", Some("203.0.113.7")),
+            ("\"203.0.113.7:4711\"", Some("203.0.113.7")),
+            ("2001:db8::7", Some("2001:db8::7")),
+            ("[2001:db8::7]", Some("2001:db8::7")),
+            ("[2001:db8::7]:4711", Some("2001:db8::7")),
+            ("\"[2001:db8::7]:4711\"", Some("2001:db8::7")),
+            ("[::ffff:203.0.113.7]:4711", Some("203.0.113.7")),
+            ("203.0.113.7:port", None),
+            ("203.0.113.7:99999", None),
+            ("[203.0.113.7]", None),
+            ("", None),
         ] {
             let found = forwarded(&headers(&[("x-forwarded-for", sent)]), is_private);
-            assert_eq!(found, seen.map(|seen| seen.parse().unwrap()), "{sent}");
+            assert_eq!(found.0, seen.map(|seen| seen.parse().unwrap()), "{sent}");
         }
         let mut odd = HeaderMap::new();
         let value = HeaderValue::from_bytes(b"\xff, 203.0.113.7").unwrap();
         odd.insert("x-forwarded-for", value);
-        assert_eq!(forwarded(&odd, is_private), "203.0.113.7".parse().ok());
+        assert_eq!(forwarded(&odd, is_private).0, "203.0.113.7".parse().ok());
         let twice = headers(&[
             ("x-forwarded-for", "198.51.100.1"),
             ("x-forwarded-for", "203.0.113.7"),
         ]);
-        assert_eq!(forwarded(&twice, is_private), "203.0.113.7".parse().ok());
+        assert_eq!(forwarded(&twice, is_private).0, "203.0.113.7".parse().ok());
+    }
+
+    #[test]
+    fn the_scheme_is_the_clients_however_it_is_written() {
+        for (protos, hops, seen) in [
+            (&["https"][..], 0, "https"),
+            (&["HTTPS"], 0, "HTTPS"),
+            (&[" https "], 3, "https"),
+            (&["\"https\""], 0, "https"),
+            // The proxy that the client reached said https, the one behind it http.
+            (&["https, http"], 1, "https"),
+            (&["https", "http"], 1, "https"),
+            // What a client says itself stands before what the proxy adds.
+            (&["https, http"], 0, "http"),
+            (&["http, HTTPS"], 0, "HTTPS"),
+            (&[], 0, ""),
+            (&[""], 0, ""),
+        ] {
+            let pairs: Vec<_> = protos
+                .iter()
+                .map(|value| ("x-forwarded-proto", *value))
+                .collect();
+            assert_eq!(scheme(&headers(&pairs), hops), seen, "{protos:?}");
+        }
+        let chain = headers(&[("x-forwarded-for", "203.0.113.7, 10.0.0.3")]);
+        assert_eq!(forwarded(&chain, is_private).1, 1);
     }
 
     #[test]

@@ -152,7 +152,15 @@ impl TestApp {
 
     /// Out of another file than the one that was built.
     pub fn out_of(program: &Path) -> Self {
-        let mut app = Self::begin_out_of(program, Directory::new(), &[]);
+        Self::on_out_of(program, Directory::new(), &[])
+    }
+
+    pub fn on_out_of(
+        program: &Path,
+        directory: Arc<Directory>,
+        environment: &[(&str, &str)],
+    ) -> Self {
+        let mut app = Self::begin_out_of(program, directory, environment);
         app.wait_ready();
         app
     }
@@ -511,9 +519,7 @@ fn spawn(file: &Path, directory: &Directory, environment: &Vec<(String, String)>
 /// `127.0.0.1:41234`, from the line that tells where it listens.
 fn address(process: &Process) -> String {
     process.wait_line("the address it listens on", |line| {
-        let line: Value = serde_json::from_str(line).ok()?;
-        let url = line["url"].as_str()?;
-        let address = url.strip_prefix("http://")?;
+        let address = line.strip_prefix("http://")?;
         Some(address.trim_end_matches('/').to_owned())
     })
 }

@@ -116,7 +116,7 @@ fn chromium_asks_for_a_password_before_it_makes_a_passkey() {
 }
 
 /// Answers the question on a page, and goes on to where it leads.
-fn second(app: &TestApp, question: &Answer, fields: &[(&str, &str)]) -> Answer {
+pub fn second(app: &TestApp, question: &Answer, fields: &[(&str, &str)]) -> Answer {
     let page = question.text();
     let step = hidden(&page, "step");
     let mut all = vec![("step", step), ("next", "/")];
@@ -135,7 +135,7 @@ fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
 }
 
 /// An account whose second factor is an app; its secret, and a recovery code.
-fn with_app(app: &TestApp, by: &Credentials) -> (SharedSecret, String) {
+pub fn with_app(app: &TestApp, by: &Credentials) -> (SharedSecret, String) {
     let page = app.look("/account/factor", by).text();
     let text = hidden(&page, "secret");
     let secret = SharedSecret::parse(text).unwrap();
@@ -156,7 +156,7 @@ fn with_app(app: &TestApp, by: &Credentials) -> (SharedSecret, String) {
 }
 
 /// The next one: those before it count as used.
-fn code_of(secret: &SharedSecret) -> String {
+pub fn code_of(secret: &SharedSecret) -> String {
     let now = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
@@ -167,7 +167,7 @@ fn code_of(secret: &SharedSecret) -> String {
     app.generate(now.as_secs() + 30).to_string()
 }
 
-fn ask(app: &TestApp, name: &str) -> Answer {
+pub fn ask(app: &TestApp, name: &str) -> Answer {
     let fields = [("name", name), ("password", PASSWORD)];
     let question = app.send("/sign-in", &Credentials::none(), &fields);
     assert_eq!((question.status, question.header("set-cookie")), (200, ""));

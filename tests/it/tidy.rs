@@ -12,8 +12,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("auth", &["error"]),
     ("library", &["error", "store", "extract"]),
     // Says what the library is opened with; nothing below the surfaces reads it.
-    ("config", &["error", "extract", "library"]),
-    ("logging", &["error", "config"]),
+    ("config", &["error", "store", "extract", "library"]),
+    ("logging", &["error", "config", "auth"]),
     ("worker", &["error", "store", "extract", "library"]),
     ("upkeep", &["error", "store", "library"]),
     ("check", &["error", "config", "store", "extract", "library"]),
@@ -40,7 +40,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "serve",
         &[
-            "error", "config", "auth", "store", "library", "worker", "upkeep", "web",
+            "error", "config", "auth", "logging", "store", "library", "worker", "upkeep", "web",
         ],
     ),
 ];

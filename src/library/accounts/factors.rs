@@ -3,9 +3,11 @@
 use rusqlite::Connection;
 
 use super::audit::{self, Happening};
+use super::secrets::{open_totp, seal_totp};
 use super::{AccountId, by_id};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::library::Library;
+use crate::library::sealing::Opened;
 
 type Hash = [u8; 32];
 
@@ -18,24 +20,40 @@ pub struct Factor {
 }
 
 impl Library {
+    /// What the app of an account shares with it, if it has one.
+    ///
+    /// # Errors
+    /// [`Kind::Unauthenticated`] if the key is missing with which it was sealed: without it no code
+    /// can be checked, so none is right.
     pub fn factor(&self, id: AccountId) -> Result<Option<Factor>> {
-        self.store.sql.read(|c| {
+        let stored: Option<(Vec<u8>, Option<u64>)> = self.store.sql.read(|c| {
             let sql = "SELECT totp, totp_step FROM account WHERE id = ?1 AND totp IS NOT NULL";
             let mut statement = c.prepare_cached(sql)?;
             let mut rows = statement.query([id])?;
             Ok(match rows.next()? {
-                Some(row) => Some(Factor {
-                    secret: row.get(0)?,
-                    last_step: row.get(1)?,
-                }),
+                Some(row) => Some((row.get(0)?, row.get(1)?)),
                 None => None,
             })
-        })
+        })?;
+        let Some((stored, last_step)) = stored else {
+            return Ok(None);
+        };
+        match open_totp(&self.keys, id, &stored)? {
+            Opened::Plain(secret) => Ok(Some(Factor { secret, last_step })),
+            Opened::KeyMissing => {
+                tracing::error!(
+                    account = id,
+                    "a code could not be checked: set SECRET_KEY, or SECRET_KEY_PREVIOUS, to the key with which the second factor was sealed"
+                );
+                Err(no_key())
+            }
+        }
     }
 
     /// Asks for the code of an app from now on; `codes` are the hashes of the recovery codes.
     pub fn add_factor(&self, secret: Vec<u8>, step: u64, codes: Vec<Hash>) -> Result<()> {
         let (id, change) = (self.own_account()?, self.change());
+        let secret = seal_totp(&self.keys, id, &secret)?;
         self.store.sql.write(move |c| {
             c.prepare_cached("UPDATE account SET totp = ?2, totp_step = ?3 WHERE id = ?1")?
                 .execute((id, secret, step))?;
@@ -101,6 +119,14 @@ impl Library {
             Ok(c.prepare_cached(sql)?.execute((id, &code[..]))? == 1)
         })
     }
+}
+
+fn no_key() -> Error {
+    Error::new(
+        Kind::Unauthenticated,
+        "Codes of the app cannot be checked at the moment, because the key of this installation has changed. \
+         Use a recovery code or a passkey, or ask an owner for a link to sign in.",
+    )
 }
 
 pub(super) fn keep_codes(c: &Connection, id: AccountId, codes: &[Hash]) -> Result<()> {

@@ -4,11 +4,13 @@
 //! grants. Its files stay.
 
 pub(super) mod audit;
+mod downloads;
 mod factors;
 mod guesses;
 mod links;
 mod passkeys;
 mod rules;
+mod secrets;
 mod sessions;
 mod shares;
 mod tokens;
@@ -28,14 +30,16 @@ use super::{Library, Millis, Right, catalog};
 use crate::error::{Error, Kind, Result};
 
 pub use audit::{Audited, Happening, Happenings};
+pub use downloads::{Charge, LinkDownload};
 pub use factors::Factor;
 pub use guesses::{Guessed, network_of};
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub(in crate::library) use rules::FoldersLeft;
 pub use rules::{FolderRule, Grant};
+pub use secrets::Unreadable;
 pub use sessions::{NewSession, Session};
-pub(in crate::library) use shares::no_link;
+pub(in crate::library) use shares::{LINK_IS_VALID, no_link};
 pub use shares::{NewShare, Share, Shared};
 pub use tokens::{NewToken, Scope, Token};
 pub use usage::{Quota, Usage};

@@ -3,12 +3,14 @@
 //! A link is its maker's, and is judged at each use: it opens what its maker could make a link to now,
 //! and nothing else. It moves with its folder, or ends with it, and with an account go its links.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use unicode_normalization::UnicodeNormalization;
 
 use super::AccountId;
 use super::audit::{self, Happening};
+use super::secrets::{LinkColumns, link_hash, shown_secret};
 use crate::error::{Error, Kind, Result};
+use crate::library::sealing::SealingKeys;
 use crate::library::viewer::LINK_OF;
 use crate::library::{
     Acting, Credential, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging,
@@ -42,7 +44,8 @@ impl Shared {
 #[derive(Clone, Debug)]
 pub struct Share {
     pub id: i64,
-    pub secret: String,
+    /// None if it is sealed with a key that the environment does not have.
+    pub secret: Option<String>,
     /// Whose it is; none where everybody may everything.
     pub account: Option<AccountId>,
     pub shared: Shared,
@@ -70,9 +73,14 @@ pub struct NewShare {
     pub uses: Option<u64>,
 }
 
-const SELECT: &str = "SELECT share_link.id, secret, account_id, kind, file_id, folder, share_link.name, \
-     share_link.password, share_link.created_ms, expires_ms, uses_left, uses, used_ms, account.name \
+const SELECT: &str = "SELECT share_link.id, iif(sealed IS NULL, secret, NULL), account_id, kind, file_id, folder, \
+     share_link.name, share_link.password, share_link.created_ms, iif(sealed IS NULL, expires_ms, sealed_expires_ms), \
+     uses_left, uses, used_ms, account.name, hash, sealed \
      FROM share_link LEFT JOIN account ON account.id = account_id";
+
+/// That a link has not expired at `?2`. A sealed one has its own column for it.
+pub(in crate::library) const LINK_IS_VALID: &str =
+    "ifnull(iif(sealed IS NULL, expires_ms, sealed_expires_ms) > ?2, TRUE)";
 
 impl Library {
     /// Makes a link of the viewer's.
@@ -94,6 +102,7 @@ impl Library {
         }
         let change = self.change();
         let account = self.viewer.acting().map(|acting| acting.account);
+        let columns = LinkColumns::new(&self.keys, &new.secret, new.expires_ms)?;
         self.store.sql.write(move |c| {
             let reach = change.reach(c)?;
             let (folder, file, shown) = match &new.shared {
@@ -125,11 +134,12 @@ impl Library {
             }
             c.prepare_cached(
                 "INSERT INTO share_link (secret, account_id, kind, file_id, folder, name, password,
-                                         created_ms, expires_ms, uses_left)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                         created_ms, expires_ms, uses_left, hash, sealed,
+                                         sealed_expires_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute((
-                &new.secret,
+                &columns.secret,
                 account,
                 new.shared.word(),
                 file,
@@ -137,8 +147,11 @@ impl Library {
                 &name,
                 &new.password,
                 change.at_ms,
-                new.expires_ms,
+                columns.expires_ms,
                 new.uses,
+                columns.hash,
+                &columns.sealed,
+                columns.sealed_expires_ms,
             ))?;
             let id = c.last_insert_rowid();
             audit::note(
@@ -165,7 +178,7 @@ impl Library {
             let mut rows = statement.query((all, account))?;
             let mut shares = Vec::new();
             while let Some(row) = rows.next()? {
-                shares.push(share_of(row)?);
+                shares.push(share_of(row, &self.keys)?);
             }
             Ok(shares)
         })
@@ -201,9 +214,9 @@ impl Library {
     /// [`Kind::NotFound`], the same for all that cannot be opened.
     pub fn share_with(&self, secret: &str, everyone: Right) -> Result<Share> {
         let share = self.share_in_use(secret, everyone)?;
-        match share.uses_left {
-            Some(0) => Err(no_link()),
-            _ => Ok(share),
+        match share.is_used_up() {
+            true => Err(no_link()),
+            false => Ok(share),
         }
     }
 
@@ -213,12 +226,19 @@ impl Library {
     /// As of [`share_with`](Self::share_with).
     pub fn share_in_use(&self, secret: &str, everyone: Right) -> Result<Share> {
         self.store.sql.read(|c| {
-            let sql = format!("{SELECT} WHERE secret = ?1 AND ifnull(expires_ms > ?2, TRUE)");
+            // Releases that know no hashes leave none.
+            let sql = format!(
+                "{SELECT} WHERE (hash = ?1 OR (hash IS NULL AND secret = ?3)) AND {LINK_IS_VALID}"
+            );
             let mut statement = c.prepare_cached(&sql)?;
-            let found = statement.query_row((secret, now_ms()), |row| Ok(share_of(row)));
-            let share = found.optional()?.ok_or_else(no_link)??;
-            share.viewer(everyone).reach(c, &self.rules)?;
-            Ok(share)
+            let parameters = (link_hash(secret), now_ms(), secret);
+            let found = statement.query_row(parameters, |row| Ok(share_of(row, &self.keys)));
+            let found = found.optional()?.ok_or_else(no_link)??;
+            found.viewer(everyone).reach(c, &self.rules)?;
+            Ok(Share {
+                secret: Some(secret.to_owned()),
+                ..found
+            })
         })
     }
 
@@ -237,37 +257,22 @@ impl Library {
         let (id, change) = (share.id, self.change().begun_by(&share.maker()));
         let (address, subject) = (address.to_owned(), share.used_for(subject));
         self.store.sql.write(move |c| {
-            let taken = c
-                .prepare_cached(
-                    "UPDATE share_link SET uses = uses + ?2, uses_left = uses_left - ?2, used_ms = ?3
-                     WHERE id = ?1 AND ifnull(uses_left >= ?2, TRUE)
-                     AND ifnull(expires_ms > ?3, TRUE)",
-                )?
-                .execute((id, uses, change.at_ms))?;
-            match taken {
-                0 => Err(no_link()),
-                _ => audit::note(c, &change, &address, happening, &subject),
-            }
+            take_uses(c, id, uses, change.at_ms)?;
+            audit::note(c, &change, &address, happening, &subject)
         })
     }
 }
 
-/// How long a download that broke off may go on without being another.
-const GOES_ON_MS: Millis = 3600 * 1000;
-
-impl Library {
-    /// Whether this was downloaded by the link from this address a while ago, so that what is asked for
-    /// now may be the rest of it.
-    pub fn was_downloaded(&self, share: &Share, address: &str, subject: &str) -> Result<bool> {
-        let since = now_ms() - GOES_ON_MS;
-        self.store.sql.read(|c| {
-            let sql = "SELECT EXISTS (SELECT 1 FROM audit WHERE kind = ?1 AND at_ms >= ?2
-                       AND actor = ?3 AND address = ?4 AND subject = ?5)";
-            let (kind, subject) = (Happening::LinkUsed.word(), share.used_for(subject));
-            let mut statement = c.prepare_cached(sql)?;
-            let parameters = (kind, since, share.maker(), address, subject);
-            Ok(statement.query_row(parameters, |row| row.get(0))?)
-        })
+/// # Errors
+/// [`Kind::NotFound`] if the link has expired or fewer uses are left.
+pub(super) fn take_uses(c: &Connection, id: i64, uses: u64, at_ms: Millis) -> Result<()> {
+    let sql = format!(
+        "UPDATE share_link SET uses = uses + ?3, uses_left = uses_left - ?3, used_ms = ?2
+         WHERE id = ?1 AND ifnull(uses_left >= ?3, TRUE) AND {LINK_IS_VALID}"
+    );
+    match c.prepare_cached(&sql)?.execute((id, at_ms, uses))? {
+        0 => Err(no_link()),
+        _ => Ok(()),
     }
 }
 
@@ -290,13 +295,23 @@ impl Share {
         maker.through_link(self.id)
     }
 
+    /// Whether no use is left.
+    pub fn is_used_up(&self) -> bool {
+        self.uses_left == Some(0)
+    }
+
+    /// What is answered where a link opens nothing any more, whatever the reason.
+    pub fn is_over() -> Error {
+        no_link()
+    }
+
     /// What the log says of a use, so that uses of different links are told apart.
-    fn used_for(&self, subject: &str) -> String {
+    pub(super) fn used_for(&self, subject: &str) -> String {
         format!("{subject} (link {})", self.id)
     }
 
     /// Who is named for what is done by it.
-    fn maker(&self) -> String {
+    pub(super) fn maker(&self) -> String {
         let owner = self.owner.as_deref().unwrap_or("anyone");
         format!("{LINK_OF}{owner}")
     }
@@ -325,7 +340,7 @@ pub(in crate::library) fn no_link() -> Error {
     Error::not_found("There is nothing behind this link any more; ask for another one.")
 }
 
-fn share_of(row: &rusqlite::Row<'_>) -> Result<Share> {
+fn share_of(row: &rusqlite::Row<'_>, keys: &SealingKeys) -> Result<Share> {
     let kind: String = row.get(3)?;
     let folder: Option<String> = row.get(5)?;
     let folder = folder.as_deref().map(FolderPath::parse).transpose()?;
@@ -338,7 +353,7 @@ fn share_of(row: &rusqlite::Row<'_>) -> Result<Share> {
     };
     Ok(Share {
         id: row.get(0)?,
-        secret: row.get(1)?,
+        secret: shown_secret(keys, row.get(1)?, row.get(14)?, row.get(15)?),
         account: row.get(2)?,
         shared,
         name: row.get(6)?,

@@ -92,3 +92,29 @@ INSERT INTO metadata_usage (account_id, bytes)
     SELECT id, (SELECT coalesce(sum(600 + 4 * octet_length(path)), 0) FROM file WHERE account_id = account.id)
              + (SELECT 200 * count(*) FROM version WHERE account_id = account.id)
     FROM account;
+
+-- Secrets of links. With a key in the environment, a link is found by the SHA-256 of its secret and
+-- shown again from what the key has sealed; `secret` then holds a placeholder that opens nothing,
+-- and `expires_ms` is 0, so that releases that know no sealing take the link for one that is over.
+-- When it expires is then in `sealed_expires_ms`.
+ALTER TABLE share_link ADD COLUMN hash BLOB;
+ALTER TABLE share_link ADD COLUMN sealed BLOB;
+ALTER TABLE share_link ADD COLUMN sealed_expires_ms INTEGER;
+CREATE UNIQUE INDEX share_link_by_hash ON share_link (hash) WHERE hash IS NOT NULL;
+
+-- Downloads by links: what went out of one content to one address within an hour is one use,
+-- whole or in pieces. The row without an address counts what has not become anybody's use, for as
+-- long as the link lives; at most 1,000 rows of each kind are kept for a link.
+CREATE TABLE share_download (
+    link_id  INTEGER NOT NULL REFERENCES share_link (id) ON DELETE CASCADE,
+    sha256   BLOB    NOT NULL,
+    address  TEXT    NOT NULL,
+    begun_ms INTEGER NOT NULL,
+    -- Bytes of the content that went out.
+    sent     INTEGER NOT NULL,
+    -- Whether a use was taken for it.
+    is_use   INTEGER NOT NULL,
+    PRIMARY KEY (link_id, sha256, address)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX share_download_by_time ON share_download (begun_ms) WHERE address <> '';

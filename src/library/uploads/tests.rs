@@ -93,6 +93,7 @@ fn open(root: &Path, reserve: Reserve) -> Library {
             reserve,
             quota: crate::library::Quota::default(),
         },
+        keys: crate::library::SealingKeys::default(),
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     })

@@ -29,7 +29,7 @@ use super::push::{PUSH_BYTES, Pusher};
 use super::stage::Staged;
 use super::{Blobs, failed, read_range, sync_dir};
 use crate::error::{Error, Result};
-use crate::store::{Digest, crash};
+use crate::store::{Digest, crash, modes};
 
 /// What a content in pieces is called until it is complete.
 pub type PiecesName = Uuid;
@@ -379,7 +379,7 @@ fn open_in_folder(path: &Path) -> Result<File> {
 fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
-    options.mode(0o640).open(path)
+    options.mode(modes::FILE).open(path)
 }
 
 /// Whether a name still stands for an open file.

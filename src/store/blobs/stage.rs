@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::push::{PUSH_BYTES, Pusher};
 use super::{Swept, failed, read_range};
 use crate::error::{Error, Result};
-use crate::store::{Digest, crash};
+use crate::store::{Digest, crash, modes};
 
 /// A content on its way in. Dropping it removes it.
 pub struct Stage {
@@ -42,7 +42,11 @@ impl Stage {
         let path = staging.join(Uuid::new_v4().simple().to_string());
         let open = || {
             let mut options = OpenOptions::new();
-            options.read(true).write(true).create_new(true).mode(0o640);
+            options
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(modes::FILE);
             options.open(&path)
         };
         let file = match open() {

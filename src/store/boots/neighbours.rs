@@ -89,6 +89,11 @@ impl Neighbours {
         self.over.clear();
     }
 
+    /// The numbers of those that live.
+    pub(super) fn numbers(&self) -> Vec<u64> {
+        self.living.keys().copied().collect()
+    }
+
     /// For how long the newest overlap has been going on.
     pub(super) fn youngest(&self) -> Option<Duration> {
         let ages = self.living.values().map(|living| living.since.elapsed());

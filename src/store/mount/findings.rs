@@ -42,6 +42,7 @@ impl Mount {
             advice.memory(),
             advice.network(),
             advice.owner(),
+            advice.exposure(),
             advice.space(),
             advice.inodes(),
         ]
@@ -191,6 +192,19 @@ impl Advice<'_> {
         ))
     }
 
+    fn exposure(&self) -> Option<Finding> {
+        let Mount { path, mode, .. } = self.mount;
+        let first = self.mount.exposed.first()?;
+        let sentence = format!(
+            "The storage directory {path} (mode {mode:04o}) lets other users of this machine read what is in it, such as {first}; each start closes it to them if it can."
+        );
+        let place = match self.mount.in_container {
+            true => "/var/lib/dokku/data/storage/APP".to_owned(),
+            false => quoted(path),
+        };
+        Some(warning(sentence, Some(format!("chmod go-rwx {place}"))))
+    }
+
     fn space(&self) -> Option<Finding> {
         let free = self.mount.free_bytes;
         (free < LITTLE_SPACE).then(|| {
@@ -294,6 +308,7 @@ mod tests {
             owner_uid: 32767,
             owner_gid: 32767,
             mode: 0o755,
+            exposed: Vec::new(),
             uid: 32767,
             gid: 32767,
             total_bytes: 50 << 30,
@@ -356,6 +371,24 @@ mod tests {
             Severity::Error,
             "unnamed volume",
             "dokku storage:create APP-data --chown 32767",
+        );
+    }
+
+    #[test]
+    fn what_others_can_read_is_named_with_the_command_that_closes_it() {
+        let exposed = vec!["catalog.sqlite".to_owned()];
+        let mount = Mount {
+            exposed: exposed.clone(),
+            ..good()
+        };
+        let mends = "chmod go-rwx /var/lib/dokku/data/storage/APP";
+        only(&mount, Severity::Warning, "catalog.sqlite", mends);
+        let mount = Mount { exposed, ..bare() };
+        only(
+            &mount,
+            Severity::Warning,
+            "mode 0755",
+            "chmod go-rwx /storage",
         );
     }
 

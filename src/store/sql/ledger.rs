@@ -229,6 +229,12 @@ pub(in crate::store) fn ended_ms(c: &Connection, number: u64) -> Result<Option<i
     Ok(ended.flatten())
 }
 
+/// The release of a boot, if the ledger knows it.
+pub(in crate::store) fn release_of(c: &Connection, number: u64) -> Result<Option<String>> {
+    let sql = "SELECT release FROM kit_boot WHERE number = ?1";
+    Ok(c.query_row(sql, [number], |row| row.get(0)).optional()?)
+}
+
 /// Sentinels of the latest boots after number `after` that were alive at `alive_ms`, newest first.
 pub(in crate::store) fn sentinels(
     c: &Connection,

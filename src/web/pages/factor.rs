@@ -119,13 +119,19 @@ pub async fn replace_codes(app: App, Sent(given): Sent<Confirmed>) -> Result<Res
 
 /// Whether what was typed is a code of the account's app, or a recovery code; it is not again.
 pub fn take_code(library: &Library, id: AccountId, typed: &str) -> Result<bool> {
-    if let Some(factor) = library.factor(id)? {
-        let secret = SharedSecret::from_bytes(factor.secret);
+    let factor = library.factor(id);
+    if let Ok(Some(factor)) = &factor {
+        let secret = SharedSecret::from_bytes(factor.secret.clone());
         if let Some(step) = secret.check(typed, now_s(), factor.last_step) {
             return library.take_step(id, step);
         }
     }
-    library.take_recovery_code(id, totp::recovery_hash(typed))
+    // Recovery codes are good even where the app's secret cannot be read.
+    let is_taken = library.take_recovery_code(id, totp::recovery_hash(typed))?;
+    match is_taken {
+        true => Ok(true),
+        false => factor.map(|_| false),
+    }
 }
 
 fn now_s() -> u64 {

@@ -56,7 +56,8 @@ struct LinksPage {
 #[template(path = "parts/link.html")]
 pub struct LinkRow {
     id: i64,
-    path: String,
+    /// None if its secret is sealed with another key.
+    path: Option<String>,
     kind: &'static str,
     name: String,
     what: Option<String>,
@@ -81,7 +82,7 @@ pub async fn page(app: App, Query(asking): Query<Asking>) -> Result<Response, Fa
     let page = LinksPage {
         shell: Shell::of(&app),
         notice: outcome.notice(),
-        made: made.map(|share| format!("/s/{}", share.secret)),
+        made: made.and_then(address),
         links: shares.iter().map(LinkRow::new).collect(),
     };
     Ok(respond(StatusCode::OK, &page))
@@ -139,6 +140,12 @@ fn number(text: &str, what: &str) -> Result<Option<u64>> {
     }
 }
 
+/// Where a link opens, if its secret can be shown.
+fn address(share: &Share) -> Option<String> {
+    let secret = share.secret.as_ref()?;
+    Some(format!("/s/{secret}"))
+}
+
 impl LinkRow {
     pub fn new(share: &Share) -> Self {
         let (kind, what) = match &share.shared {
@@ -149,7 +156,7 @@ impl LinkRow {
         let is_past = share.expires_ms.is_some_and(|at| at <= now_ms());
         Self {
             id: share.id,
-            path: format!("/s/{}", share.secret),
+            path: address(share),
             kind,
             name: name(&share.name),
             what: what.map(|folder| match folder.is_root() {

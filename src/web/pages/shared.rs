@@ -4,7 +4,7 @@
 
 use askama::Template;
 use axum::body::Body;
-use axum::http::header::{RANGE, SET_COOKIE};
+use axum::http::header::SET_COOKIE;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
@@ -28,6 +28,9 @@ use crate::web::tus::{self, Door, Dropping};
 use crate::web::upload;
 use crate::web::visitor::{By, Visitor, cookie};
 use crate::web::zip;
+
+/// In which headers browsers say that they fetch ahead of what a person asks for.
+const PREFETCH: [&str; 3] = ["sec-purpose", "purpose", "x-moz"];
 
 /// The cookie that says that the link's password was given. It is sent to that link only.
 const UNLOCKED: &str = "wharfside-link";
@@ -74,6 +77,8 @@ struct Line {
 
 /// A link that may be looked through, and the application as its maker sees it there.
 struct Link {
+    /// As it was asked for.
+    secret: String,
     share: Share,
     app: App,
     address: String,
@@ -89,9 +94,9 @@ impl Link {
 
     /// The same, for what was begun before the link was used up.
     async fn reopen(app: &App, secret: &str, headers: &HeaderMap) -> Result<Self> {
-        let (secret, everyone) = (secret.to_owned(), app.config().access.everyone());
-        let share = app.run(move |library| library.share_in_use(&secret, everyone));
-        Self::of(app, share.await?).refuse_locked(headers)
+        let (wanted, everyone) = (secret.to_owned(), app.config().access.everyone());
+        let share = app.run(move |library| library.share_in_use(&wanted, everyone));
+        Self::of(app, secret, share.await?).refuse_locked(headers)
     }
 
     fn refuse_locked(self, headers: &HeaderMap) -> Result<Self> {
@@ -105,14 +110,12 @@ impl Link {
     }
 
     async fn find(app: &App, secret: &str) -> Result<Self> {
-        let (secret, everyone) = (secret.to_owned(), app.config().access.everyone());
-        let share = app
-            .run(move |library| library.share_with(&secret, everyone))
-            .await?;
-        Ok(Self::of(app, share))
+        let (wanted, everyone) = (secret.to_owned(), app.config().access.everyone());
+        let share = app.run(move |library| library.share_with(&wanted, everyone));
+        Ok(Self::of(app, secret, share.await?))
     }
 
-    fn of(app: &App, share: Share) -> Self {
+    fn of(app: &App, secret: &str, share: Share) -> Self {
         let origin = app.visitor().origin.clone();
         let address = origin.address.to_string();
         let visitor = Visitor {
@@ -124,6 +127,7 @@ impl Link {
             origin,
         };
         Self {
+            secret: secret.to_owned(),
             share,
             app: app.visited_by(visitor.into()),
             address,
@@ -153,29 +157,35 @@ impl Link {
     /// the password.
     fn key(&self) -> Option<String> {
         let kept = self.share.password.as_ref()?;
-        let digest = Sha256::digest(format!("unlocked {} {kept}", self.share.secret));
+        let digest = Sha256::digest(format!("unlocked {} {kept}", self.secret));
         Some(URL_SAFE_NO_PAD.encode(digest))
     }
 
     fn base(&self) -> String {
-        format!("/s/{}", self.share.secret)
+        format!("/s/{}", self.secret)
     }
 
-    /// Counts a download. The rest of one that broke off is not another.
-    async fn count(&self, headers: &HeaderMap, method: &Method, subject: &str) -> Result<()> {
-        if method != Method::GET {
-            return Ok(());
-        }
-        let is_rest = headers.get(RANGE).is_some_and(is_of_a_rest);
-        let (share, address, subject) =
-            (self.share.clone(), self.address.clone(), subject.to_owned());
+    /// What is asked of a file, for which uses of the link are taken.
+    fn asked(&self, method: &Method, headers: &HeaderMap, subject: &str) -> Asked {
+        let (share, address) = (self.share.clone(), self.address.clone());
+        Asked::new(method, headers).by_link(share, address, subject.to_owned())
+    }
+
+    /// Takes a use for an archive: it is made anew each time, so nothing of it goes on.
+    async fn use_once(&self, subject: String) -> Result<()> {
+        let (share, address) = (self.share.clone(), self.address.clone());
         let used = self.app.run(move |library| {
-            if is_rest && library.was_downloaded(&share, &address, &subject)? {
-                return Ok(());
-            }
             library.use_share(&share, 1, Happening::LinkUsed, &address, &subject)
         });
         used.await
+    }
+
+    /// By a link that is used up, what is missing is told as what is there.
+    fn hidden(&self, error: Error) -> Error {
+        match self.share.is_used_up() && error.kind() == Kind::NotFound {
+            true => Share::is_over(),
+            false => error,
+        }
     }
 
     /// The folder that the link opens, and one below it that is asked for.
@@ -328,12 +338,12 @@ pub async fn file(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
+    refuse_prefetch(&headers)?;
     let link = Link::reopen(&app, &secret, &headers).await?;
     let (share, everyone) = (link.share.clone(), app.config().access.everyone());
     let file = link.app.run(move |library| share.file(library, everyone));
     let file = file.await?.ok_or_else(nothing)?;
-    link.count(&headers, &method, file.path.as_str()).await?;
-    let asked = Asked::new(&method, &headers);
+    let asked = link.asked(&method, &headers, file.path.as_str());
     download::answer(&link.app, asked, move |library| {
         library.content(file.id, None)
     })
@@ -347,14 +357,13 @@ pub async fn file_below(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
+    refuse_prefetch(&headers)?;
     let link = Link::reopen(&app, &secret, &headers).await?;
     let path = link.folder("")?.join(&below)?;
     let known = path.clone();
-    link.app
-        .run(move |library| library.entry_at(&known))
-        .await?;
-    link.count(&headers, &method, path.as_str()).await?;
-    let asked = Asked::new(&method, &headers);
+    let entry = link.app.run(move |library| library.entry_at(&known)).await;
+    entry.map_err(|error| link.hidden(error))?;
+    let asked = link.asked(&method, &headers, path.as_str());
     download::answer(&link.app, asked, move |library| library.content_at(&path)).await
 }
 
@@ -365,11 +374,12 @@ pub async fn archive(
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
+    refuse_prefetch(&headers)?;
     let link = Link::open(&app, &secret, &headers).await?;
     let folder = link.folder("")?;
-    // It is made anew each time, so nothing of it goes on.
-    link.count(&HeaderMap::new(), &method, &format!("{folder}/"))
-        .await?;
+    if method == Method::GET {
+        link.use_once(format!("{folder}/")).await?;
+    }
     let selection = Selection {
         folders: vec![folder],
         ..Selection::default()
@@ -419,14 +429,17 @@ pub async fn one_upload(
     tus::answer_one(link.app, door, id, method, headers, body).await
 }
 
-/// Whether a `Range` asks for what follows some bytes: `bytes=<first>-`, of which the first is not 0.
-fn is_of_a_rest(range: &HeaderValue) -> bool {
-    let first = range.to_str().ok().and_then(|range| {
-        let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-        let is_last = last.bytes().all(|byte| byte.is_ascii_digit());
-        first.parse::<u64>().ok().filter(|_| is_last)
+/// What nobody has asked for yet takes no use of a link, and is not sent.
+fn refuse_prefetch(headers: &HeaderMap) -> Result<()> {
+    let is_prefetch = PREFETCH.iter().any(|name| {
+        let values = headers.get_all(*name).iter();
+        let mut texts = values.filter_map(|value| value.to_str().ok());
+        texts.any(|text| text.to_ascii_lowercase().contains("prefetch"))
     });
-    first.is_some_and(|first| first > 0)
+    match is_prefetch {
+        true => Err(Error::unavailable("What a link opens is not sent ahead.")),
+        false => Ok(()),
+    }
 }
 
 impl FolderView {
