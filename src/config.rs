@@ -111,6 +111,7 @@ impl Config {
             facts_cache: self.facts_cache,
             grace: self.grace,
             uploads: self.uploads,
+            everyone: self.access.everyone(),
             extraction: self.extraction.clone(),
             generation: self.generation,
         }

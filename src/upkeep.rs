@@ -105,6 +105,7 @@ fn run(
             library.collect(grace).map(drop),
         );
         told("the outbox could not be pruned", library.prune_outbox());
+        told("old events could not be trimmed", library.trim_events());
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod accounts;
 mod arranging;
+mod arrivals;
 mod auditing;
 mod catalog;
 mod collecting;
@@ -71,8 +72,8 @@ pub use selecting::{Selected, Selection, Within};
 pub use thumbnails::{Attempt, Picture, Thumbnail, can_have_thumbnail};
 
 pub use uploads::{
-    Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,
-    UploadId, UploadState, Writing,
+    Destination, IfPresent, Limits, NewUpload, OpenUpload, Outcome, Purpose, Reserve, Resumed,
+    Unfinished, UploadId, UploadState, Writing,
 };
 
 pub use viewer::{Acting, Credential, LinkId, Viewer};
@@ -81,6 +82,7 @@ use crate::error::Result;
 use crate::extract::{self, child};
 use crate::store::index::Spec;
 use crate::store::{Options, Report, Store};
+use arrivals::Arrivals;
 use rule_set::RuleCache;
 use search::Fields;
 
@@ -98,6 +100,8 @@ pub struct Settings {
     /// How long unnamed contents and unfinished uploads are kept.
     pub grace: Duration,
     pub uploads: Limits,
+    /// What anybody can do in folders about which nothing is said.
+    pub everyone: Right,
     /// How documents are read.
     pub extraction: child::Options,
     /// The formats that this release knows.
@@ -133,9 +137,11 @@ pub struct Common {
     fields: Fields,
     root: PathBuf,
     limits: Limits,
+    everyone: Right,
     readers: child::Pool,
     rules: Arc<RuleCache>,
     report: Report,
+    arrivals: Arrivals,
 }
 
 impl Deref for Library {
@@ -172,9 +178,11 @@ impl Library {
             fields,
             root: settings.root.clone(),
             limits: settings.uploads,
+            everyone: settings.everyone,
             readers: child::Pool::new(settings.extraction.clone()),
             rules: Arc::default(),
             report,
+            arrivals: Arrivals::default(),
         };
         Self {
             common: common.into(),

@@ -94,6 +94,7 @@ fn settings(root: &Path, release: &str) -> Settings {
             reserve: Reserve::Bytes(0),
             quota: crate::library::Quota::default(),
         },
+        everyone: crate::library::Right::None,
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     }

@@ -28,6 +28,7 @@ fn open(root: &Path) -> Library {
             reserve: Reserve::Bytes(0),
             quota: crate::library::Quota::default(),
         },
+        everyone: crate::library::Right::None,
         extraction: child::tests::options(),
         generation: Generation::CURRENT,
     })
