@@ -351,9 +351,12 @@ fn uploads_of_one_account_at_once_count_each_other() {
     let mut floods: Vec<_> = (0..12)
         .map(|n| {
             let target = file(&format!("Ada/{n}.bin"));
-            Flood::begin(&app, "PUT", &target, &ada, &[], b"")
+            Flood::begin(&app, "PUT", &target, &ada, &[], &[b'x'; 100_000])
         })
         .collect();
+    eventually("all to be under way", || {
+        (below(&app.directory().join("staging")).1 == 12).then_some(())
+    });
     // Each sends less than what passes between two checks of one, and none ends.
     for flood in &mut floods {
         flood.pour(&app, 2 * MB);
