@@ -115,6 +115,7 @@ impl Config {
             grace: self.grace,
             uploads: self.uploads,
             keys: self.keys.clone(),
+            everyone: self.access.everyone(),
             extraction: self.extraction.clone(),
             generation: self.generation,
         }

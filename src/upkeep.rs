@@ -117,6 +117,7 @@ fn run(
             library.prune_downloads(),
         );
         told("the outbox could not be pruned", library.prune_outbox());
+        told("old events could not be trimmed", library.trim_events());
     }
 }
 

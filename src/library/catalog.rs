@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::accounts::AccountId;
 use super::entry::{Entry, FileId, Millis};
+use super::news::{TRIMMED_EVERY, trim_events};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
 use super::rule_set::{RuleCache, RuleSet};
@@ -68,6 +69,11 @@ impl Change {
     /// The account that acts, if one does.
     pub(super) fn account(&self) -> Option<AccountId> {
         self.viewer.acting().map(|acting| acting.account)
+    }
+
+    /// Who makes it.
+    pub(super) fn viewer(&self) -> &Viewer {
+        &self.viewer
     }
 
     /// Where the request comes from; empty for what is done on the machine itself.
@@ -241,6 +247,9 @@ pub(super) fn record(
         path.as_str(),
         detail,
     ))?;
+    if c.last_insert_rowid() % TRIMMED_EVERY == 0 {
+        trim_events(c)?;
+    }
     Ok(())
 }
 

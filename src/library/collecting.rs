@@ -48,6 +48,21 @@ impl Library {
         Ok((count, bytes))
     }
 
+    /// Removes a content that got its name and was refused then, unless anybody else has it: nothing
+    /// of what was refused takes room. What fails here is made up for by the walk over all contents.
+    pub(super) fn discard_refused(&self, digest: Digest) {
+        let blobs = self.store.blobs.clone();
+        let discarded = self.store.sql.write(move |c| {
+            if is_named(c, &digest)? || is_awaited(c, &digest)? {
+                return Ok(false);
+            }
+            blobs.remove(&digest)
+        });
+        if let Err(error) = discarded {
+            tracing::warn!(%error, %digest, "a content that was refused could not be removed");
+        }
+    }
+
     /// Walks all blobs for those that a killed upload left without a name, and notes them for
     /// [`collect`](Self::collect). Pauses often; `go_on` may end it early.
     pub fn find_unnamed(&self, grace: Duration, go_on: impl Fn() -> bool) -> Result<()> {
@@ -140,6 +155,14 @@ pub(super) fn is_named(c: &Connection, digest: &Digest) -> Result<bool> {
         .query_row([digest.as_bytes()], |row| row.get(0))
         .optional()?;
     Ok(named.is_some() || sql::names_blob(c, digest)?)
+}
+
+/// Whether an unfinished upload has this content, or it had a name lately and is kept for a while.
+fn is_awaited(c: &Connection, digest: &Digest) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM upload WHERE ended IS NULL AND sha256 = ?1)
+               OR EXISTS (SELECT 1 FROM unnamed WHERE sha256 = ?1)";
+    Ok(c.prepare_cached(sql)?
+        .query_row([digest.as_bytes()], |row| row.get(0))?)
 }
 
 /// A clock that was set back makes blobs look young, never old.

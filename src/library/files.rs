@@ -5,10 +5,11 @@ use std::fs::File;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::accounts::usage;
+use super::accounts::usage::{self, Coming};
+use super::arrivals::{Arrival, Arriving};
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId, Millis, NewFile, Precondition, Receipt, Version};
-use super::path::FilePath;
+use super::path::{FilePath, FolderPath};
 use super::text::fold;
 use super::{Library, Quota, extract};
 use crate::error::{Error, Kind, Result};
@@ -22,13 +23,48 @@ pub(super) const HEAD: usize = 4096;
 pub struct Upload {
     stage: Stage,
     head: Vec<u8>,
+    library: Library,
+    arrival: Arrival,
+    /// Where it goes, if that is known: whether its sender can still write there is checked meanwhile.
+    folder: Option<FolderPath>,
 }
 
 impl Upload {
+    /// Names the folder that it goes to.
+    pub fn into_folder(self, folder: Option<FolderPath>) -> Self {
+        Self { folder, ..self }
+    }
+
+    /// Adds bytes.
+    ///
+    /// # Errors
+    /// [`Kind::NoSpace`] once they are more than a quota or the reserve leaves room for,
+    /// [`Kind::Forbidden`] once their sender cannot write to the folder any more.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        let size = bytes.len() as u64;
+        if self.arrival.add(size, self.stage.len() + size) {
+            self.check()?;
+        }
         let missing = HEAD.saturating_sub(self.head.len()).min(bytes.len());
         self.head.extend_from_slice(&bytes[..missing]);
         self.stage.append(bytes)
+    }
+
+    /// What was checked before the first byte is checked again, every few MiB.
+    fn check(&mut self) -> Result<()> {
+        let library = &self.library;
+        let sender = library.viewer.sender();
+        library.refuse_without_room(0)?;
+        if self.folder.is_some() || library.has_quota(sender) {
+            library.store.sql.read(|c| {
+                if let Some(folder) = &self.folder {
+                    library.reach(c)?.refuse_unwritable(folder)?;
+                }
+                library.require_quota(c, Coming::counted(sender))
+            })?;
+        }
+        self.arrival.passed();
+        Ok(())
     }
 
     /// Bytes so far.
@@ -77,13 +113,25 @@ impl Library {
     /// before [`add`](Self::add).
     ///
     /// # Errors
-    /// [`Kind::NoSpace`] if it would leave less free than is reserved.
+    /// [`Kind::NoSpace`] if it would leave less free than is reserved, or goes past a quota.
     pub fn upload(&self, announced: u64) -> Result<Upload> {
         self.refuse_without_room(announced)?;
-        self.refuse_past_quota(announced)?;
+        let sender = self.viewer.sender();
+        let arrival = self.arrivals.begin(Arriving {
+            sender,
+            upload: None,
+            bytes: announced,
+        });
+        if self.has_quota(sender) {
+            let counted = Coming::counted(sender);
+            self.store.sql.read(|c| self.require_quota(c, counted))?;
+        }
         Ok(Upload {
             stage: self.store.blobs.stage()?,
             head: Vec::new(),
+            library: self.clone(),
+            arrival,
+            folder: None,
         })
     }
 
@@ -97,8 +145,8 @@ impl Library {
         let blobs = self.store.blobs.clone();
         let sealed = blobs.seal(upload.stage, file.expected)?;
         crash::point("upload.sealed");
-        let (change, quota) = (self.change(), self.limits.quota);
-        let receipt = self.store.sql.write(move |c| {
+        let (change, quota, digest) = (self.change(), self.limits.quota, sealed.digest);
+        let stored = self.store.sql.write(move |c| {
             keep(&blobs, &sealed)?;
             let content = Described {
                 sha256: sealed.digest,
@@ -114,7 +162,8 @@ impl Library {
                 false => file.path,
             };
             store(c, &path, &content, &file.precondition, quota, &change)
-        })?;
+        });
+        let receipt = stored.inspect_err(|_| self.discard_refused(digest))?;
         crash::point("upload.committed");
         Ok(receipt)
     }

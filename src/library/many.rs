@@ -10,6 +10,7 @@ use super::arranging::{
 };
 use super::catalog::{self, Change};
 use super::entry::{Entry, FileId};
+use super::news::oldest_event;
 use super::path::{FilePath, FolderPath};
 use super::selecting::{Selection, Within, is_below, outermost};
 use super::{IfPresent, Library};
@@ -194,6 +195,11 @@ impl Library {
     /// As [`restore_all`](Self::restore_all).
     pub fn undo_trash(&self, events: RangeInclusive<u64>) -> Result<Changes> {
         self.change_many(move |c, change| {
+            if (*events.start()).max(1) < oldest_event(c)? {
+                return Err(Error::conflict(
+                    "Too much has happened since to take this back at once; restore the files from the trash.",
+                ));
+            }
             let sql = format!(
                 "SELECT {} FROM {} WHERE file.trashed_ms IS NOT NULL AND file.id IN
                  (SELECT file_id FROM event WHERE number BETWEEN ?1 AND ?2 AND kind = 'trashed')",

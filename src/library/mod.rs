@@ -6,6 +6,7 @@
 
 mod accounts;
 mod arranging;
+mod arrivals;
 mod auditing;
 mod catalog;
 mod collecting;
@@ -75,8 +76,8 @@ pub use selecting::{Selected, Selection, Within};
 pub use thumbnails::{Attempt, Picture, Thumbnail, can_have_thumbnail};
 
 pub use uploads::{
-    Destination, IfPresent, Limits, NewUpload, Outcome, Purpose, Reserve, Resumed, Unfinished,
-    UploadId, UploadState, Writing,
+    Destination, IfPresent, Limits, NewUpload, OpenUpload, Outcome, Purpose, Reserve, Resumed,
+    Unfinished, UploadId, UploadState, Writing,
 };
 
 pub use viewer::{Acting, Credential, LinkId, Viewer};
@@ -85,6 +86,7 @@ use crate::error::Result;
 use crate::extract::{self, child};
 use crate::store::index::Spec;
 use crate::store::{Options, Report, Store};
+use arrivals::Arrivals;
 use rule_set::RuleCache;
 use search::Fields;
 
@@ -104,6 +106,8 @@ pub struct Settings {
     pub uploads: Limits,
     /// What secrets are sealed with.
     pub keys: SealingKeys,
+    /// What anybody can do in folders about which nothing is said.
+    pub everyone: Right,
     /// How documents are read.
     pub extraction: child::Options,
     /// The formats that this release knows.
@@ -140,9 +144,11 @@ pub struct Common {
     root: PathBuf,
     limits: Limits,
     keys: SealingKeys,
+    everyone: Right,
     readers: child::Pool,
     rules: Arc<RuleCache>,
     report: Report,
+    arrivals: Arrivals,
 }
 
 impl Deref for Library {
@@ -180,9 +186,11 @@ impl Library {
             root: settings.root.clone(),
             limits: settings.uploads,
             keys: settings.keys.clone(),
+            everyone: settings.everyone,
             readers: child::Pool::new(settings.extraction.clone()),
             rules: Arc::default(),
             report,
+            arrivals: Arrivals::default(),
         };
         Self {
             common: common.into(),

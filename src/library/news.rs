@@ -1,5 +1,6 @@
 //! What changed lately: the event log, read from where a follower stands.
 
+use rusqlite::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -36,7 +37,65 @@ pub struct Event {
     pub left: Option<FolderPath>,
 }
 
+/// Events that are kept: many times what a follower is told one by one, and what one change of very
+/// many files can take back.
+const MAX_EVENTS: u64 = 200_000;
+/// Bytes of paths and details in them.
+const MAX_EVENT_BYTES: u64 = 64 << 20;
+/// Events that go together; each `TRIMMED_EVERY` recorded ones make that many room.
+const TRIM_BATCH: u64 = 512;
+pub(super) const TRIMMED_EVERY: i64 = 64;
+
+/// Removes the oldest events beyond those that are kept, a batch at most; answers whether there may
+/// be more of them.
+pub(super) fn trim_events(c: &Connection) -> Result<bool> {
+    trim_to(c, MAX_EVENTS, MAX_EVENT_BYTES)
+}
+
+fn trim_to(c: &Connection, most: u64, most_bytes: u64) -> Result<bool> {
+    let (first, last) = (oldest_event(c)?, catalog::last_event(c)?);
+    let sql = "SELECT bytes FROM event_size";
+    let bytes: u64 = c.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+    let kept = (last + 1).saturating_sub(first);
+    let batch = match bytes > most_bytes {
+        true => TRIM_BATCH,
+        false => kept.saturating_sub(most).min(TRIM_BATCH),
+    };
+    if batch == 0 || kept == 0 {
+        return Ok(false);
+    }
+    c.prepare_cached("DELETE FROM event WHERE number < ?1")?
+        .execute([first + batch])?;
+    // What was hidden by those is gone.
+    c.prepare_cached("DELETE FROM folder_left WHERE event < ?1")?
+        .execute([oldest_event(c)?])?;
+    Ok(true)
+}
+
+/// Number of the oldest event that is kept; of the next one, if none is.
+pub(super) fn oldest_event(c: &Connection) -> Result<u64> {
+    let oldest: Option<u64> = c
+        .prepare_cached("SELECT min(number) FROM event")?
+        .query_row([], |row| row.get(0))?;
+    match oldest {
+        Some(oldest) => Ok(oldest),
+        None => Ok(catalog::last_event(c)? + 1),
+    }
+}
+
 impl Library {
+    /// Whether events after the one with this number are not kept any more.
+    pub fn misses_events_after(&self, number: u64) -> Result<bool> {
+        let oldest = self.store.sql.read(oldest_event)?;
+        Ok(number.saturating_add(1) < oldest)
+    }
+
+    /// Removes events beyond those that are kept, in small batches, so that nobody waits for it.
+    pub(crate) fn trim_events(&self) -> Result<()> {
+        while self.store.sql.write(trim_events)? {}
+        Ok(())
+    }
+
     pub fn progress(&self) -> Result<Progress> {
         // Asked for first: what is indexed is never ahead of what happened.
         let searchable = self.searchable_through();
@@ -112,5 +171,58 @@ impl Event {
             left: None,
             ..self
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalog() -> Connection {
+        let c = Connection::open_in_memory().unwrap();
+        for migration in crate::library::MIGRATIONS {
+            c.execute_batch(migration.sql).unwrap();
+        }
+        c
+    }
+
+    fn record(c: &Connection, path: &str) {
+        let sql = "INSERT INTO event (at_ms, boot, actor, kind, file_id, path, detail)
+                   VALUES (0, 1, '', 'renamed', 1, ?1, ?1)";
+        c.execute(sql, [path]).unwrap();
+    }
+
+    fn trimmed(c: &Connection, most: u64, bytes: u64) -> (u64, u64, u64) {
+        while trim_to(c, most, bytes).unwrap() {}
+        let sql = "SELECT count(*), (SELECT bytes FROM event_size),
+                   (SELECT coalesce(sum(2 * octet_length(path)), 0) FROM event) FROM event";
+        c.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .unwrap()
+    }
+
+    #[test]
+    fn the_oldest_events_go_by_number_and_by_bytes() {
+        let c = catalog();
+        for _ in 0..2_000 {
+            record(&c, "a/b");
+        }
+        c.execute("INSERT INTO folder_left VALUES ('a', 999), ('b', 1500)", [])
+            .unwrap();
+        assert_eq!(trimmed(&c, 2_000, 1 << 20), (2_000, 12_000, 12_000));
+        assert_eq!(trimmed(&c, 1_000, 1 << 20), (1_000, 6_000, 6_000));
+        assert_eq!(oldest_event(&c).unwrap(), 1_001);
+        let left: u64 = c
+            .query_row("SELECT count(*) FROM folder_left", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(left, 1);
+        for _ in 0..100 {
+            record(&c, &"ä".repeat(1_000));
+        }
+        let (count, counted, bytes) = trimmed(&c, 1_000, 300_000);
+        assert_eq!(counted, bytes);
+        assert!(bytes <= 300_000 && count < 1_000, "{count} {bytes}");
+        let (count, bytes, _) = trimmed(&c, 1_000, 0);
+        assert_eq!((count, bytes), (0, 0));
+        assert_eq!(oldest_event(&c).unwrap(), 2_101);
     }
 }

@@ -322,6 +322,11 @@ impl Reach {
         self.is_everything() || nearest(&self.0.all, folder) >= least
     }
 
+    /// Whether there is any folder in which something can be stored.
+    pub(super) fn can_write_somewhere(&self) -> bool {
+        self.0.values().any(|right| *right >= Right::Write)
+    }
+
     /// Whether a folder may be known of: something in it may be read, or could be.
     pub fn may_know(&self, folder: &FolderPath) -> bool {
         self.right(folder) >= Right::Read

@@ -95,6 +95,7 @@ pub(super) fn settings(root: &Path, release: &str) -> Settings {
             quota: crate::library::Quota::default(),
         },
         keys: SealingKeys::default(),
+        everyone: crate::library::Right::None,
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     }

@@ -55,6 +55,8 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/files/{id}", Look),
     ("GET", "/trash", Change),
     ("GET", "/persistence", Administer),
+    ("GET", "/unfinished", SignIn),
+    ("POST", "/unfinished/{id}/end", SignIn),
     ("POST", "/selection", Change),
     ("POST", "/selection/undo", Change),
     ("POST", "/folders/rename", Change),

@@ -8,7 +8,7 @@ use futures_util::{Stream, StreamExt};
 
 use super::state::{App, blocking};
 use crate::error::{Error, Kind, Result};
-use crate::library::{Library, NewFile, Receipt, Upload};
+use crate::library::{FolderPath, Library, NewFile, Receipt, Upload};
 
 /// A file of at most this many bytes is collected first, then stored in one crossing.
 const SMALL: usize = 64 << 10;
@@ -20,6 +20,8 @@ pub struct Incoming<S> {
     chunks: S,
     limit: Option<u64>,
     announced: u64,
+    /// Where the file goes.
+    folder: Option<FolderPath>,
     seen: u64,
     ended: bool,
     broken: bool,
@@ -32,6 +34,7 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Incoming<S> {
             chunks,
             limit,
             announced: 0,
+            folder: None,
             seen: 0,
             ended: false,
             broken: false,
@@ -44,6 +47,11 @@ impl<S: Stream<Item = Result<Bytes>> + Unpin> Incoming<S> {
             announced: bytes,
             ..self
         }
+    }
+
+    /// The folder that the file goes to.
+    pub fn into_folder(self, folder: Option<FolderPath>) -> Self {
+        Self { folder, ..self }
     }
 
     /// Whether the stream itself failed, so that nothing can follow.
@@ -93,6 +101,7 @@ pub async fn store<S>(app: &App, incoming: &mut Incoming<S>, file: NewFile) -> R
 where
     S: Stream<Item = Result<Bytes>> + Unpin,
 {
+    incoming.folder = Some(file.path.folder());
     let add = |library: &Library, upload| library.add(upload, file);
     let receipt = receive(app, incoming, add).await?;
     app.metrics().stored(receipt.size);
@@ -109,10 +118,10 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
     T: Send + 'static,
 {
-    let (library, announced) = (app.library()?, incoming.announced);
+    let (library, begun) = (app.library()?, begin(incoming.announced, &incoming.folder));
     let first = incoming.fill(SMALL).await?;
     if incoming.ended {
-        blocking(move || end(&library, append(library.upload(announced)?, &first)?)).await
+        blocking(move || end(&library, append(begun(&library)?, &first)?)).await
     } else {
         receive_large(library, first, incoming, end).await
     }
@@ -130,8 +139,8 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
     T: Send + 'static,
 {
-    let (store, announced) = (library.clone(), incoming.announced);
-    let mut writing = blocking(move || append(store.upload(announced)?, &first));
+    let (store, begun) = (library.clone(), begin(incoming.announced, &incoming.folder));
+    let mut writing = blocking(move || append(begun(&store)?, &first));
     while !incoming.ended {
         let next = incoming.fill(BUFFER).await?;
         let upload = writing.await?;
@@ -139,6 +148,15 @@ where
     }
     let upload = writing.await?;
     blocking(move || end(&library, upload)).await
+}
+
+/// Begins the upload, once on the blocking pool.
+fn begin(
+    announced: u64,
+    folder: &Option<FolderPath>,
+) -> impl FnOnce(&Library) -> Result<Upload> + Send + use<> {
+    let folder = folder.clone();
+    move |library| Ok(library.upload(announced)?.into_folder(folder))
 }
 
 fn append(mut upload: Upload, chunks: &[Bytes]) -> Result<Upload> {

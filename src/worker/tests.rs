@@ -29,6 +29,7 @@ fn open(root: &Path) -> Library {
             quota: crate::library::Quota::default(),
         },
         keys: crate::library::SealingKeys::default(),
+        everyone: crate::library::Right::None,
         extraction: child::tests::options(),
         generation: Generation::CURRENT,
     })

@@ -292,6 +292,7 @@ fn is_of_none(route: &str) -> bool {
         "/account/tokens/{",
         "/accounts/{",
         "/links/{",
+        "/unfinished/{",
         "/uploads/{",
     ]
     .iter()

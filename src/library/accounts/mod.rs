@@ -25,6 +25,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::catalog::Change;
 use super::path::FolderPath;
 use super::text::fold;
+use super::uploads::{Whose, end_all};
 use super::viewer::LINK_OF;
 use super::{Library, Millis, Right, catalog};
 use crate::error::{Error, Kind, Result};
@@ -225,10 +226,11 @@ impl Library {
     /// [`Kind::Conflict`] if nobody would be left who may everything.
     pub fn remove_account(&self, id: AccountId) -> Result<()> {
         let change = self.change();
-        self.store.sql.write(move |c| {
+        let ended = self.store.sql.write(move |c| {
             refuse_others_than_owners(change.reach(c)?)?;
             let account = by_id(c, id)?;
-            // Nobody of the same name is to find them later; they expire.
+            let ended = end_all(c, Whose::Account(id, &account.name), change.at_ms)?;
+            // Nobody of the same name is to find what is remembered of them.
             c.prepare_cached(
                 "UPDATE upload SET actor = '', key = NULL WHERE actor IN (?1, ?2 || ?1)",
             )?
@@ -238,8 +240,11 @@ impl Library {
             c.prepare_cached("DELETE FROM account WHERE id = ?1")?
                 .execute([id])?;
             refuse_without(c, &account)?;
-            audit::note(c, &change, "", Happening::AccountRemoved, &account.name)
-        })
+            audit::note(c, &change, "", Happening::AccountRemoved, &account.name)?;
+            Ok(ended)
+        })?;
+        self.remove_bytes(&ended);
+        Ok(())
     }
 
     /// Sees to it that there is an owner of this name with this password.

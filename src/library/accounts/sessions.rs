@@ -12,6 +12,8 @@ use crate::store::now_ms;
 const VALID_MS: Millis = 30 * 24 * 3600 * 1000;
 /// How exactly is noted when a session was used: a look at a page should not cost a commit.
 const NOTED_MS: Millis = 3600 * 1000;
+/// Sessions of one account; the ones that were not used for longest make room for new ones.
+const MAX_SESSIONS: u64 = 100;
 /// Longest name of a browser that is kept, in bytes.
 const MAX_AGENT: usize = 200;
 
@@ -63,6 +65,11 @@ impl Library {
                  VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
             )?
             .execute((&hash[..], account, at_ms, at_ms + VALID_MS, &address, agent))?;
+            c.prepare_cached(
+                "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE account_id = ?1
+                 ORDER BY seen_ms DESC, id DESC LIMIT -1 OFFSET ?2)",
+            )?
+            .execute((account, MAX_SESSIONS))?;
             let change = change.begun_by(&name);
             audit::note(c, &change, &address, Happening::SignedIn, &by)
         })

@@ -11,6 +11,7 @@ use super::audit::{self, Happening};
 use super::secrets::{LinkColumns, link_hash, shown_secret};
 use crate::error::{Error, Kind, Result};
 use crate::library::sealing::SealingKeys;
+use crate::library::uploads::{Whose, end_all};
 use crate::library::viewer::LINK_OF;
 use crate::library::{
     Acting, Credential, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging,
@@ -194,7 +195,7 @@ impl Library {
             return Err(Error::not_found("There is no such link."));
         }
         let account = self.viewer.acting().map(|acting| acting.account);
-        self.store.sql.write(move |c| {
+        let ended = self.store.sql.write(move |c| {
             let all = change.reach(c)?.is_everything();
             let sql = "DELETE FROM share_link WHERE id = ?1 AND (?2 OR account_id IS ?3)
                        RETURNING kind || ' ' || name";
@@ -203,8 +204,11 @@ impl Library {
                 .query_row((id, all, account), |row| row.get(0))
                 .optional()?;
             let subject = subject.ok_or_else(|| Error::not_found("There is no such link."))?;
-            audit::note(c, &change, "", Happening::LinkRevoked, &subject)
-        })
+            audit::note(c, &change, "", Happening::LinkRevoked, &subject)?;
+            end_all(c, Whose::Link(id), change.at_ms)
+        })?;
+        self.remove_bytes(&ended);
+        Ok(())
     }
 
     /// The link with this secret, unless it has expired or is used up, or whoever made it could not make

@@ -7,6 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::audit::{self, Happening};
 use super::{AccountId, Role};
 use crate::error::{Error, Result};
+use crate::library::uploads::{Whose, end_all};
 use crate::library::{FolderPath, Library, Millis, Right};
 use crate::store::now_ms;
 
@@ -170,15 +171,18 @@ impl Library {
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) if it is not one.
     pub fn remove_token(&self, id: i64) -> Result<()> {
         let (account, change) = (self.own_account()?, self.change());
-        self.store.sql.write(move |c| {
+        let ended = self.store.sql.write(move |c| {
             let sql = "DELETE FROM token WHERE id = ?1 AND account_id = ?2 RETURNING name";
             let name: Option<String> = c
                 .prepare_cached(sql)?
                 .query_row((id, account), |row| row.get(0))
                 .optional()?;
             let name = name.ok_or_else(|| Error::not_found("There is no such token."))?;
-            audit::note(c, &change, "", Happening::TokenRevoked, &name)
-        })
+            audit::note(c, &change, "", Happening::TokenRevoked, &name)?;
+            end_all(c, Whose::Token(id), change.at_ms)
+        })?;
+        self.remove_bytes(&ended);
+        Ok(())
     }
 }
 

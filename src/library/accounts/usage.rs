@@ -4,13 +4,19 @@
 //! take what is left. Older versions and the trash count, because they take room, and so does metadata
 //! beyond an [allowance](METADATA_ALLOWANCE): a file of one byte is not free, nor is a long name.
 
+use std::collections::HashMap;
+use std::time::SystemTime;
+
 use rusqlite::Connection;
 use serde::Serialize;
 
 use super::AccountId;
 use crate::error::{Error, Kind, Result};
+use crate::library::arrivals::Sender;
+use crate::library::uploads::millis;
 use crate::library::viewer::LINK_OF;
-use crate::library::{Library, UploadId};
+use crate::library::{Library, Millis, UploadId};
+use crate::store::now_ms;
 
 /// Everybody together.
 const ALL: AccountId = 0;
@@ -31,6 +37,40 @@ pub struct Usage {
 
 /// Bytes of names and other metadata that count against no quota.
 const METADATA_ALLOWANCE: u64 = 1 << 20;
+/// An upload without news for so long counts as much as has arrived of it, no longer as much as was
+/// announced.
+const ANNOUNCEMENT_LASTS_MS: Millis = 10 * 60 * 1000;
+/// What others announced and did not send yet counts up to this part of a quota: or whoever has a
+/// link could take all that is left, without a byte.
+const OTHERS_SHARE: u64 = 4;
+
+/// Bytes that come, beyond those that are [arriving](crate::library::arrivals).
+#[derive(Clone, Copy, Debug)]
+pub(in crate::library) struct Coming {
+    pub sender: Sender,
+    pub bytes: u64,
+    /// The upload that they are all of, so that it does not count twice.
+    pub upload: Option<UploadId>,
+}
+
+impl Coming {
+    /// Nothing but what is counted as arriving.
+    pub(in crate::library) fn counted(sender: Sender) -> Self {
+        Self {
+            sender,
+            bytes: 0,
+            upload: None,
+        }
+    }
+}
+
+/// Bytes of unfinished uploads.
+#[derive(Clone, Copy, Debug, Default)]
+struct Begun {
+    arrived: u64,
+    /// Of the rest, what was announced a while ago at most.
+    announced: u64,
+}
 
 impl Library {
     /// What an account has stored.
@@ -38,61 +78,146 @@ impl Library {
         self.store.sql.read(|c| usage(c, id))
     }
 
-    /// Refuses an upload that would go past a quota, before its bytes travel. What others have begun to
-    /// send counts, or by many unfinished ones each could take all that is left.
+    /// Whether there is a quota that what this sender stores counts against.
+    pub(in crate::library) fn has_quota(&self, sender: Sender) -> bool {
+        sender.account.is_some() || self.limits.quota.bytes.is_some()
+    }
+
+    /// Refuses an upload that goes past a quota, before and while its bytes travel. What others have
+    /// begun to send counts, or by many unfinished ones each could take all that is left.
     ///
     /// # Errors
     /// [`Kind::NoSpace`] naming the quota.
-    pub fn refuse_past_quota(&self, bytes: u64) -> Result<()> {
+    pub(in crate::library) fn require_quota(&self, c: &Connection, coming: Coming) -> Result<()> {
         let all = self.limits.quota;
-        let own = self.viewer.acting().map(|acting| acting.account);
-        if own.is_none() && all == Quota::default() {
-            return Ok(());
+        if let Some(most) = all.bytes {
+            let begun = self.begun(c, None, coming)?;
+            let others = |group: &Sender| group.account != coming.sender.account;
+            let bytes = bytes_begun(&begun, others, most).saturating_add(coming.bytes);
+            refuse(counted(c, ALL)?, only(bytes), all, "This installation")?;
         }
-        self.store.sql.read(|c| {
-            let coming = |begun: u64| Usage {
-                bytes: bytes.saturating_add(begun),
-                files: 0,
-            };
-            if all.bytes.is_some() {
-                let coming = coming(self.begun_bytes(c, None)?);
-                refuse(counted(c, ALL)?, coming, all, "This installation")?;
-            }
-            let Some(id) = own else { return Ok(()) };
-            let own = quota(c, id)?;
-            if own.bytes.is_none() {
-                return Ok(());
-            }
-            let name = super::by_id(c, id)?.name;
-            let coming = coming(self.begun_bytes(c, Some(&name))?);
-            refuse(counted(c, id)?, coming, own, "Your account")
-        })
+        let Some(id) = coming.sender.account else {
+            return Ok(());
+        };
+        let own = quota(c, id)?;
+        let Some(most) = own.bytes else { return Ok(()) };
+        let begun = self.begun(c, Some(id), coming)?;
+        let others = |group: &Sender| *group != coming.sender;
+        let bytes = bytes_begun(&begun, others, most).saturating_add(coming.bytes);
+        refuse(counted(c, id)?, only(bytes), own, "Your account")
     }
 
-    /// Bytes of unfinished uploads, all of them or an account's: as many as were announced, or else
-    /// as have come.
-    fn begun_bytes(&self, c: &Connection, name: Option<&str>) -> Result<u64> {
-        let mut statement = c.prepare_cached(
-            "SELECT id, length FROM upload
-             WHERE ended IS NULL AND (?1 IS NULL OR actor IN (?1, ?2 || ?1))",
-        )?;
-        let mut rows = statement.query((name, LINK_OF))?;
-        let mut begun = 0_u64;
-        while let Some(row) = rows.next()? {
-            let length: Option<u64> = row.get(1)?;
-            begun = begun.saturating_add(match length {
-                Some(length) => length,
-                None => {
-                    let id: String = row.get(0)?;
-                    let id = UploadId::try_parse(&id).map_err(|error| {
-                        Error::damaged("An upload in the catalog has no id.").because(error)
-                    })?;
-                    self.store.blobs.arrived(id)?.bytes
+    /// What is unfinished of all, or of an account with its links, by who sends it.
+    fn begun(
+        &self,
+        c: &Connection,
+        account: Option<AccountId>,
+        coming: Coming,
+    ) -> Result<HashMap<Sender, Begun>> {
+        let mut begun: HashMap<Sender, Begun> = HashMap::new();
+        let mut in_flight = HashMap::new();
+        for arriving in self.arrivals.all() {
+            match arriving.upload {
+                Some(id) => drop(in_flight.insert(id, arriving.bytes)),
+                None if account.is_none() || arriving.sender.account == account => {
+                    let counted = begun.entry(arriving.sender).or_default();
+                    counted.arrived = counted.arrived.saturating_add(arriving.bytes);
                 }
-            });
+                None => {}
+            }
+        }
+        for row in open_rows(c, account)? {
+            if coming.upload == Some(row.id) {
+                continue;
+            }
+            let row = row.counted(self.store.blobs.on_disk(row.id)?, in_flight.get(&row.id));
+            let counted = begun.entry(row.0).or_default();
+            counted.arrived = counted.arrived.saturating_add(row.1.arrived);
+            counted.announced = counted.announced.saturating_add(row.1.announced);
         }
         Ok(begun)
     }
+}
+
+/// An unfinished upload, as far as it matters to quotas.
+struct OpenRow {
+    id: UploadId,
+    length: Option<u64>,
+    created_ms: Millis,
+    sender: Sender,
+}
+
+impl OpenRow {
+    fn counted(
+        &self,
+        on_disk: Option<(u64, SystemTime)>,
+        in_flight: Option<&u64>,
+    ) -> (Sender, Begun) {
+        let (arrived, last_ms) = match on_disk {
+            Some((bytes, modified)) => (bytes, millis(modified)),
+            None => (0, self.created_ms),
+        };
+        let is_recent = now_ms().saturating_sub(last_ms) <= ANNOUNCEMENT_LASTS_MS;
+        let length = self.length.filter(|_| is_recent || in_flight.is_some());
+        let whole = length.max(in_flight.copied()).unwrap_or_default();
+        let begun = Begun {
+            arrived,
+            announced: whole.saturating_sub(arrived),
+        };
+        (self.sender, begun)
+    }
+}
+
+/// Rows that a release wrote which knows names only are found by the name.
+fn open_rows(c: &Connection, account: Option<AccountId>) -> Result<Vec<OpenRow>> {
+    let of_one = "account_id = ?1 OR (account_id IS NULL AND actor IN
+                  (SELECT name FROM account WHERE id = ?1
+                   UNION ALL SELECT ?2 || name FROM account WHERE id = ?1))";
+    let sql = format!(
+        "SELECT id, length, created_ms, share_id, coalesce(account_id, (SELECT account.id FROM account
+                WHERE upload.actor IN (account.name, ?2 || account.name)))
+         FROM upload WHERE ended IS NULL AND ({})",
+        account.map_or("?1 IS NULL", |_| of_one)
+    );
+    let mut statement = c.prepare_cached(&sql)?;
+    let mut rows = statement.query((account, LINK_OF))?;
+    let mut open = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        open.push(OpenRow {
+            id: UploadId::try_parse(&id).map_err(|error| {
+                Error::damaged("An upload in the catalog has no id.").because(error)
+            })?,
+            length: row.get(1)?,
+            created_ms: row.get(2)?,
+            sender: Sender {
+                account: row.get(4)?,
+                link: row.get(3)?,
+            },
+        });
+    }
+    Ok(open)
+}
+
+/// All that has arrived, and what was announced: by `others`, up to their share of the quota.
+fn bytes_begun(
+    begun: &HashMap<Sender, Begun>,
+    others: impl Fn(&Sender) -> bool,
+    quota: u64,
+) -> u64 {
+    let (mut counted, mut of_others) = (0_u64, 0_u64);
+    for (sender, begun) in begun {
+        counted = counted.saturating_add(begun.arrived);
+        match others(sender) {
+            true => of_others = of_others.saturating_add(begun.announced),
+            false => counted = counted.saturating_add(begun.announced),
+        }
+    }
+    counted.saturating_add(of_others.min(quota / OTHERS_SHARE))
+}
+
+fn only(bytes: u64) -> Usage {
+    Usage { bytes, files: 0 }
 }
 
 /// Limits what an account may store.

@@ -118,3 +118,34 @@ CREATE TABLE share_download (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX share_download_by_time ON share_download (begun_ms) WHERE address <> '';
+
+-- ---- Whose rights an upload goes by, and how much of uploads and events is kept.
+
+-- Whoever began the upload: an account, by itself or by a token, or a link. It is completed by what
+-- they may then. NULL in all three where everybody is let in, and where a release wrote the row that
+-- knows the name in `actor` only.
+ALTER TABLE upload ADD COLUMN account_id INTEGER;
+ALTER TABLE upload ADD COLUMN token_id INTEGER;
+ALTER TABLE upload ADD COLUMN share_id INTEGER;
+
+CREATE INDEX upload_open_of ON upload (account_id, share_id) WHERE ended IS NULL;
+CREATE INDEX upload_ended_of ON upload (account_id, share_id, ended_ms) WHERE ended IS NOT NULL;
+
+-- Bytes of all events, in one row. Triggers keep it in step, whichever release writes.
+CREATE TABLE event_size (
+    id    INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    bytes INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO event_size (id, bytes)
+    SELECT 1, coalesce(sum(octet_length(path) + octet_length(ifnull(detail, ''))), 0) FROM event;
+
+CREATE TRIGGER event_recorded AFTER INSERT ON event BEGIN
+    UPDATE event_size
+        SET bytes = bytes + octet_length(new.path) + octet_length(ifnull(new.detail, ''));
+END;
+
+CREATE TRIGGER event_trimmed AFTER DELETE ON event BEGIN
+    UPDATE event_size
+        SET bytes = bytes - octet_length(old.path) - octet_length(ifnull(old.detail, ''));
+END;

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bounds;
+use super::principal::Principal;
 use super::row::{self, End, MOST_OPEN, Row};
 use super::{UploadId, millis};
 use crate::error::{Kind, Result};
@@ -15,6 +17,8 @@ use crate::store::now_ms;
 
 /// An upload without a single byte makes room for others after this long.
 const IDLE_WITHOUT_BYTES: Duration = Duration::from_secs(10 * 60);
+/// After this long it is removed. A proxy may keep back the first piece until it has all of it.
+pub(super) const EXPIRY_WITHOUT_BYTES: Duration = Duration::from_secs(30 * 60);
 /// A complete upload that was not stored is left to its client for this long.
 const LEFT_TO_ITS_CLIENT: Duration = Duration::from_secs(60);
 
@@ -65,6 +69,7 @@ impl Library {
     pub fn expire_uploads(&self) -> Result<u64> {
         let expiry = self.limits.expiry;
         let mut expired = 0;
+        self.end_orphaned_uploads()?;
         let open = self.store.sql.read(row::open)?;
         for row in &open {
             let (bytes, last_ms) = self.idle_since(row)?;
@@ -72,7 +77,8 @@ impl Library {
                 && is_past(last_ms, LEFT_TO_ITS_CLIENT)
             {
                 self.complete_abandoned(row.id)?;
-            } else if is_past(last_ms, expiry) && self.expire(row.clone())? {
+            }
+            if is_past(last_ms, self.kept_for(row, bytes)) && self.expire(row.clone())? {
                 expired += 1;
             }
         }
@@ -81,9 +87,23 @@ impl Library {
         Ok(expired)
     }
 
+    /// How long an upload with so many bytes is kept after the last of them.
+    pub(super) fn kept_for(&self, row: &Row, bytes: u64) -> Duration {
+        // Once it is hashed, its bytes have their own name.
+        match (bytes, row.sha256) {
+            (0, None) => self.limits.expiry.min(EXPIRY_WITHOUT_BYTES),
+            _ => self.limits.expiry,
+        }
+    }
+
     /// Where nearly too many are unfinished: those that never got a byte, and are idle.
     pub(super) fn idle_uploads_if_crowded(&self) -> Result<Vec<UploadId>> {
-        if self.store.sql.read(row::count_open)? < MOST_OPEN {
+        let by = Principal::from_viewer(&self.viewer);
+        let is_crowded = self.store.sql.read(|c| {
+            let has_room = bounds::require_room(c, by);
+            Ok(has_room.is_err() || row::count_open(c)? >= MOST_OPEN)
+        })?;
+        if !is_crowded {
             return Ok(Vec::new());
         }
         let before_ms = now_ms() - IDLE_WITHOUT_BYTES.as_millis() as Millis;
@@ -109,8 +129,8 @@ impl Library {
             return Ok(false);
         };
         let row = self.store.sql.read(|c| row::any(c, row.id))?;
-        let (_, last_ms) = self.idle_since(&row)?;
-        if row.end.is_some() || !is_past(last_ms, self.limits.expiry) {
+        let (bytes, last_ms) = self.idle_since(&row)?;
+        if row.end.is_some() || !is_past(last_ms, self.kept_for(&row, bytes)) {
             return Ok(false);
         }
         self.end_without_file(row, claim, End::Expired)?;
@@ -119,14 +139,8 @@ impl Library {
 
     fn complete_abandoned(&self, id: UploadId) -> Result<()> {
         match self.complete(id) {
-            Err(error)
-                if !matches!(
-                    error.kind(),
-                    Kind::Busy | Kind::Invalid | Kind::Precondition
-                ) =>
-            {
-                Err(error)
-            }
+            Err(error) if matches!(error.kind(), Kind::Internal | Kind::Damaged) => Err(error),
+            // What was refused has ended, and what is for later is tried later.
             _ => Ok(()),
         }
     }
@@ -140,18 +154,23 @@ impl Library {
         })
     }
 
-    /// Bytes that no open upload names, left by a kill between an end and their removal.
+    /// Bytes that no open upload names, left by a kill between an end and their removal, or by a
+    /// request that was writing them then.
     fn remove_strays(&self, open: &[Row], expiry: Duration) -> Result<()> {
         let named: HashSet<UploadId> = open.iter().map(|row| row.id).collect();
         for (id, modified) in self.store.blobs.in_pieces()? {
-            if named.contains(&id) || !is_past(millis(modified), expiry) {
+            if named.contains(&id) {
                 continue;
             }
             let Some(claim) = self.store.blobs.claim(id)? else {
                 continue;
             };
-            let is_open = |row: Result<Row>| row.is_ok_and(|row| row.end.is_none());
-            if !is_open(self.store.sql.read(|c| row::any(c, id))) {
+            let is_over = match self.store.sql.read(|c| row::any(c, id)) {
+                Ok(row) => row.end.is_some(),
+                Err(error) if error.kind() == Kind::NotFound => is_past(millis(modified), expiry),
+                Err(error) => return Err(error),
+            };
+            if is_over {
                 claim.remove()?;
             }
         }

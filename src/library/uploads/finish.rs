@@ -2,10 +2,12 @@
 
 use rusqlite::Connection;
 
+use super::admission::is_refusal;
 use super::row::{self, End, Row};
 use super::{Destination, IfPresent, UploadId};
 use crate::error::{Error, Kind, Result};
 use crate::extract;
+use crate::library::accounts::usage::Coming;
 use crate::library::catalog::{self, Change};
 use crate::library::entry::{Precondition, Receipt};
 use crate::library::files::{self, Described, HEAD, Upload};
@@ -67,10 +69,10 @@ impl Library {
         let (head, stage) = upload.into_parts();
         let sealed = self.store.blobs.seal(stage, row.expected)?;
         crash::point("upload.sealed");
-        let (blobs, change) = (self.store.blobs.clone(), self.change().begun_by(&row.actor));
-        let quota = self.limits.quota;
+        let (blobs, change) = (self.store.blobs.clone(), self.change());
+        let (quota, digest) = (self.limits.quota, sealed.digest);
         let stored = self.store.sql.write(move |c| {
-            if let Some(known) = row::known(c, &row)? {
+            if let Some(known) = row::known(c, &row, change.viewer())? {
                 return Ok(known);
             }
             files::keep(&blobs, &sealed)?;
@@ -78,20 +80,27 @@ impl Library {
             let content = described(&row, &sealed, &head);
             let receipt = arrive(c, &row, &content, quota, &change)?;
             row::set_stored(c, row, &receipt, change.at_ms)
-        })?;
+        });
+        let stored = stored.inspect_err(|_| self.discard_refused(digest))?;
         crash::point("upload.committed");
         Ok(stored)
     }
 
+    /// Stores it in the name of whoever began it, if they can still do that, and if whoever completes
+    /// it can.
+    ///
     /// Invariant: the claim is held until the commit is durable, so nobody else sees an upload
     /// whose bytes are gone from `staging/` and whose row is open.
     fn store_sealed(&self, row: Row, sealed: Sealed, claim: Claim) -> Result<Row> {
         let head = sealed.head(HEAD)?;
-        let (blobs, change) = (self.store.blobs.clone(), self.change().begun_by(&row.actor));
-        let quota = self.limits.quota;
-        let open = row.clone();
+        let (blobs, quota) = (self.store.blobs.clone(), self.limits.quota);
+        let (open, library) = (row.clone(), self.clone());
         let stored = self.store.sql.write(move |c| {
+            library.require_begun(c, &row)?;
+            library.require_writable(c, &row)?;
             files::keep(&blobs, &sealed)?;
+            let principal = row.principal(c, library.everyone)?;
+            let change = library.seen_by(principal.into()).change();
             let content = described(&row, &sealed, &head);
             let receipt = arrive(c, &row, &content, quota, &change)?;
             row::set_stored(c, row, &receipt, change.at_ms)
@@ -102,11 +111,35 @@ impl Library {
                 claim.remove()?;
                 Ok(stored)
             }
-            Err(error) if error.kind() == Kind::Precondition => {
-                self.end_without_file(open, claim, End::Terminated)?;
+            Err(error) => {
+                if self.is_refused(&open, &error)? {
+                    self.end_without_file(open, claim, End::Terminated)?;
+                }
                 Err(error)
             }
-            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an upload that is complete was refused for good. One for which only the disk has no room
+    /// waits until it has.
+    fn is_refused(&self, row: &Row, error: &Error) -> Result<bool> {
+        let coming = Coming {
+            sender: row.principal.sender(),
+            bytes: row.length.unwrap_or(0),
+            upload: Some(row.id),
+        };
+        match error.kind() {
+            Kind::NoSpace => {
+                let left = self.store.sql.read(|c| self.require_quota(c, coming));
+                Ok(left.is_err_and(|error| error.kind() == Kind::NoSpace))
+            }
+            Kind::Precondition => Ok(true),
+            _ if !is_refusal(error) => Ok(false),
+            // Of whoever only completes it, nothing follows for the upload.
+            _ => {
+                let begun = self.store.sql.read(|c| self.require_begun(c, row));
+                Ok(begun.is_err_and(|error| is_refusal(&error)))
+            }
         }
     }
 
@@ -118,6 +151,10 @@ impl Library {
             .sql
             .write(move |c| row::end(c, id, end, at_ms, freed))?;
         claim.remove()?;
+        // It may have its own name already, and nobody's.
+        if let Some(digest) = row.sha256 {
+            self.discard_refused(digest);
+        }
         Ok(Row {
             end: Some(end),
             ended_ms: Some(at_ms),

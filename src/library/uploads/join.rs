@@ -36,7 +36,6 @@ impl Library {
                 parts.len()
             )));
         }
-        let actor = self.viewer.name();
         let new = NewUpload {
             key: Some(key(parts)),
             ..new
@@ -44,7 +43,7 @@ impl Library {
         let known = self
             .store
             .sql
-            .read(|c| row::by_key(c, &key(parts), actor))?;
+            .read(|c| row::by_key(c, &key(parts), &self.viewer))?;
         if let Some(known) = known.filter(|known| known.end.is_some()) {
             return self.state_of(known);
         }
@@ -63,7 +62,7 @@ impl Library {
             concat: Some(concat),
             ..Row::new(
                 UploadId::new_v4(),
-                actor,
+                &self.viewer,
                 NewUpload {
                     length: Some(length),
                     ..new

@@ -14,9 +14,14 @@
 //! Architecture invariant: whoever changes an upload's bytes, or ends it, holds its
 //! [`Claim`](crate::store::blobs::Claim), and looks at its row again after getting it.
 
+mod admission;
+mod bounds;
+mod endings;
 mod expiry;
 mod finish;
 mod join;
+mod listing;
+mod principal;
 mod room;
 mod row;
 #[cfg(test)]
@@ -27,12 +32,16 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub(super) use endings::{Whose, end_all};
 pub use expiry::Unfinished;
+pub use listing::OpenUpload;
 pub use room::Reserve;
 
+use super::accounts::usage::Coming;
+use super::arrivals::{Arrival, Arriving};
 use super::entry::{Millis, Receipt};
 use super::files::Upload;
-use super::path::FilePath;
+use super::path::{FilePath, FolderPath};
 use super::{Library, Quota};
 use crate::error::{Error, Kind, Result};
 use crate::store::blobs::{Claim, Pieces};
@@ -70,6 +79,16 @@ pub enum Purpose {
     File(Destination),
     /// A part, to be [joined](Library::join_uploads) with others.
     Part,
+}
+
+impl Purpose {
+    /// The folder of the file, unless it is a part of one.
+    pub fn folder(&self) -> Option<FolderPath> {
+        match self {
+            Self::File(destination) => Some(destination.path.folder()),
+            Self::Part => None,
+        }
+    }
 }
 
 /// Where a file goes.
@@ -127,6 +146,20 @@ pub struct Writing {
     began: u64,
     /// Whether the row's length came with this piece: it holds if the piece does.
     is_length_new: bool,
+    /// Whether it was said beforehand how many bytes this piece has.
+    is_announced: bool,
+    library: Library,
+    arrival: Arrival,
+    refusal: Option<Refusal>,
+}
+
+/// What becomes of a piece that was refused while it arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Refusal {
+    /// It is taken back.
+    Piece,
+    /// Whoever began the upload has no right to it any more, or it was ended: nothing of it stays.
+    Upload,
 }
 
 /// What came of taking an upload up.
@@ -146,9 +179,20 @@ impl Library {
     /// it is to be skipped because its path is taken, [`Kind::Unavailable`] if too many others
     /// are unfinished.
     pub fn begin_upload(&self, new: NewUpload) -> Result<UploadState> {
-        self.refuse_without_room(new.length.unwrap_or(0))?;
-        self.refuse_past_quota(new.length.unwrap_or(0))?;
-        let row = Row::new(Uuid::new_v4(), self.viewer.name(), new, now_ms());
+        let bytes = new.length.unwrap_or(0);
+        let row = Row::new(Uuid::new_v4(), &self.viewer, new, now_ms());
+        self.refuse_without_room(bytes)?;
+        self.store.sql.read(|c| {
+            let (sender, upload) = (row.principal.sender(), None);
+            self.require_quota(
+                c,
+                Coming {
+                    sender,
+                    bytes,
+                    upload,
+                },
+            )
+        })?;
         let idle = self.idle_uploads_if_crowded()?;
         let change = self.change();
         let row = self
@@ -164,15 +208,14 @@ impl Library {
     /// # Errors
     /// Those of [`begin_upload`](Self::begin_upload) and [`add`](Library::add).
     pub fn add_whole(&self, upload: Upload, new: NewUpload) -> Result<UploadState> {
-        let row = Row::new(Uuid::new_v4(), self.viewer.name(), new, now_ms());
+        let row = Row::new(Uuid::new_v4(), &self.viewer, new, now_ms());
         let row = self.store_whole(upload, row)?;
         self.state_of(row)
     }
 
     /// The upload that was begun with a key.
     pub fn upload_with_key(&self, key: &str) -> Result<Option<UploadState>> {
-        let actor = self.viewer.name();
-        let row = self.store.sql.read(|c| row::by_key(c, key, actor))?;
+        let row = self.store.sql.read(|c| row::by_key(c, key, &self.viewer))?;
         row.map(|row| self.settled(row)).transpose()
     }
 
@@ -215,25 +258,37 @@ impl Library {
             pieces.pause()?;
             return Err(stands_elsewhere(stands, offset));
         }
-        let mut writing = Writing {
-            began: offset,
-            row,
-            pieces,
-            is_length_new: false,
-        };
+        let mut writing = self.writing(row, pieces, bytes);
         if let Some(length) = length {
             writing.know_length(length)?;
             self.refuse_without_room(length - offset)?;
         }
         writing.refuse_past_the_end(bytes.unwrap_or(0))?;
         self.refuse_without_room(bytes.unwrap_or(0))?;
-        // What was announced counts already, and so does what has come of anything else.
-        self.refuse_past_quota(match (writing.row.length, writing.is_length_new) {
-            (None, _) => bytes.unwrap_or(0),
-            (Some(length), true) => length - offset,
-            (Some(_), false) => 0,
-        })?;
-        Ok(Resumed::Writing(Box::new(writing)))
+        match writing.check(bytes.unwrap_or(0)) {
+            Ok(()) => Ok(Resumed::Writing(Box::new(writing))),
+            Err(error) => self.put_down(writing).and(Err(error)),
+        }
+    }
+
+    fn writing(&self, row: Row, pieces: Pieces, bytes: Option<u64>) -> Writing {
+        let offset = pieces.offset();
+        let announced = offset.saturating_add(bytes.unwrap_or(0));
+        let arrival = self.arrivals.begin(Arriving {
+            sender: row.principal.sender(),
+            upload: Some(row.id),
+            bytes: announced.max(row.length.unwrap_or(0)),
+        });
+        Writing {
+            began: offset,
+            row,
+            pieces,
+            is_length_new: false,
+            is_announced: bytes.is_some(),
+            library: self.clone(),
+            arrival,
+            refusal: None,
+        }
     }
 
     /// Puts an upload down after a piece, and stores it if that was the last.
@@ -241,12 +296,30 @@ impl Library {
     /// # Errors
     /// [`Kind::Invalid`] if the content is not the announced one, [`Kind::Precondition`] if it is
     /// to be skipped and its path was taken meanwhile; both end the upload.
-    pub fn pause_upload(&self, writing: Writing) -> Result<UploadState> {
+    pub fn pause_upload(&self, mut writing: Writing) -> Result<UploadState> {
+        match writing.check_at_the_end() {
+            Ok(()) => self.put_down(writing),
+            Err(error) => self.put_down(writing).and(Err(error)),
+        }
+    }
+
+    /// As [`pause_upload`](Self::pause_upload), without another look at whether it is admitted.
+    fn put_down(&self, mut writing: Writing) -> Result<UploadState> {
+        match writing.refusal {
+            None => {}
+            Some(Refusal::Piece) => writing.reject()?,
+            Some(Refusal::Upload) => {
+                let claim = writing.pieces.pause()?;
+                let row = self.end_without_file(writing.row, claim, End::Terminated)?;
+                return self.state_of(row);
+            }
+        }
         let Writing {
             mut row,
             pieces,
             began,
             is_length_new,
+            ..
         } = writing;
         if is_length_new {
             row = self.store.sql.write(move |c| row::set_length(c, row))?;
@@ -280,9 +353,7 @@ impl Library {
     }
 
     fn upload_row(&self, id: UploadId) -> Result<Row> {
-        self.store
-            .sql
-            .read(|c| row::by_id(c, id, self.viewer.name()))
+        self.store.sql.read(|c| row::by_id(c, id, &self.viewer))
     }
 
     fn claim(&self, id: UploadId) -> Result<Claim> {
@@ -310,6 +381,8 @@ impl Library {
             Some(end) => Outcome::Gone(end.sentence()),
         };
         let is_stored = matches!(outcome, Outcome::Stored(_));
+        let expires_ms = row.ended_ms.unwrap_or(last.max(row.created_ms))
+            + self.kept_for(&row, arrived.bytes).as_millis() as i64;
         Ok(UploadState {
             id: row.id,
             offset: row.length.filter(|_| is_stored).unwrap_or(arrived.bytes),
@@ -317,8 +390,7 @@ impl Library {
             metadata: row.metadata,
             concat: row.concat,
             path: row.path,
-            expires_ms: row.ended_ms.unwrap_or(last.max(row.created_ms))
-                + self.limits.expiry.as_millis() as i64,
+            expires_ms,
             outcome,
         })
     }
@@ -372,10 +444,14 @@ impl Writing {
     /// # Errors
     /// [`Kind::TooLarge`] past the upload's length: the whole piece is taken back.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        match self.refuse_past_the_end(bytes.len() as u64) {
-            Ok(()) => self.pieces.append(bytes),
-            Err(error) => self.reject().and(Err(error)),
+        let size = bytes.len() as u64;
+        if let Err(error) = self.refuse_past_the_end(size) {
+            return self.reject().and(Err(error));
         }
+        if self.arrival.add(size, self.pieces.offset() + size) {
+            self.check(size)?;
+        }
+        self.pieces.append(bytes)
     }
 
     /// What is added from now on counts only once it was [accepted](Self::accept).
@@ -419,7 +495,7 @@ fn stands_elsewhere(stands: u64, asked: u64) -> Error {
     ))
 }
 
-fn millis(time: SystemTime) -> Millis {
+pub(super) fn millis(time: SystemTime) -> Millis {
     time.duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_millis() as Millis)
 }

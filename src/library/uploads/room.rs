@@ -25,6 +25,8 @@ impl Reserve {
 }
 
 impl Library {
+    /// Of bytes that are not announced, 0 are asked for, again and again while they arrive.
+    ///
     /// # Errors
     /// [`Kind::NoSpace`] if storing that many bytes would leave less free than is reserved.
     pub fn refuse_without_room(&self, bytes: u64) -> Result<()> {
@@ -33,10 +35,14 @@ impl Library {
         if bytes.saturating_add(reserve) <= space.free {
             return Ok(());
         }
+        let what = match bytes {
+            0 => "more".to_owned(),
+            bytes => format!("{bytes} bytes"),
+        };
         Err(Error::new(
             Kind::NoSpace,
             format!(
-                "There is no room for {bytes} bytes: {} are free, of which {reserve} stay reserved (STORAGE_RESERVE). Free some space and try again.",
+                "There is no room for {what}: {} bytes are free, of which {reserve} stay reserved (STORAGE_RESERVE). Free some space and try again.",
                 space.free
             ),
         ))

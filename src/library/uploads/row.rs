@@ -2,19 +2,25 @@
 
 use rusqlite::Connection;
 
+use super::bounds;
+use super::principal::Principal;
 use super::{Destination, IfPresent, NewUpload, Purpose, UploadId};
 use crate::error::{Error, Kind, Result};
 use crate::library::catalog::{self, Change};
 use crate::library::entry::{Millis, Receipt};
 use crate::library::files::time_of;
 use crate::library::path::FilePath;
+use crate::library::viewer::Viewer;
 use crate::store::Digest;
 
 /// Most uploads that may be unfinished at a time.
 pub(super) const MOST_OPEN: u64 = 5_000;
 
-const COLUMNS: &str = "id, key, actor, path, if_present, expected, length, metadata, concat, created_ms, \
-     sha256, last_piece, ended, ended_ms, file_id, version, sequence, boot";
+pub(super) const COLUMNS: &str = "id, key, actor, path, if_present, expected, length, metadata, concat, created_ms, \
+     sha256, last_piece, ended, ended_ms, file_id, version, sequence, boot, account_id, token_id, share_id";
+
+/// Of uploads that an earlier release began through a link, it is not known which.
+const SAME_LINK: &str = "(share_id IS ?3 OR (share_id IS NULL AND account_id IS NULL))";
 
 /// One row.
 #[derive(Clone, Debug)]
@@ -22,6 +28,7 @@ pub(super) struct Row {
     pub id: UploadId,
     pub key: Option<String>,
     pub actor: String,
+    pub principal: Principal,
     pub path: Option<FilePath>,
     pub if_present: IfPresent,
     pub expected: Option<Digest>,
@@ -78,7 +85,7 @@ impl End {
 }
 
 impl Row {
-    pub fn new(id: UploadId, actor: &str, new: NewUpload, now_ms: Millis) -> Self {
+    pub fn new(id: UploadId, viewer: &Viewer, new: NewUpload, now_ms: Millis) -> Self {
         let (destination, concat) = match new.purpose {
             Purpose::File(destination) => (Some(destination), None),
             Purpose::Part => (None, Some("partial".to_owned())),
@@ -94,7 +101,8 @@ impl Row {
         Self {
             id,
             key: new.key,
-            actor: actor.to_owned(),
+            actor: viewer.name().to_owned(),
+            principal: Principal::from_viewer(viewer),
             path,
             if_present,
             expected,
@@ -152,9 +160,11 @@ impl Row {
     }
 }
 
-pub(super) fn by_id(c: &Connection, id: UploadId, actor: &str) -> Result<Row> {
-    let sql = format!("SELECT {COLUMNS} FROM upload WHERE id = ?1 AND actor = ?2");
-    one(c, &sql, (id.simple().to_string(), actor))?.ok_or_else(absent)
+/// One of the viewer's: through a link, one that was begun through it.
+pub(super) fn by_id(c: &Connection, id: UploadId, viewer: &Viewer) -> Result<Row> {
+    let sql = format!("SELECT {COLUMNS} FROM upload WHERE id = ?1 AND actor = ?2 AND {SAME_LINK}");
+    let id = id.simple().to_string();
+    one(c, &sql, (id, viewer.name(), viewer.link()))?.ok_or_else(absent)
 }
 
 fn absent() -> Error {
@@ -167,9 +177,9 @@ pub(super) fn any(c: &Connection, id: UploadId) -> Result<Row> {
     one(c, &sql, [id.simple().to_string()])?.ok_or_else(absent)
 }
 
-pub(super) fn by_key(c: &Connection, key: &str, actor: &str) -> Result<Option<Row>> {
-    let sql = format!("SELECT {COLUMNS} FROM upload WHERE key = ?1 AND actor = ?2");
-    one(c, &sql, (key, actor))
+pub(super) fn by_key(c: &Connection, key: &str, viewer: &Viewer) -> Result<Option<Row>> {
+    let sql = format!("SELECT {COLUMNS} FROM upload WHERE key = ?1 AND actor = ?2 AND {SAME_LINK}");
+    one(c, &sql, (key, viewer.name(), viewer.link()))
 }
 
 /// Every unfinished upload, the oldest first.
@@ -199,7 +209,7 @@ pub(super) fn count_open(c: &Connection) -> Result<u64> {
 /// Adds a row, unless its key is known: then answers the one it belongs to. Where too many are
 /// unfinished, the `idle` ones make room.
 pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change) -> Result<Row> {
-    if let Some(known) = known(c, &row)? {
+    if let Some(known) = known(c, &row, change.viewer())? {
         return Ok(known);
     }
     if let Some(path) = &row.path {
@@ -213,6 +223,7 @@ pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change
     for id in idle {
         end(c, *id, End::Expired, row.created_ms, 0)?;
     }
+    bounds::require_room(c, row.principal)?;
     if count_open(c)? >= MOST_OPEN {
         return Err(Error::unavailable(format!(
             "{MOST_OPEN} uploads are unfinished, which is the most; finish or end some, or wait until they expire."
@@ -223,9 +234,9 @@ pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change
 }
 
 /// The row that has the same key.
-pub(super) fn known(c: &Connection, row: &Row) -> Result<Option<Row>> {
+pub(super) fn known(c: &Connection, row: &Row, viewer: &Viewer) -> Result<Option<Row>> {
     match &row.key {
-        Some(key) => by_key(c, key, &row.actor),
+        Some(key) => by_key(c, key, viewer),
         None => Ok(None),
     }
 }
@@ -253,8 +264,9 @@ pub(super) fn refuse_skipped(c: &Connection, row: &Row) -> Result<()> {
 pub(super) fn insert(c: &Connection, row: &Row) -> Result<()> {
     let inserted = c
         .prepare_cached(
-            "INSERT INTO upload (id, key, actor, path, if_present, expected, length, metadata, concat, created_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            "INSERT INTO upload (id, key, actor, path, if_present, expected, length, metadata, concat, created_ms,
+                                 account_id, token_id, share_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (key) DO NOTHING",
         )?
         .execute((
@@ -268,7 +280,11 @@ pub(super) fn insert(c: &Connection, row: &Row) -> Result<()> {
             &row.metadata,
             &row.concat,
             row.created_ms,
+            row.principal.account,
+            row.principal.token,
+            row.principal.link,
         ))?;
+    bounds::trim_ended(c, row)?;
     match inserted {
         1 => Ok(()),
         _ => Err(Error::conflict(
@@ -302,7 +318,7 @@ pub(super) fn set_stored(
 ) -> Result<Row> {
     c.prepare_cached(
         "UPDATE upload SET ended = 'stored', ended_ms = ?2, path = ?3, sha256 = ?4, length = ?5, file_id = ?6,
-                           version = ?7, sequence = ?8, boot = ?9
+                           version = ?7, sequence = ?8, boot = ?9, metadata = NULL
          WHERE id = ?1",
     )?
     .execute((
@@ -320,6 +336,7 @@ pub(super) fn set_stored(
         end: Some(End::Stored),
         ended_ms: Some(at_ms),
         path: Some(receipt.path.clone()),
+        metadata: None,
         sha256: Some(receipt.sha256),
         length: Some(receipt.size),
         stored: Stored {
@@ -335,7 +352,8 @@ pub(super) fn set_stored(
 /// Ends an upload without a file of its own.
 pub(super) fn end(c: &Connection, id: UploadId, end: End, at_ms: Millis, freed: u64) -> Result<()> {
     c.prepare_cached(
-        "UPDATE upload SET ended = ?2, ended_ms = ?3, freed = ?4 WHERE id = ?1 AND ended IS NULL",
+        "UPDATE upload SET ended = ?2, ended_ms = ?3, freed = ?4, metadata = NULL, concat = NULL
+         WHERE id = ?1 AND ended IS NULL",
     )?
     .execute((id.simple().to_string(), end.word(), at_ms, freed))?;
     Ok(())
@@ -354,7 +372,7 @@ fn one(c: &Connection, sql: &str, parameters: impl rusqlite::Params) -> Result<O
     rows.next()?.map(row_of).transpose()
 }
 
-fn row_of(row: &rusqlite::Row<'_>) -> Result<Row> {
+pub(super) fn row_of(row: &rusqlite::Row<'_>) -> Result<Row> {
     let digest = |column| -> Result<Option<Digest>> {
         let bytes: Option<Vec<u8>> = row.get(column)?;
         bytes.map(|bytes| Digest::from_slice(&bytes)).transpose()
@@ -385,6 +403,11 @@ fn row_of(row: &rusqlite::Row<'_>) -> Result<Row> {
             version: row.get(15)?,
             sequence: row.get(16)?,
             boot: row.get(17)?,
+        },
+        principal: Principal {
+            account: row.get(18)?,
+            token: row.get(19)?,
+            link: row.get(20)?,
         },
     })
 }

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 use super::*;
-use crate::library::{FolderPath, Generation, Settings, Sort, Viewer};
+use crate::library::{
+    Account, Acting, Credential, FolderPath, Generation, Grant, NewShare, Right, Role, Settings,
+    Shared, Sort, Viewer,
+};
 
 struct Bench {
     dir: TempDir,
@@ -76,8 +79,16 @@ impl Bench {
     }
 
     fn staged(&self) -> usize {
-        let folder = self.dir.path().join("staging/pieces");
-        std::fs::read_dir(folder).map_or(0, Iterator::count)
+        self.files_below("staging")
+    }
+
+    fn files_below(&self, folder: &str) -> usize {
+        fn count(folder: &Path) -> usize {
+            let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+            let count = |path: &Path| if path.is_dir() { count(path) } else { 1 };
+            entries.map(|entry| count(&entry.path())).sum()
+        }
+        count(&self.dir.path().join(folder))
     }
 }
 
@@ -94,6 +105,7 @@ fn open(root: &Path, reserve: Reserve) -> Library {
             quota: crate::library::Quota::default(),
         },
         keys: crate::library::SealingKeys::default(),
+        everyone: crate::library::Right::None,
         extraction: crate::extract::child::tests::options(),
         generation: Generation::CURRENT,
     })
@@ -417,6 +429,152 @@ fn a_complete_upload_whose_process_died_is_stored_without_its_client() {
     bench.library.expire_uploads().unwrap();
     assert_eq!(bench.paths(), ["orphan.txt"]);
     assert_eq!(stored(&bench.state(id)).version, 1);
+}
+
+/// Somebody with a library of their own eyes.
+fn somebody(bench: &Bench, name: &str) -> (Account, Library) {
+    let account = bench.library.add_account(name, Role::Member).unwrap();
+    let acting = Acting {
+        account: account.id,
+        name: name.to_owned(),
+        credential: Credential::Account,
+        most: Right::Own,
+        within: None,
+    };
+    let viewer = Viewer::account(acting, Right::None);
+    let library = bench.library.seen_by(viewer.into());
+    (account, library)
+}
+
+/// Begins an upload of four bytes, all of which are there, as after a kill.
+fn complete(bench: &Bench, library: &Library, path: &str) -> UploadId {
+    let id = library.begin_upload(file(path, 4)).unwrap().id;
+    let claim = bench.library.store.blobs.claim(id).unwrap().unwrap();
+    let mut pieces = claim.resume().unwrap();
+    pieces.append(b"done").unwrap();
+    drop(pieces);
+    let name = id.simple().to_string();
+    let staged = bench.dir.path().join("staging/pieces").join(name);
+    age(&staged, Duration::from_secs(120));
+    id
+}
+
+fn is_refused(bench: &Bench, id: UploadId) {
+    bench.library.expire_uploads().unwrap();
+    let row = bench.library.store.sql.read(|c| row::any(c, id)).unwrap();
+    assert_eq!(row.end, Some(End::Terminated));
+    assert_eq!(bench.staged(), 0);
+    assert_eq!(bench.files_below("blobs"), bench.files_below("boots"));
+}
+
+#[test]
+fn the_upkeep_stores_by_the_rights_of_whoever_began_it() {
+    let bench = Bench::new();
+    let (_, ada) = somebody(&bench, "Ada");
+    let (_, bob) = somebody(&bench, "Bob");
+    let team = FolderPath::parse("Ada/team").unwrap();
+    let grant = |may| {
+        let name = "Bob".to_owned();
+        ada.set_folder_rule(&team, Right::None, &[Grant { name, may }])
+            .unwrap();
+    };
+    grant(Right::Write);
+    let taken_off = complete(&bench, &bob, "Ada/team/plan.txt");
+    let stays = complete(&bench, &bob, "Bob/own.txt");
+    grant(Right::Read);
+    bench.library.expire_uploads().unwrap();
+    let state = bob.upload_state(taken_off).unwrap();
+    assert!(matches!(state.outcome, Outcome::Gone(_)), "{state:?}");
+    assert!(matches!(
+        bob.upload_state(stays).unwrap().outcome,
+        Outcome::Stored(_)
+    ));
+    let entry = bob.entry_at(&FilePath::parse("Bob/own.txt").unwrap());
+    assert!(entry.is_ok());
+    assert_eq!(bench.staged(), 0);
+}
+
+#[test]
+fn the_upkeep_stores_nothing_for_what_has_ended() {
+    let bench = Bench::new();
+    let (account, ada) = somebody(&bench, "Ada");
+    let none = crate::library::Quota::default();
+    let id = complete(&bench, &ada, "Ada/a.txt");
+    bench
+        .library
+        .change_account(account.id, Role::Reader, none)
+        .unwrap();
+    is_refused(&bench, id);
+    bench
+        .library
+        .change_account(account.id, Role::Member, none)
+        .unwrap();
+    // A release that knows nothing of it has taken the link away.
+    let link = ada.share(NewShare {
+        secret: "wl_x".into(),
+        shared: Shared::Drop(FolderPath::parse("Ada").unwrap()),
+        name: String::new(),
+        password: None,
+        expires_ms: None,
+        uses: None,
+    });
+    let through = ada.viewer().clone().through_link(link.unwrap());
+    let stranger = bench.library.seen_by(through.into());
+    let id = complete(&bench, &stranger, "Ada/b.txt");
+    let forget = |sql| {
+        let write = bench
+            .library
+            .store
+            .sql
+            .write(move |c| Ok(c.execute(sql, [])?));
+        assert_eq!(write.unwrap(), 1);
+    };
+    forget("DELETE FROM share_link");
+    is_refused(&bench, id);
+    let id = complete(&bench, &ada, "Ada/c.txt");
+    bench.library.remove_account(account.id).unwrap();
+    is_refused(&bench, id);
+    // Where everybody was let in, and is not any more.
+    let anyone = bench.library.seen_by(Viewer::ANYONE.into());
+    let id = complete(&bench, &anyone, "d.txt");
+    is_refused(&bench, id);
+    assert_eq!(bench.paths(), [""; 0]);
+}
+
+/// What is past a quota when it is complete is not tried for ever, and does not keep others waiting.
+#[test]
+fn what_is_complete_and_past_a_quota_ends() {
+    let bench = Bench::new();
+    let (account, ada) = somebody(&bench, "Ada");
+    let id = complete(&bench, &ada, "Ada/a.txt");
+    let quota = crate::library::Quota {
+        bytes: Some(3),
+        files: None,
+    };
+    bench
+        .library
+        .change_account(account.id, Role::Member, quota)
+        .unwrap();
+    let behind = complete(&bench, &bench.library, "behind.txt");
+    bench.library.expire_uploads().unwrap();
+    assert!(matches!(bench.state(behind).outcome, Outcome::Stored(_)));
+    let row = bench.library.store.sql.read(|c| row::any(c, id)).unwrap();
+    assert_eq!(row.end, Some(End::Terminated));
+    assert_eq!(bench.staged(), 0);
+}
+
+#[test]
+fn what_has_no_byte_lapses_long_before_the_rest() {
+    let bench = Bench::new();
+    let (none, some) = (bench.begin("none.txt", 4), bench.begin("some.txt", 4));
+    bench.piece(some, 0, b"so").unwrap();
+    let age_all = |c: &rusqlite::Connection| {
+        Ok(c.execute("UPDATE upload SET created_ms = created_ms - 2400000", [])?)
+    };
+    bench.library.store.sql.write(age_all).unwrap();
+    assert_eq!(bench.library.expire_uploads().unwrap(), 1);
+    assert!(matches!(bench.state(none).outcome, Outcome::Gone(_)));
+    assert_eq!(bench.state(some).offset, 2);
 }
 
 #[test]

@@ -214,8 +214,11 @@ impl Found {
     /// What happened after event `told`.
     fn after(library: &Library, told: u64) -> Result<Self> {
         let progress = library.progress()?;
-        // A catalog that was put back from a copy has fewer events than the client knows.
-        let missed = told > progress.event || progress.event - told > FAR_BEHIND;
+        // A catalog that was put back from a copy has fewer events than the client knows, and old
+        // ones are not kept.
+        let missed = told > progress.event
+            || progress.event - told > FAR_BEHIND
+            || library.misses_events_after(told)?;
         let (changes, through) = match missed {
             true => (Vec::new(), progress.event),
             false => library.events_after(told, MOST)?,

@@ -30,6 +30,7 @@ mod standing;
 mod starts;
 mod timeline;
 mod trash;
+mod unfinished;
 mod view;
 
 #[cfg(test)]
@@ -68,6 +69,8 @@ pub fn router() -> Router<App> {
         .route("/files/{id}", get(file::page))
         .route("/trash", get(trash::page))
         .route("/persistence", get(persistence::page))
+        .route("/unfinished", get(unfinished::page))
+        .route("/unfinished/{id}/end", post(unfinished::end))
         .route("/selection", post(selected::change))
         .route("/selection/undo", post(selected::undo))
         .route("/folders/rename", post(change::rename_folder))

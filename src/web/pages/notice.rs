@@ -33,6 +33,7 @@ pub enum Done {
     FolderShared,
     LinkMade,
     LinkRevoked,
+    UploadEnded,
     /// Many at once; how many says the address.
     AllMoved,
     AllTagged,
@@ -106,6 +107,7 @@ impl Done {
             Self::FolderShared => "Saved. It counts from now on.".into(),
             Self::LinkMade => "The link is made.".into(),
             Self::LinkRevoked => "Revoked: the link opens nothing any more.".into(),
+            Self::UploadEnded => "Ended: what had arrived of it is removed.".into(),
             Self::AllMoved => format!("{files} moved."),
             Self::AllTagged => format!("{files} tagged."),
             Self::AllTrashed => format!("{files} moved to the trash."),

@@ -206,7 +206,9 @@ impl Desk {
     fn write(mut self, buffer: &[Bytes]) -> Written {
         let written = buffer.iter().try_for_each(|bytes| {
             let size = bytes.len() as u64;
-            refuse_larger(size, self.most)?;
+            if let Err(error) = refuse_larger(size, self.most) {
+                return self.writing.reject().and(Err(error));
+            }
             self.most = self.most.map(|most| most - size);
             if let Some(checksum) = &mut self.checksum {
                 checksum.update(bytes);

@@ -136,7 +136,8 @@ async fn whole(
     let checksum = Checksum::announced(headers)?;
     let length = new.length.unwrap_or(0);
     let chunks = body.into_data_stream().map_err(body_error);
-    let mut incoming = Incoming::new(chunks, new.length).announced(length);
+    let incoming = Incoming::new(chunks, new.length).announced(length);
+    let mut incoming = incoming.into_folder(new.purpose.folder());
     let state = receive::receive(app, &mut incoming, move |library, upload| {
         if let Some(mut checksum) = checksum {
             upload.read_all(|bytes| {

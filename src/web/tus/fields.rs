@@ -11,6 +11,8 @@ use crate::web::problem::Failure;
 
 /// No file is larger: what a signed offset can tell.
 const MOST_BYTES: u64 = i64::MAX as u64;
+/// Longest metadata: the longest path in base64, its name once more, and what clients add of their own.
+const MAX_METADATA_BYTES: usize = 8 << 10;
 /// Lengths that a key may have.
 const KEY: std::ops::RangeInclusive<usize> = 16..=64;
 
@@ -123,6 +125,12 @@ struct Metadata(Vec<(String, Vec<u8>)>);
 impl Metadata {
     fn read(headers: &HeaderMap) -> Result<Self> {
         let written = text(headers, &UPLOAD_METADATA)?.unwrap_or_default();
+        if written.len() > MAX_METADATA_BYTES {
+            return Err(Error::invalid(format!(
+                "Upload-Metadata has {} bytes; {MAX_METADATA_BYTES} is the most.",
+                written.len()
+            )));
+        }
         let mut pairs: Vec<(String, Vec<u8>)> = Vec::new();
         if written.is_empty() {
             return Ok(Self(pairs));
