@@ -35,6 +35,7 @@ pub mod text;
 mod thumbnails;
 mod uploads;
 mod viewer;
+mod visible;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -46,7 +47,8 @@ pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
     Account, AccountId, Audited, Begun, Ceremony, Factor, FolderRule, Grant, Guessed, Happening,
     Happenings, Invitation, Invited, KeptPasskey, NewPasskey, NewSession, NewShare, NewToken,
-    Quota, Role, Scope, Session, Share, Shared, Token, Usage, network_of,
+    Pause, Paused, Quota, Role, Scope, Session, Share, Shared, Token, Usage, network_of,
+    unconfirmed,
 };
 pub use auditing::{Live, Named};
 pub use entry::{

@@ -102,7 +102,7 @@ impl Library {
                 claim.remove()?;
                 Ok(stored)
             }
-            Err(error) if error.kind() == Kind::Precondition => {
+            Err(error) if matches!(error.kind(), Kind::Precondition | Kind::Invalid) => {
                 self.end_without_file(open, claim, End::Terminated)?;
                 Err(error)
             }
