@@ -6,6 +6,7 @@
 //! most likely a misspelt one. An empty value counts as unset: platforms set `PORT` to nothing
 //! in containers that serve no web traffic.
 
+mod contacts;
 mod proxies;
 mod variables;
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub keys: SealingKeys,
     /// Whose word is taken for where a request comes from.
     pub trusted_proxies: Vec<IpNet>,
+    /// Where weaknesses are reported: URIs.
+    pub security_contacts: Vec<String>,
     /// Bytes.
     pub max_upload: Option<u64>,
     pub stall: Duration,
@@ -237,6 +240,7 @@ impl Config {
             admin_password: get("ADMIN_PASSWORD").map(str::to_owned),
             keys: sealing_keys(get)?,
             trusted_proxies: proxies::trusted(get("TRUSTED_PROXIES"))?,
+            security_contacts: contacts::parse(get("SECURITY_CONTACT"))?,
             max_upload: match get("MAX_UPLOAD_BYTES") {
                 Some("unlimited") => None,
                 _ => bytes("MAX_UPLOAD_BYTES")?,

@@ -21,6 +21,8 @@ pub enum Kind {
     Unauthenticated,
     /// The caller may not do that.
     Forbidden,
+    /// The caller has to confirm who it is first: what it was let in by is not enough for this.
+    Unconfirmed,
     /// Too much of it lately; waiting helps.
     TooMany,
     /// What was asked for collides with what is there.

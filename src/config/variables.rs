@@ -50,6 +50,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 172.18.0.0/16, 192.0.2.7; \"none\" for none",
     },
     Variable {
+        name: "SECURITY_CONTACT",
+        default: "none",
+        help: "where weaknesses are reported, such as security@example.org or https://example.org/security; shown at /.well-known/security.txt",
+    },
+    Variable {
         name: "QUOTA_BYTES",
         default: "unlimited",
         help: "what may be stored in all, older versions and the trash included, such as 50GB",

@@ -11,6 +11,7 @@ use super::catalog::{self, Change, path_taken};
 use super::entry::{Entry, FileId};
 use super::path::{FilePath, FolderPath};
 use super::text::fold;
+use super::visible::is_visible;
 use crate::error::{Error, Result};
 
 /// Longest tag, in bytes of UTF-8.
@@ -32,6 +33,10 @@ impl Library {
             if entry.path != to {
                 let mut moving = change.begin_move(c)?;
                 moving.require_file(c, entry.path.name(), &entry.path.folder(), &to.folder())?;
+                match entry.path.name() == to.name() {
+                    true => catalog::refuse_invisible_folder(c, &to.folder())?,
+                    false => catalog::refuse_invisible(c, &to)?,
+                }
                 move_file(c, &entry, &to, &change)?;
                 moving.finish(c)?;
             }
@@ -62,6 +67,7 @@ impl Library {
             let mut moving = change.begin_move(c)?;
             moving.require_folder(c, &from, &to)?;
             let was_there = catalog::is_folder(c, &to)?;
+            catalog::refuse_invisible_folder(c, &to)?;
             park(c, &entries)?;
             for entry in &entries {
                 let relative = &entry.path.as_str()[from.as_str().len() + 1..];
@@ -261,7 +267,7 @@ pub(super) fn checked_tags(tags: &[String]) -> Result<Vec<String>> {
     let mut checked: Vec<String> = Vec::new();
     for tag in tags {
         let tag: String = tag.trim().nfc().collect();
-        if tag.is_empty() {
+        if !is_visible(&tag) {
             continue;
         }
         if tag.len() > MAX_TAG_BYTES || tag.chars().any(|c| c.is_control() || c == ',') {

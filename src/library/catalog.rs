@@ -15,6 +15,7 @@ use super::reach::Reach;
 use super::rule_set::{RuleCache, RuleSet};
 use super::text::fold;
 use super::viewer::{LINK_OF, Viewer};
+use super::visible::is_visible;
 use crate::error::{Error, Kind, Result};
 use crate::store::{Digest, now_ms};
 
@@ -58,6 +59,11 @@ impl Change {
             actor: actor.to_owned(),
             ..self
         }
+    }
+
+    /// On whose behalf it is made.
+    pub(super) fn viewer(&self) -> &Viewer {
+        &self.viewer
     }
 
     /// Folded name of the account whose quota it counts against: of a link its maker's.
@@ -217,6 +223,40 @@ pub(super) fn entries(
         found.push(entry_of(row)?);
     }
     Ok(found)
+}
+
+/// Refuses a path with a part that nobody sees, unless what is called so is there already: names from
+/// before go on working, and no new one is added.
+///
+/// # Errors
+/// [`Kind::Invalid`] naming the part.
+pub(super) fn refuse_invisible(c: &Connection, path: &FilePath) -> Result<()> {
+    if is_visible(path.name()) || live_by_path(c, path)?.is_some() {
+        return refuse_invisible_folder(c, &path.folder());
+    }
+    Err(invisible(path.name()))
+}
+
+/// The same of a folder.
+///
+/// # Errors
+/// As [`refuse_invisible`].
+pub(super) fn refuse_invisible_folder(c: &Connection, folder: &FolderPath) -> Result<()> {
+    if folder.as_str().split('/').all(is_visible) {
+        return Ok(());
+    }
+    for folder in folder.ancestors().filter(|folder| !folder.is_root()) {
+        if !is_visible(folder.name()) && !is_folder(c, &folder)? {
+            return Err(invisible(folder.name()));
+        }
+    }
+    Ok(())
+}
+
+fn invisible(name: &str) -> Error {
+    Error::invalid(format!(
+        "{name:?} shows nothing on the screen; use a name with a visible character."
+    ))
 }
 
 /// Moves the file to the end of the outbox and answers its new sequence.

@@ -390,7 +390,10 @@ pub(super) fn store(
     check(precondition, present.as_ref(), path)?;
     let (id, version) = match present {
         Some(entry) => (entry.id, replace(c, &entry, content, change)?),
-        None => (create(c, path, content, change)?, 1),
+        None => {
+            catalog::refuse_invisible(c, path)?;
+            (create(c, path, content, change)?, 1)
+        }
     };
     c.prepare_cached(
         "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms, account_id)

@@ -49,6 +49,7 @@ impl Library {
                     folder.as_str()
                 )));
             }
+            catalog::refuse_invisible_folder(c, &to)?;
             let (moves, places) = planned(c, &folders, &ids, &to, change)?;
             let mut moving = change.begin_move(c)?;
             for Place { from, to, .. } in &places {

@@ -38,6 +38,7 @@ pub mod text;
 mod thumbnails;
 mod uploads;
 mod viewer;
+mod visible;
 
 use std::ops::Deref;
 use std::path::PathBuf;
@@ -49,8 +50,8 @@ pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
     Account, AccountId, Audited, Begun, Ceremony, Charge, Factor, FolderRule, Grant, Guessed,
     Happening, Happenings, Invitation, Invited, KeptPasskey, LinkDownload, NewPasskey, NewSession,
-    NewShare, NewToken, Quota, Role, Scope, Session, Share, Shared, Token, Unreadable, Usage,
-    network_of,
+    NewShare, NewToken, Pause, Paused, Quota, Role, Scope, Session, Share, Shared, Token, Unreadable,
+    Usage, network_of, unconfirmed,
 };
 pub use auditing::{Live, Named};
 pub use entry::{

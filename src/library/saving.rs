@@ -7,6 +7,7 @@ use super::Library;
 use super::entry::Millis;
 use super::text::fold;
 use super::viewer::Viewer;
+use super::visible::is_visible;
 use crate::error::{Error, Result};
 
 /// Longest name, in bytes of UTF-8.
@@ -110,9 +111,9 @@ fn checked_name(name: &str) -> Result<String> {
     if name.is_empty() {
         return Err(Error::invalid("A saved search needs a name."));
     }
-    if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+    if !is_visible(&name) || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
-            "{name:?} cannot be the name of a search; use up to {MAX_NAME_BYTES} bytes without control characters."
+            "{name:?} cannot be the name of a search; use up to {MAX_NAME_BYTES} bytes that can be seen, without control characters."
         )));
     }
     Ok(name)

@@ -23,7 +23,7 @@ use crate::config::Access;
 use crate::error::{Error, Kind};
 
 /// What a route asks of whoever comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Need {
     /// Nothing: it says nothing of what is stored, or checks a secret of its own.
     Nothing,
@@ -35,15 +35,20 @@ pub enum Need {
     SignIn,
     /// To be an owner, or where everybody may everything.
     Administer,
+    /// The same, or a token that manages accounts.
+    SeeAccounts,
+    /// To be an owner in a browser, or a token that manages accounts: no other token is enough.
+    ChangeAccounts,
 }
 
-use Need::{Administer, Change, Look, Nothing, SignIn};
+use Need::{Administer, Change, ChangeAccounts, Look, Nothing, SeeAccounts, SignIn};
 
 /// Method, route, and what it asks for. `GET` stands for `HEAD`, too.
 pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/assets/{name}", Nothing),
     ("GET", "/health/live", Nothing),
     ("GET", "/health/ready", Nothing),
+    ("GET", "/.well-known/security.txt", Nothing),
     ("GET", "/metrics", Administer),
     // Pages.
     ("GET", "/", Look),
@@ -82,6 +87,8 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/welcome/{secret}", Nothing),
     ("POST", "/welcome/{secret}", Nothing),
     ("GET", "/account", SignIn),
+    ("GET", "/account/confirm", SignIn),
+    ("POST", "/account/confirm", SignIn),
     ("POST", "/account/password", SignIn),
     ("POST", "/account/sessions/end", SignIn),
     ("POST", "/account/sessions/{id}/end", SignIn),
@@ -94,12 +101,14 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("POST", "/account/passkeys/{id}/remove", SignIn),
     ("POST", "/account/tokens", SignIn),
     ("POST", "/account/tokens/{id}/revoke", SignIn),
-    ("GET", "/accounts", Administer),
-    ("POST", "/accounts", Administer),
-    ("POST", "/accounts/{id}/change", Administer),
-    ("POST", "/accounts/{id}/link", Administer),
-    ("POST", "/accounts/{id}/remove", Administer),
+    ("GET", "/accounts", SeeAccounts),
+    ("POST", "/accounts", ChangeAccounts),
+    ("POST", "/accounts/{id}/change", ChangeAccounts),
+    ("POST", "/accounts/{id}/link", ChangeAccounts),
+    ("POST", "/accounts/{id}/remove", ChangeAccounts),
     ("GET", "/audit", Administer),
+    ("GET", "/pauses", Administer),
+    ("POST", "/pauses/{id}/lift", Administer),
     // Sharing.
     ("GET", "/sharing/{*folder}", Change),
     ("GET", "/sharing/", Change),
@@ -144,6 +153,39 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("PATCH", "/uploads/{id}", Change),
     ("DELETE", "/uploads/{id}", Change),
 ];
+
+/// Routes whose changes ask a session for password and second factor within the last minutes; the
+/// library does so again, in the transaction that changes.
+pub const CONFIRMED: &[&str] = &[
+    "/account/password",
+    "/account/sessions/end",
+    "/account/sessions/{id}/end",
+    "/account/factor",
+    "/account/factor/remove",
+    "/account/codes",
+    "/account/passkeys",
+    "/account/passkeys/made",
+    "/account/passkeys/{id}/remove",
+    "/account/tokens",
+    "/accounts",
+    "/accounts/{id}/change",
+    "/accounts/{id}/link",
+    "/accounts/{id}/remove",
+];
+
+/// Whether an address is that of a route whose changes are confirmed.
+pub fn is_confirmed(path: &str) -> bool {
+    CONFIRMED.iter().any(|route| is_at(route, path))
+}
+
+fn is_at(route: &str, path: &str) -> bool {
+    let (parts, given): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
+    let is_same = |(part, given): (&&str, &&str)| match *part {
+        "{id}" => !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit()),
+        part => part == *given,
+    };
+    parts.len() == given.len() && parts.iter().zip(&given).all(is_same)
+}
 
 /// What a request asks for by its method and route: as much as all of the route's methods for one
 /// that it does not take, and nothing where there is no route at all.
@@ -201,12 +243,17 @@ pub async fn admit(app: &App, request: &Parts) -> Result<Visitor, Failure> {
         Some(Change) => visitor.changes(),
         Some(SignIn) => visitor.session().is_some() || matches!(visitor.by, By::Openness),
         Some(Administer) => visitor.administers(),
+        Some(SeeAccounts) => visitor.administers() || visitor.manages_accounts(),
+        Some(ChangeAccounts) => visitor.manages_accounts(),
     };
     match (is_met, visitor.is_known()) {
         (true, _) => Ok(visitor),
         (false, false) => Err(who_are_you().into()),
         (false, true) => Err(Error::forbidden(match need {
-            Some(Administer) => "Only an owner may do that.",
+            Some(ChangeAccounts) if visitor.administers() => {
+                "A token changes accounts only if its scope is accounts."
+            }
+            Some(Administer | SeeAccounts | ChangeAccounts) => "Only an owner may do that.",
             Some(SignIn) => "This takes a browser that is signed in, not a token.",
             _ => "Your account may look, but not change anything.",
         })
@@ -250,6 +297,12 @@ fn sign_in(uri: &Uri) -> String {
 /// First segments of the routes that have a secret in them.
 const SECRET: [&str; 2] = ["s", "welcome"];
 
+/// Whether an address is one with a secret in it, or looks like one.
+pub fn has_secret(path: &str) -> bool {
+    let first = path.split('/').find(|part| !part.is_empty());
+    first.is_some_and(|first| SECRET.contains(&first))
+}
+
 /// A name for the span of a request, in which no secret is: routes with one are named by their
 /// pattern, and what only looks like one of them, such as a link with a slash too many, as well.
 pub fn logged_path(request: &Request) -> Cow<'_, str> {
@@ -288,11 +341,12 @@ mod tests {
             "/persistence",
             "/accounts",
             "/audit",
+            "/pauses",
             "/api/v1/persistence",
         ];
         for (method, route, need) in RULES {
             let is_owners = for_owners.iter().any(|start| route.starts_with(start));
-            assert_eq!(is_owners, *need == Administer, "{method} {route}");
+            assert_eq!(is_owners, *need >= Administer, "{method} {route}");
         }
         let for_nobody = [
             "/assets/",
@@ -300,6 +354,7 @@ mod tests {
             "/sign-in",
             "/welcome/{secret}",
             "/s/{secret}",
+            "/.well-known/security.txt",
         ];
         for route in of(Nothing) {
             let is_known = for_nobody.iter().any(|start| route.starts_with(start));
@@ -310,6 +365,28 @@ mod tests {
             let changes = !matches!(*method, "GET" | "OPTIONS");
             let looks = ["/api/v1/entries/lookup", "/download.zip"].contains(route);
             assert!(!changes || looks || *need != Look, "{method} {route}");
+        }
+    }
+
+    /// Whoever adds one that changes how people sign in has to say whether it is confirmed.
+    #[test]
+    fn changes_of_accounts_are_confirmed_but_for_these() {
+        let without = ["/account/confirm", "/account/tokens/{id}/revoke"];
+        for (method, route, _) in RULES {
+            if *method == "POST" && route.starts_with("/account") {
+                let is_confirmed = CONFIRMED.contains(route);
+                assert_ne!(is_confirmed, without.contains(route), "{route}");
+            }
+        }
+        assert!(is_confirmed("/accounts/7/link"));
+        for path in [
+            "/accounts//link",
+            "/accounts/7/link/",
+            "/accounts/x/link",
+            "/",
+            "//evil",
+        ] {
+            assert!(!is_confirmed(path), "{path}");
         }
     }
 

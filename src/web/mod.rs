@@ -32,6 +32,7 @@ mod receive;
 mod request_head;
 mod request_id;
 mod security;
+mod security_txt;
 mod selection;
 mod server;
 pub mod state;
@@ -67,7 +68,7 @@ const SLOW: Duration = Duration::from_secs(1);
 /// Every route of the application.
 pub fn router(app: App) -> Router {
     Router::new()
-        .merge(pages::router())
+        .merge(pages::router(&app))
         .merge(assets::router())
         .merge(api::router(app.config().access))
         .merge(tus::router())
@@ -75,6 +76,7 @@ pub fn router(app: App) -> Router {
         .route("/download/{id}", get(download::download))
         .route("/shown/{id}", get(download::shown))
         .route("/download.zip", get(zip::get).post(zip::post))
+        .route("/.well-known/security.txt", get(security_txt::page))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(metrics::metrics))
@@ -102,13 +104,16 @@ async fn front(app: App, request: Request, next: Next) -> Response {
         "request", id, method = %request.method(), path = &*access::logged_path(&request)
     );
     let asked = Asked::new(request.uri(), request.headers());
+    let (parts, body) = request.into_parts();
+    let sealed = security::Sealed::new(&app, &parts);
+    let request = Request::from_parts(parts, body);
     let takes_gzip = compress::is_taken(request.headers());
     async move {
         let exchange = app.metrics().begin(asked.uri.path());
         let response = admitted(&app, request, &asked, next).await;
         let response = problem::render(response, &asked, &id);
         let mut response = compress::page(response, takes_gzip).await;
-        security::seal(response.headers_mut());
+        security::seal(response.headers_mut(), sealed);
         if let Ok(id) = HeaderValue::try_from(id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }

@@ -100,7 +100,7 @@ fn status(kind: Kind) -> StatusCode {
         Kind::Invalid => StatusCode::BAD_REQUEST,
         Kind::NotFound => StatusCode::NOT_FOUND,
         Kind::Unauthenticated => StatusCode::UNAUTHORIZED,
-        Kind::Forbidden => StatusCode::FORBIDDEN,
+        Kind::Forbidden | Kind::Unconfirmed => StatusCode::FORBIDDEN,
         Kind::TooMany => StatusCode::TOO_MANY_REQUESTS,
         Kind::Conflict => StatusCode::CONFLICT,
         Kind::Precondition => StatusCode::PRECONDITION_FAILED,
@@ -214,7 +214,8 @@ fn problem_json(failure: &Failure, title: &str, asked: &Asked, id: &str) -> Resp
         request_id: id.to_owned(),
         failures: failure.failures.clone(),
     };
-    let mut response = (status, Json(problem)).into_response();
+    // The address in it may be a secret.
+    let mut response = (status, [(CACHE_CONTROL, "no-store")], Json(problem)).into_response();
     response.headers_mut().insert(
         CONTENT_TYPE,
         HeaderValue::from_static("application/problem+json"),

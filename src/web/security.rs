@@ -1,20 +1,25 @@
 //! What every request must satisfy before a handler sees it, and what every answer carries.
 
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, ORIGIN, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, LOCATION, ORIGIN, REFERRER_POLICY,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 
+use super::access;
 use super::problem::Failure;
 use super::state::App;
+use super::visitor::Origin;
 use crate::config::Access;
 
 /// Longest address, in bytes: a path of 4,096 bytes with every byte percent-encoded, and a query.
 const MAX_URI_BYTES: usize = 16 << 10;
 /// Most bytes of header names and values together.
 const MAX_HEADER_BYTES: usize = 32 << 10;
+
+/// In seconds, and for this host alone: what else its domain serves is not ours to say.
+const A_YEAR: &str = "max-age=31536000";
 
 const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
      media-src 'self'; frame-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
@@ -132,8 +137,26 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// What is said of a request's answer beside what every answer carries.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sealed {
+    /// Browsers are told to come by https only, which is heard only there (RFC 6797, 7.2).
+    is_https: bool,
+    /// Under an address with a secret: search engines are told to leave it out.
+    is_secret: bool,
+}
+
+impl Sealed {
+    pub fn new(app: &App, request: &Parts) -> Self {
+        Self {
+            is_https: Origin::of(app, request).is_https,
+            is_secret: access::has_secret(request.uri.path()),
+        }
+    }
+}
+
 /// Adds the headers that every answer carries; what a handler set already stays.
-pub fn seal(headers: &mut HeaderMap) {
+pub fn seal(headers: &mut HeaderMap, sealed: Sealed) {
     let mut default = |name: HeaderName, value: &'static str| {
         headers
             .entry(name)
@@ -152,6 +175,17 @@ pub fn seal(headers: &mut HeaderMap) {
         HeaderName::from_static("cross-origin-resource-policy"),
         "same-origin",
     );
+    if sealed.is_https {
+        default(STRICT_TRANSPORT_SECURITY, A_YEAR);
+    }
+    if sealed.is_secret {
+        default(HeaderName::from_static("x-robots-tag"), "noindex");
+    }
+    // The cookie is the session, and an address to go to can be a secret.
+    if headers.contains_key(SET_COOKIE) || text(headers, &LOCATION).is_some_and(access::has_secret)
+    {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
 }
 
 #[cfg(test)]
@@ -253,7 +287,7 @@ mod tests {
     #[test]
     fn what_a_handler_set_stays() {
         let mut all = headers(&[("content-security-policy", "sandbox")]);
-        seal(&mut all);
+        seal(&mut all, Sealed::default());
         assert_eq!(all["content-security-policy"], "sandbox");
         assert_eq!(all["x-content-type-options"], "nosniff");
     }

@@ -279,6 +279,18 @@ impl Visitor {
         }
     }
 
+    /// Whether it may add, change and remove accounts: a token only if its scope says so.
+    pub fn manages_accounts(&self) -> bool {
+        match &self.by {
+            By::Token(token) => {
+                token.role == Role::Owner
+                    && token.scope == Scope::Accounts
+                    && token.folder.is_none()
+            }
+            _ => self.administers(),
+        }
+    }
+
     /// Whether it may change anything at all; where, the library decides.
     pub fn changes(&self) -> bool {
         match &self.by {

@@ -20,7 +20,7 @@ async function ask(form) {
   tell(form, "Your browser asks for the passkey…");
   try {
     const credential = await answered(form.dataset.passkey, JSON.parse(form.dataset.options));
-    form.elements.answer.value = JSON.stringify(credential);
+    form.querySelector("[data-answer]").value = JSON.stringify(credential);
     form.submit();
   } catch (failure) {
     button.disabled = false;

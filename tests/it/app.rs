@@ -64,6 +64,18 @@ pub fn exchange(
 }
 
 impl Answer {
+    /// Whatever shows a secret of ours, no cache stores it.
+    fn assert_not_stored_if_secret(&self, what: &str) {
+        let shown = [&self.body[..], self.header("location").as_bytes()].concat();
+        let is_of_secret = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        let has_secret = shown.windows(46).any(|part| {
+            matches!(&part[..3], b"wl_" | b"wo_" | b"wt_" | b"wc_" | b"ws_")
+                && part[3..].iter().all(is_of_secret)
+        });
+        let stored = self.header("cache-control");
+        assert!(!has_secret || stored == "no-store", "{what}: {stored:?}");
+    }
+
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -309,8 +321,11 @@ impl TestApp {
         headers: &[(&str, &str)],
         body: Option<&[u8]>,
     ) -> Answer {
-        self.try_call(method, target, headers, body)
-            .unwrap_or_else(|error| panic!("{method} {target}: {error}"))
+        let answer = self
+            .try_call(method, target, headers, body)
+            .unwrap_or_else(|error| panic!("{method} {target}: {error}"));
+        answer.assert_not_stored_if_secret(&format!("{method} {target}"));
+        answer
     }
 
     /// GET, any route.

@@ -28,6 +28,13 @@ struct Viewer {
     right: Right,
 }
 
+impl Viewer {
+    /// An owner in a browser, or a token whose scope says so: no other token is enough.
+    fn manages_accounts(&self) -> bool {
+        self.is_owner && self.has_session || self.what == "the owner's token for accounts"
+    }
+}
+
 /// How an answer treats whoever asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Treated {
@@ -234,6 +241,17 @@ fn viewers(app: &TestApp, olga: Credentials) -> Vec<Viewer> {
                 Right::Write,
             ),
         ),
+        (
+            "the owner's token for accounts",
+            (
+                app.token(&olga, "accounts", "", ""),
+                true,
+                false,
+                false,
+                false,
+                Right::Read,
+            ),
+        ),
         ("the owner", (olga, true, true, true, true, Right::Write)),
     ] {
         add(what, by, a, b, c, d, right);
@@ -270,9 +288,11 @@ fn expected(method: &str, route: &str, need: Need, viewer: &Viewer) -> Treated {
         Need::Change if !viewer.changes => unknown,
         Need::SignIn if !viewer.has_session => unknown,
         Need::Administer if !viewer.is_owner => unknown,
+        Need::SeeAccounts if !viewer.is_owner && !viewer.manages_accounts() => unknown,
+        Need::ChangeAccounts if !viewer.manages_accounts() => unknown,
         // No such session, token, link or account.
-        Need::SignIn | Need::Administer | Need::Change if is_of_none(route) => Treated::Hidden,
-        Need::SignIn | Need::Administer => Treated::Admitted,
+        _ if need > Need::Look && is_of_none(route) => Treated::Hidden,
+        _ if need > Need::Change => Treated::Admitted,
         // A thumbnail of a text: there is none, for whoever asks.
         Need::Look if route == "/thumbnail/{id}" => Treated::Hidden,
         // Storing and deleting what one may not know of must not tell whether it is there.
@@ -290,7 +310,9 @@ fn is_of_none(route: &str) -> bool {
     [
         "/account/sessions/{",
         "/account/tokens/{",
+        "/account/passkeys/{",
         "/accounts/{",
+        "/pauses/{",
         "/links/{",
         "/unfinished/{",
         "/uploads/{",
@@ -343,9 +365,9 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
         "/searches" => "name=&q=a".to_owned(),
         "/download.zip" => format!("id={id}"),
         "/folders/rename" => "from=nowhere&to=elsewhere".to_owned(),
-        "/account/password" => "current=a&password=b".to_owned(),
-        "/account/factor" => "secret=&code=&password=a".to_owned(),
-        "/account/tokens" => "name=&scope=read&password=a".to_owned(),
+        "/account/password" => "password=b".to_owned(),
+        "/account/factor" => "secret=&code=".to_owned(),
+        "/account/tokens" => "name=&scope=read".to_owned(),
         "/accounts" => "name=&role=reader".to_owned(),
         "/accounts/{id}/change" => "role=reader".to_owned(),
         "/links" => "kind=nothing".to_owned(),
@@ -355,12 +377,8 @@ fn body(route: &str, id: i64) -> (&'static str, String) {
         "/sign-in" => "name=&password=".to_owned(),
         "/sign-in/second" => "step=&code=".to_owned(),
         "/sign-in/passkey/used" | "/account/passkeys/made" => "ceremony=&answer=".to_owned(),
-        "/welcome/{secret}"
-        | "/s/{secret}"
-        | "/account/factor/remove"
-        | "/account/codes"
-        | "/account/passkeys"
-        | "/account/passkeys/{id}/remove" => "password=a".to_owned(),
+        "/account/confirm" => "confirm-password=a".to_owned(),
+        "/welcome/{secret}" | "/s/{secret}" => "password=a".to_owned(),
         "/selection" => "do=nothing".to_owned(),
         "/selection/undo" => "first=1&last=1".to_owned(),
         _ => String::new(),
@@ -376,6 +394,8 @@ fn exception(method: &str, route: &str, viewer: &Viewer) -> Option<&'static [Tre
         _ if !viewer.is_known && viewer.by.0.iter().any(|(name, _)| *name == "authorization") => {
             Some(&[Unknown])
         }
+        // No contact is set here.
+        (_, "/.well-known/security.txt") => Some(&[Hidden]),
         // The asset is none; that is said to everybody.
         (_, "/assets/{name}") => Some(&[Hidden]),
         // Signing in with nothing is refused as a wrong guess, and after a few with a pause.

@@ -40,10 +40,6 @@ fn chromium_makes_a_passkey_and_signs_in_with_it() {
         "form[action='/account/passkeys'] input[name=name]",
         "my key",
     );
-    browser.type_into(
-        "form[action='/account/passkeys'] input[name=password]",
-        PASSWORD,
-    );
     browser.click("form[action='/account/passkeys'] button");
     browser.wait_text("The passkey is added");
     let codes = browser.run(
@@ -88,9 +84,12 @@ fn chromium_makes_a_passkey_and_signs_in_with_it() {
 
     // Removed, it lets nobody in, and the password is enough again.
     browser.go(&local(&app, "/account"));
+    // It is asked for once more, here with the passkey itself, and then done right away.
+    app.forget_confirmations();
     browser.click("details.sure summary");
-    browser.type_into("details.sure input[name=password]", PASSWORD);
     browser.click("details.sure button");
+    browser.type_into("input[name=confirm-password]", PASSWORD);
+    browser.click("button.main");
     browser.wait_text("Removed: the passkey lets nobody in any more.");
     assert!(!browser.text().contains("recovery code"));
     sign_out(&app, &browser);
@@ -106,13 +105,22 @@ fn chromium_asks_for_a_password_before_it_makes_a_passkey() {
     browser.add_authenticator();
     browser.go(&local(&app, "/sign-in?next=/account"));
     give_password(&browser);
+    app.forget_confirmations();
     browser.click("section[aria-labelledby=factor] details summary");
     browser.type_into(
-        "form[action='/account/passkeys'] input[name=password]",
-        "not the password",
+        "form[action='/account/passkeys'] input[name=name]",
+        "my key",
     );
     browser.click("form[action='/account/passkeys'] button");
+    browser.type_into("input[name=confirm-password]", "not the password");
+    browser.click("button.main");
     browser.wait_text("The password is not that.");
+    // Once it is right, what was asked for goes on.
+    browser.type_into("input[name=confirm-password]", PASSWORD);
+    browser.click("button.main");
+    browser.wait_text("The passkey is added");
+    browser.go(&local(&app, "/account"));
+    browser.wait_text("my key");
 }
 
 /// Answers the question on a page, and goes on to where it leads.
@@ -125,7 +133,7 @@ pub fn second(app: &TestApp, question: &Answer, fields: &[(&str, &str)]) -> Answ
 }
 
 /// What a hidden field of a page holds.
-fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
+pub fn hidden<'a>(page: &'a str, name: &str) -> &'a str {
     let start = format!("name=\"{name}\" value=\"");
     let at = page
         .find(&start)
@@ -140,14 +148,16 @@ pub fn with_app(app: &TestApp, by: &Credentials) -> (SharedSecret, String) {
     let text = hidden(&page, "secret");
     let secret = SharedSecret::parse(text).unwrap();
     let code = code_of(&secret);
-    let give = |code: &str, password: &str| {
-        let fields = [("secret", text), ("code", code), ("password", password)];
+    let give = |code: &str| {
+        let fields = [("secret", text), ("code", code)];
         app.send("/account/factor", by, &fields)
     };
-    assert_eq!(give("000", PASSWORD).status, 400);
-    // Whoever finds a browser open changes nothing.
-    assert_eq!(give(&code, "not the password").status, 400);
-    let set = give(&code, PASSWORD);
+    let wrong = give("000");
+    assert_eq!(
+        (wrong.status, wrong.header("cache-control")),
+        (400, "no-store")
+    );
+    let set = give(&code);
     assert_eq!(set.status, 200, "{}", set.text());
     assert_eq!(set.header("cache-control"), "no-store");
     let at = set.text().find("<li><code>").unwrap() + 10;
@@ -189,13 +199,13 @@ fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
     let used = second(&app, &ask(&app, "Olga"), &[("code", &recovery)]);
     assert_eq!(used.status, 422);
     // New codes make those from before void.
-    let fresh = app.send("/account/codes", &olga, &[("password", PASSWORD)]);
+    let fresh = app.send("/account/codes", &olga, &[]);
     assert_eq!(fresh.status, 200);
-    let removed = app.send("/account/factor/remove", &olga, &[("password", PASSWORD)]);
+    let removed = app.send("/account/factor/remove", &olga, &[]);
     assert_eq!(removed.status, 303);
     app.sign_in("Olga");
     // Without a factor there is nothing to recover from.
-    let none = app.send("/account/codes", &olga, &[("password", PASSWORD)]);
+    let none = app.send("/account/codes", &olga, &[]);
     assert_eq!(none.status, 409);
 }
 
@@ -220,10 +230,7 @@ fn a_question_takes_one_answer_and_only_the_one_who_gave_the_password() {
     }
     // A password that was changed meanwhile takes back what it had begun.
     let question = ask(&app, "Mia");
-    let fields = [
-        ("current", PASSWORD),
-        ("password", "lantern seven quilt harbour"),
-    ];
+    let fields = [("password", "lantern seven quilt harbour")];
     assert_eq!(app.send("/account/password", &mia, &fields).status, 303);
     assert_eq!(second(&app, &question, &[("code", &of_mia)]).status, 422);
     // Two processes, one answer.

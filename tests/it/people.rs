@@ -124,7 +124,6 @@ impl TestApp {
                 ("scope", scope),
                 ("folder", folder),
                 ("days", days),
-                ("password", PASSWORD),
             ],
         );
         let page = answer.text();
@@ -133,6 +132,13 @@ impl TestApp {
             .unwrap_or_else(|| panic!("no token: {page}"))
             + 1;
         Credentials::bearer(&page[at..at + 46])
+    }
+
+    /// As if everybody had given password and second factor a while ago.
+    pub fn forget_confirmations(&self) {
+        let catalog = rusqlite::Connection::open(self.directory().join("catalog.sqlite")).unwrap();
+        let sql = "UPDATE session SET confirmed_ms = confirmed_ms - 601000";
+        catalog.execute(sql, ()).unwrap();
     }
 
     /// Makes a link; answers its address.

@@ -1,4 +1,6 @@
 //! Second factors: the secret that an app shares, the last code that was taken, recovery codes.
+//!
+//! Invariant: they change only in a session that is [confirmed](super::confirmation).
 
 use rusqlite::Connection;
 
@@ -55,6 +57,7 @@ impl Library {
         let (id, change) = (self.own_account()?, self.change());
         let secret = seal_totp(&self.keys, id, &secret)?;
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, id)?;
             c.prepare_cached("UPDATE account SET totp = ?2, totp_step = ?3 WHERE id = ?1")?
                 .execute((id, secret, step))?;
             keep_codes(c, id, &codes)?;
@@ -66,6 +69,7 @@ impl Library {
     pub fn remove_factor(&self) -> Result<()> {
         let (id, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, id)?;
             c.prepare_cached("UPDATE account SET totp = NULL, totp_step = NULL WHERE id = ?1")?
                 .execute([id])?;
             let account = by_id(c, id)?;
@@ -83,6 +87,7 @@ impl Library {
     pub fn replace_codes(&self, codes: Vec<Hash>) -> Result<()> {
         let (id, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, id)?;
             let account = by_id(c, id)?;
             if !account.has_factor() {
                 return Err(Error::conflict(

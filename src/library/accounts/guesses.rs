@@ -16,11 +16,13 @@ use crate::library::{Library, Millis};
 use crate::store::{Digest, now_ms};
 
 /// Wrong guesses that cost nothing.
-const FREE: u32 = 5;
+pub(super) const FREE: u32 = 5;
 const FIRST_MS: Millis = 1_000;
-const LONGEST_MS: Millis = 15 * 60 * 1000;
+pub(super) const LONGEST_MS: Millis = 15 * 60 * 1000;
 /// After so long without a guess all is forgotten.
 const FORGOTTEN_MS: Millis = 24 * 3600 * 1000;
+/// What is shown of a name that is guessed at, in bytes.
+const MAX_SHOWN: usize = 120;
 /// Most rows kept: what a flood of addresses can add.
 const MOST: u64 = 100_000;
 /// Rows that make room together.
@@ -60,7 +62,7 @@ impl Guessed {
 
     /// What counts against this guess: first what it is at, if it is at something, and last the
     /// address.
-    fn keys(&self, c: &Connection) -> Result<Vec<String>> {
+    fn keys(&self, c: &Connection) -> Result<Vec<Key>> {
         let (address, network) = (
             self.address.to_string(),
             network_of(self.address).to_string(),
@@ -68,14 +70,37 @@ impl Guessed {
         let mut keys = Vec::new();
         match &self.at {
             At::Account(name) if is_signed_in(c, name, &address)? => {
-                keys.push(key(&["account", name, "from", &address]));
+                let parts = ["account", name, "from", &address];
+                let shown = format!("{name}\n{address}");
+                keys.push(Key::new(&parts, "account-address", &shown));
             }
-            At::Account(name) => keys.push(key(&["account", name])),
-            At::Link(id) => keys.push(key(&["link", &id.to_string()])),
+            At::Account(name) => keys.push(Key::new(&["account", name], "account", name)),
+            At::Link(id) => {
+                let id = id.to_string();
+                keys.push(Key::new(&["link", &id], "link", &id));
+            }
             At::Nothing => {}
         }
-        keys.push(key(&["from", &network]));
+        keys.push(Key::new(&["from", &network], "network", &network));
         Ok(keys)
+    }
+}
+
+/// Under which guesses are counted, and what owners are shown of it.
+struct Key {
+    hash: String,
+    /// Says how to read what is shown: a name that is tried can be anything.
+    kind: &'static str,
+    shown: String,
+}
+
+impl Key {
+    fn new(parts: &[&str], kind: &'static str, shown: &str) -> Self {
+        Self {
+            hash: key(parts),
+            kind,
+            shown: shown[..shown.floor_char_boundary(MAX_SHOWN)].to_owned(),
+        }
     }
 }
 
@@ -118,7 +143,7 @@ impl Library {
             let keys = guessed.keys(c)?;
             let mut wait = 0;
             for key in &keys {
-                wait = wait.max(wait_of(c, key, at_ms)?);
+                wait = wait.max(wait_of(c, &key.hash, at_ms)?);
             }
             if wait > 0 {
                 return Err(too_soon(wait));
@@ -135,7 +160,7 @@ impl Library {
             let keys = guessed.keys(c)?;
             if let [at, _] = &keys[..] {
                 c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
-                    .execute([at])?;
+                    .execute([&at.hash])?;
             }
             take_back(c, &keys)
         })
@@ -152,9 +177,9 @@ impl Library {
 }
 
 /// Takes back one guess of the address, which is the last of the keys.
-fn take_back(c: &Connection, keys: &[String]) -> Result<()> {
+fn take_back(c: &Connection, keys: &[Key]) -> Result<()> {
     c.prepare_cached("UPDATE guess SET wrong = max(wrong - 1, 0) WHERE key = ?1")?
-        .execute([keys.last()])?;
+        .execute([keys.last().map(|key| &key.hash)])?;
     Ok(())
 }
 
@@ -169,24 +194,31 @@ fn pause(wrong: u32) -> Millis {
 fn wait_of(c: &Connection, key: &str, at_ms: Millis) -> Result<Millis> {
     let mut statement = c.prepare_cached("SELECT wrong, last_ms FROM guess WHERE key = ?1")?;
     let mut rows = statement.query([key])?;
-    let Some(row) = rows.next()? else {
-        return Ok(0);
-    };
-    let (wrong, last_ms): (u32, Millis) = (row.get(0)?, row.get(1)?);
+    match rows.next()? {
+        Some(row) => Ok(rest(row.get(0)?, row.get(1)?, at_ms)),
+        None => Ok(0),
+    }
+}
+
+/// What is left of the pause after the last wrong guess.
+pub(super) fn rest(wrong: u32, last_ms: Millis, at_ms: Millis) -> Millis {
     let pause = pause(wrong);
     // A clock that was set back must not make anybody wait longer.
     let since = (at_ms - last_ms).max(0);
-    Ok((pause - since).clamp(0, pause))
+    (pause - since).clamp(0, pause)
 }
 
-fn count(c: &Connection, key: &str, at_ms: Millis) -> Result<()> {
+fn count(c: &Connection, key: &Key, at_ms: Millis) -> Result<()> {
     c.prepare_cached("DELETE FROM guess WHERE last_ms < ?1")?
         .execute([at_ms - FORGOTTEN_MS])?;
     c.prepare_cached(
-        "INSERT INTO guess (key, wrong, last_ms) VALUES (?1, 1, ?2)
-         ON CONFLICT (key) DO UPDATE SET wrong = wrong + 1, last_ms = excluded.last_ms",
+        "INSERT INTO guess (key, wrong, last_ms, kind, shown) VALUES (?1, 1, ?2, ?3, ?4)
+         ON CONFLICT (key) DO UPDATE SET wrong = wrong + 1, last_ms = excluded.last_ms,
+         kind = excluded.kind, shown = excluded.shown,
+         since_ms = CASE WHEN wrong >= ?5 AND since_ms IS NOT NULL THEN since_ms
+                         WHEN wrong + 1 >= ?5 THEN excluded.last_ms END",
     )?
-    .execute((key, at_ms))?;
+    .execute((&key.hash, at_ms, key.kind, &key.shown, FREE))?;
     let sql = "SELECT count(*) FROM guess";
     let kept: u64 = c.prepare_cached(sql)?.query_row([], |row| row.get(0))?;
     if kept > MOST {
@@ -195,7 +227,7 @@ fn count(c: &Connection, key: &str, at_ms: Millis) -> Result<()> {
             "DELETE FROM guess WHERE key IN
              (SELECT key FROM guess WHERE key <> ?1 ORDER BY wrong, last_ms LIMIT ?2)",
         )?
-        .execute((key, MADE_ROOM_FOR))?;
+        .execute((&key.hash, MADE_ROOM_FOR))?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use rusqlite::{Connection, OptionalExtension};
 
 use super::audit::{self, Happening};
-use super::refuse_others_than_owners;
-use super::{Account, AccountId, Role, by_id, checked_name, create, has_owner, set_password};
+use super::{Account, AccountId, Role, by_id, create, has_owner, names, set_password};
 use crate::error::{Error, Kind, Result};
+use crate::library::catalog::Change;
 use crate::library::{Library, Millis};
 use crate::store::now_ms;
 
@@ -39,7 +39,7 @@ impl Library {
     pub fn make_setup_link(&self, hash: Hash) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
+            change.require_account_manager(c)?;
             if has_owner(c)? {
                 return Err(Error::conflict(
                     "There is an owner already; `wharfside user passwd <name>` makes a link to choose another password.",
@@ -50,11 +50,15 @@ impl Library {
     }
 
     /// Makes a link by which somebody chooses the password of an account; earlier ones are void.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for one's own account: such a link lets in without the second factor.
     pub fn make_password_link(&self, id: AccountId, hash: Hash) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
+            change.require_account_manager(c)?;
             let account = by_id(c, id)?;
+            refuse_oneself(&change, id)?;
             c.prepare_cached("DELETE FROM one_time_link WHERE account_id = ?1")?
                 .execute([id])?;
             insert(c, hash, Some(id), change.at_ms)?;
@@ -80,7 +84,8 @@ impl Library {
                 .execute([&hash[..]])?;
             let (account, happening) = match invitation {
                 Invitation::Owner => {
-                    let name = checked_name(&name)?;
+                    let name = names::checked(&name)?;
+                    names::refuse_look_alike(c, &name)?;
                     let owner = create(c, &name, Role::Owner, Some(&phc), &change)?;
                     (owner, Happening::OwnerMade)
                 }
@@ -96,6 +101,16 @@ impl Library {
                 name: account.name,
             })
         })
+    }
+}
+
+fn refuse_oneself(change: &Change, id: AccountId) -> Result<()> {
+    match change.viewer().acting() {
+        Some(acting) if acting.account == id => Err(Error::forbidden(
+            "Nobody can make a link for their own account: change the password on your account page, ask \
+             another owner, or run `wharfside user passwd` on the machine.",
+        )),
+        _ => Ok(()),
     }
 }
 

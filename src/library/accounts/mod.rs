@@ -4,11 +4,14 @@
 //! grants. Its files stay.
 
 pub(super) mod audit;
+mod confirmation;
 mod downloads;
 mod factors;
 mod guesses;
 mod links;
+mod names;
 mod passkeys;
+mod pauses;
 mod rules;
 mod secrets;
 mod sessions;
@@ -20,7 +23,6 @@ use std::fmt;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization;
 
 use super::catalog::Change;
 use super::path::FolderPath;
@@ -31,11 +33,13 @@ use super::{Library, Millis, Right, catalog};
 use crate::error::{Error, Kind, Result};
 
 pub use audit::{Audited, Happening, Happenings};
+pub use confirmation::unconfirmed;
 pub use downloads::{Charge, LinkDownload};
 pub use factors::Factor;
 pub use guesses::{Guessed, network_of};
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
+pub use pauses::{Pause, Paused};
 pub(in crate::library) use rules::FoldersLeft;
 pub use rules::{FolderRule, Grant};
 pub use secrets::Unreadable;
@@ -46,11 +50,6 @@ pub use tokens::{NewToken, Scope, Token};
 pub use usage::{Quota, Usage};
 
 pub type AccountId = i64;
-
-/// Longest name, in bytes of UTF-8.
-const MAX_NAME_BYTES: usize = 64;
-/// Names that stand for others in the event log, folded.
-const RESERVED: [&str; 5] = ["anyone", "nobody", "wharfside", "somebody", "everybody"];
 
 /// What an account is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -120,10 +119,12 @@ impl Library {
     /// All accounts, by name.
     ///
     /// # Errors
-    /// [`Kind::Forbidden`] unless the viewer may everything, as for every change of them.
+    /// [`Kind::Forbidden`] unless the viewer may everything, or manages accounts.
     pub fn accounts(&self) -> Result<Vec<Account>> {
         self.store.sql.read(|c| {
-            refuse_others_than_owners(&self.reach(c)?)?;
+            if !confirmation::is_account_token(c, &self.viewer)? {
+                refuse_others_than_owners(&self.reach(c)?)?;
+            }
             let sql = format!("SELECT {COLUMNS} FROM account ORDER BY sort_name");
             let mut statement = c.prepare_cached(&sql)?;
             let mut rows = statement.query([])?;
@@ -163,11 +164,14 @@ impl Library {
     /// Makes an account, and for one that stores files a folder of its own.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] for a name that is taken, [`Kind::Invalid`] for what is no name.
+    /// [`Kind::Conflict`] for a name that is taken or looks like another, [`Kind::Invalid`] for what is
+    /// no name; [`Kind::Forbidden`] and [`Kind::Unconfirmed`] unless the viewer manages accounts, as
+    /// for every change of them.
     pub fn add_account(&self, name: &str, role: Role) -> Result<Account> {
-        let (name, change) = (checked_name(name)?, self.change());
+        let (name, change) = (names::checked(name)?, self.change());
         self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
+            change.require_account_manager(c)?;
+            names::refuse_look_alike(c, &name)?;
             let account = create(c, &name, role, None, &change)?;
             audit::note(
                 c,
@@ -187,7 +191,7 @@ impl Library {
     pub fn change_account(&self, id: AccountId, role: Role, quota: Quota) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
+            change.require_account_manager(c)?;
             let account = by_id(c, id)?;
             c.prepare_cached("UPDATE account SET role = ?2 WHERE id = ?1")?
                 .execute((id, role.word()))?;
@@ -202,9 +206,14 @@ impl Library {
     }
 
     /// Sets the password of an account and ends all its sessions but the one that asks.
+    ///
+    /// # Errors
+    /// [`Kind::Forbidden`] for anybody else's account, [`Kind::Unconfirmed`] if the viewer's session
+    /// is not confirmed.
     pub fn set_password(&self, id: AccountId, phc: String, but: Option<i64>) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, id)?;
             let account = by_id(c, id)?;
             set_password(c, id, &phc, but)?;
             audit::note(c, &change, "", Happening::PasswordSet, &account.name)
@@ -227,7 +236,7 @@ impl Library {
     pub fn remove_account(&self, id: AccountId) -> Result<()> {
         let change = self.change();
         let ended = self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
+            change.require_account_manager(c)?;
             let account = by_id(c, id)?;
             let ended = end_all(c, Whose::Account(id, &account.name), change.at_ms)?;
             // Nobody of the same name is to find what is remembered of them.
@@ -249,7 +258,7 @@ impl Library {
 
     /// Sees to it that there is an owner of this name with this password.
     pub fn set_owner(&self, name: &str, phc: String) -> Result<()> {
-        let (name, change) = (checked_name(name)?, self.change());
+        let (name, change) = (names::checked(name)?, self.change());
         self.store.sql.write(move |c| {
             let sql = format!("SELECT {COLUMNS} FROM account WHERE sort_name = ?1");
             match one(c, &sql, [fold(&name)])? {
@@ -287,7 +296,7 @@ fn refuse_without(c: &Connection, before: &Account) -> Result<()> {
 pub(super) fn refuse_others_than_owners(reach: &super::Reach) -> Result<()> {
     match reach.is_everything() {
         true => Ok(()),
-        false => Err(Error::forbidden("Only an owner may do that.")),
+        false => Err(confirmation::only_owners()),
     }
 }
 
@@ -327,10 +336,17 @@ fn create(
     change: &Change,
 ) -> Result<Account> {
     c.prepare_cached(
-        "INSERT INTO account (name, sort_name, role, password, created_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO account (name, sort_name, skeleton, role, password, created_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?
-    .execute((name, fold(name), role.word(), password, change.at_ms))
+    .execute((
+        name,
+        fold(name),
+        names::looks(name),
+        role.word(),
+        password,
+        change.at_ms,
+    ))
     .map_err(|error| name_taken(error, name))?;
     let id = c.last_insert_rowid();
     if role == Role::Member {
@@ -406,27 +422,6 @@ fn set_password(c: &Connection, id: AccountId, phc: &str, but: Option<i64>) -> R
     c.prepare_cached("DELETE FROM ceremony WHERE account_id = ?1")?
         .execute([id])?;
     Ok(())
-}
-
-fn checked_name(name: &str) -> Result<String> {
-    let name: String = name.trim().nfc().collect();
-    if name.is_empty() {
-        return Err(Error::invalid("An account needs a name."));
-    }
-    let is_odd = |c: char| c.is_control() || "/\\:,@<>\"".contains(c);
-    if name.len() > MAX_NAME_BYTES || name.chars().any(is_odd) || name.starts_with('.') {
-        return Err(Error::invalid(format!(
-            "{name:?} cannot be the name of an account; use up to {MAX_NAME_BYTES} bytes of letters, \
-             digits, blanks, dots and dashes."
-        )));
-    }
-    let folded = fold(&name);
-    if RESERVED.contains(&folded.as_str()) || folded.starts_with(LINK_OF) {
-        return Err(Error::invalid(format!(
-            "{name:?} stands for others in the history; choose another name."
-        )));
-    }
-    Ok(name)
 }
 
 #[cfg(test)]

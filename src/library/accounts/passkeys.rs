@@ -6,6 +6,7 @@ use super::audit::{self, Happening};
 use super::factors::{forget_codes, keep_codes};
 use super::{AccountId, by_id};
 use crate::error::{Error, Kind, Result};
+use crate::library::visible::is_visible;
 use crate::library::{Library, Millis};
 use crate::store::now_ms;
 
@@ -48,6 +49,8 @@ pub enum Ceremony {
     SignIn,
     /// Proving a second factor, after the password was right.
     SecondFactor,
+    /// Proving it to confirm a session, after the password was right once more.
+    Confirmation,
 }
 
 impl Ceremony {
@@ -56,6 +59,7 @@ impl Ceremony {
             Self::Registration => "registration",
             Self::SignIn => "sign-in",
             Self::SecondFactor => "second-factor",
+            Self::Confirmation => "confirmation",
         }
     }
 }
@@ -149,6 +153,7 @@ impl Library {
         let (account, change) = (self.own_account()?, self.change());
         let name = checked_name(&new.name)?;
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, account)?;
             if count(c, account)? >= MOST {
                 return Err(Error::conflict(format!(
                     "An account has at most {MOST} passkeys; remove one that is not used."
@@ -192,6 +197,7 @@ impl Library {
     pub fn remove_passkey(&self, id: i64) -> Result<()> {
         let (account, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, account)?;
             let sql = "DELETE FROM passkey WHERE id = ?1 AND account_id = ?2 RETURNING name";
             let name: Option<String> = c
                 .prepare_cached(sql)?
@@ -228,9 +234,9 @@ fn checked_name(name: &str) -> Result<String> {
         "" => "Passkey",
         name => name,
     };
-    if name.len() > MAX_NAME || name.chars().any(char::is_control) {
+    if !is_visible(name) || name.len() > MAX_NAME || name.chars().any(char::is_control) {
         return Err(Error::invalid(format!(
-            "The name of a passkey has up to {MAX_NAME} bytes, in one line."
+            "The name of a passkey has up to {MAX_NAME} bytes that can be seen, in one line."
         )));
     }
     Ok(name.to_owned())

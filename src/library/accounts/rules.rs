@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::AccountId;
 use super::audit::{self, Happening};
 use crate::error::{Error, Result};
-use crate::library::catalog::Change;
+use crate::library::catalog::{self, Change};
 use crate::library::text::fold;
 use crate::library::{FilePath, FolderPath, Library, Right};
 
@@ -91,6 +91,9 @@ impl Library {
         self.store.sql.write(move |c| {
             refuse_others_than_its_own(c, &change, &folder)?;
             folder.require_new()?;
+            if self::everyone(c, &folder)?.is_none() {
+                catalog::refuse_invisible_folder(c, &folder)?;
+            }
             refuse_too_many(c, &change, &folder)?;
             say(c, &folder, everyone.min(Right::Write), change.account())?;
             c.prepare_cached("DELETE FROM folder_grant WHERE path = ?1 AND may <> 'own'")?

@@ -3,6 +3,7 @@
 use rusqlite::OptionalExtension;
 
 use super::audit::{self, Happening};
+use super::confirmation::{self, own_session};
 use super::{AccountId, Role};
 use crate::error::{Error, Result};
 use crate::library::{Library, Millis};
@@ -33,8 +34,17 @@ pub struct Session {
     pub address: String,
     /// What the browser called itself then.
     pub agent: String,
+    /// When password and second factor were given last.
+    confirmed_ms: Option<Millis>,
     /// Whether it lasts longer by having been asked for just now.
     pub is_renewed: bool,
+}
+
+impl Session {
+    /// Whether password and second factor were given within the last minutes.
+    pub fn is_confirmed(&self) -> bool {
+        confirmation::counts(self.confirmed_ms, now_ms())
+    }
 }
 
 pub struct NewSession<'a> {
@@ -44,15 +54,18 @@ pub struct NewSession<'a> {
     pub agent: &'a str,
     /// How it was proven, for the log: `password`, `passkey`, …
     pub by: &'a str,
+    /// Whether that was the password and, if the account has one, the second factor.
+    pub is_confirmed: bool,
 }
 
 const COLUMNS: &str = "session.id, account_id, name, role, session.created_ms, seen_ms, expires_ms, \
-     address, agent";
+     address, agent, confirmed_ms";
 const FROM: &str = "session JOIN account ON account.id = account_id";
 
 impl Library {
     pub fn begin_session(&self, new: &NewSession<'_>) -> Result<()> {
         let (account, hash, change) = (new.account, new.hash, self.change());
+        let is_confirmed = new.is_confirmed;
         let (address, by) = (new.address.to_owned(), new.by.to_owned());
         let agent = new.agent[..new.agent.floor_char_boundary(MAX_AGENT)].to_owned();
         self.store.sql.write(move |c| {
@@ -61,10 +74,19 @@ impl Library {
                 .execute([at_ms])?;
             let name = super::by_id(c, account)?.name;
             c.prepare_cached(
-                "INSERT INTO session (hash, account_id, created_ms, seen_ms, expires_ms, address, agent)
-                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6)",
+                "INSERT INTO session (hash, account_id, created_ms, seen_ms, expires_ms, address, agent,
+                                      confirmed_ms)
+                 VALUES (?1, ?2, ?3, ?3, ?4, ?5, ?6, ?7)",
             )?
-            .execute((&hash[..], account, at_ms, at_ms + VALID_MS, &address, agent))?;
+            .execute((
+                &hash[..],
+                account,
+                at_ms,
+                at_ms + VALID_MS,
+                &address,
+                agent,
+                is_confirmed.then_some(at_ms),
+            ))?;
             c.prepare_cached(
                 "DELETE FROM session WHERE id IN (SELECT id FROM session WHERE account_id = ?1
                  ORDER BY seen_ms DESC, id DESC LIMIT -1 OFFSET ?2)",
@@ -132,10 +154,15 @@ impl Library {
     /// Ends one of the viewer's own sessions.
     ///
     /// # Errors
-    /// [`Kind::NotFound`](crate::error::Kind::NotFound) if it is not one.
+    /// [`Kind::NotFound`](crate::error::Kind::NotFound) if it is not one;
+    /// [`Kind::Unconfirmed`](crate::error::Kind::Unconfirmed) for another than the one that asks, if
+    /// that is not confirmed.
     pub fn end_session(&self, id: i64) -> Result<()> {
         let (account, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            if own_session(change.viewer())?.1 != id {
+                change.require_confirmed_by(c, account)?;
+            }
             let ended = c
                 .prepare_cached("DELETE FROM session WHERE id = ?1 AND account_id = ?2")?
                 .execute((id, account))?;
@@ -152,6 +179,7 @@ impl Library {
     pub fn end_sessions(&self, but: Option<i64>) -> Result<u64> {
         let (account, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, account)?;
             let ended = c
                 .prepare_cached("DELETE FROM session WHERE account_id = ?1 AND id IS NOT ?2")?
                 .execute((account, but))?;
@@ -185,6 +213,7 @@ fn session_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Session> {
         expires_ms: row.get(6)?,
         address: row.get(7)?,
         agent: row.get(8)?,
+        confirmed_ms: row.get(9)?,
         is_renewed: false,
     })
 }

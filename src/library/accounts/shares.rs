@@ -13,6 +13,7 @@ use crate::error::{Error, Kind, Result};
 use crate::library::sealing::SealingKeys;
 use crate::library::uploads::{Whose, end_all};
 use crate::library::viewer::LINK_OF;
+use crate::library::visible::is_visible;
 use crate::library::{
     Acting, Credential, Entry, FileId, FolderPath, Library, Millis, Right, Viewer, arranging,
     catalog,
@@ -91,9 +92,10 @@ impl Library {
     /// not decide who else may.
     pub fn share(&self, new: NewShare) -> Result<i64> {
         let name: String = new.name.trim().nfc().collect();
-        if name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        let is_blank = !name.is_empty() && !is_visible(&name);
+        if is_blank || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(Error::invalid(format!(
-                "The name of a link has at most {MAX_NAME_BYTES} bytes, and no control characters."
+                "The name of a link has at most {MAX_NAME_BYTES} bytes that can be seen, and no control characters."
             )));
         }
         if new.uses == Some(0) {

@@ -1,13 +1,15 @@
 //! API tokens: what a program may in an account's name.
 
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
 use super::audit::{self, Happening};
-use super::{AccountId, Role};
+use super::confirmation::own_session;
+use super::{AccountId, Role, by_id};
 use crate::error::{Error, Result};
 use crate::library::uploads::{Whose, end_all};
+use crate::library::visible::is_visible;
 use crate::library::{FolderPath, Library, Millis, Right};
 use crate::store::now_ms;
 
@@ -18,22 +20,26 @@ const MOST: u64 = 200;
 
 type Hash = [u8; 32];
 
-/// What a token may at most.
+/// What a token may at most, in the order of what it may do with files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     Read,
+    /// Also manages accounts, as its owner does; nothing else has that in it. An older release takes it
+    /// for one to read.
+    Accounts,
     Write,
-    /// Whatever its account may.
+    /// Whatever its account may, but for accounts and how people sign in.
     Admin,
 }
 
 impl Scope {
-    pub const ALL: [Self; 3] = [Self::Read, Self::Write, Self::Admin];
+    pub const ALL: [Self; 4] = [Self::Read, Self::Accounts, Self::Write, Self::Admin];
 
     pub fn word(self) -> &'static str {
         match self {
             Self::Read => "read",
+            Self::Accounts => "accounts",
             Self::Write => "write",
             Self::Admin => "admin",
         }
@@ -43,9 +49,10 @@ impl Scope {
         Self::ALL.into_iter().find(|scope| scope.word() == word)
     }
 
+    /// What it may do with files.
     pub fn most(self) -> Right {
         match self {
-            Self::Read => Right::Read,
+            Self::Read | Self::Accounts => Right::Read,
             Self::Write => Right::Write,
             Self::Admin => Right::Own,
         }
@@ -82,15 +89,23 @@ const SELECT: &str = "SELECT token.id, account_id, account.name, role, token.nam
 
 impl Library {
     /// Makes a token for the viewer's account.
+    ///
+    /// # Errors
+    /// [`Kind::Unconfirmed`](crate::error::Kind::Unconfirmed) if the viewer's session is not
+    /// confirmed; [`Kind::Forbidden`](crate::error::Kind::Forbidden) by a token.
     pub fn add_token(&self, new: NewToken) -> Result<()> {
         let name: String = new.name.trim().nfc().collect();
-        if name.is_empty() || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
+        if !is_visible(&name) || name.len() > MAX_NAME_BYTES || name.chars().any(char::is_control) {
             return Err(Error::invalid(format!(
                 "A token needs a name of at most {MAX_NAME_BYTES} bytes that says what it is for."
             )));
         }
         let (account, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {
+            change.require_confirmed_by(c, account)?;
+            if new.scope == Scope::Accounts {
+                refuse_idle(c, account, new.folder.as_ref())?;
+            }
             let count = "SELECT count(*) FROM token WHERE account_id = ?1";
             let count: u64 = c
                 .prepare_cached(count)?
@@ -172,6 +187,7 @@ impl Library {
     pub fn remove_token(&self, id: i64) -> Result<()> {
         let (account, change) = (self.own_account()?, self.change());
         let ended = self.store.sql.write(move |c| {
+            own_session(change.viewer())?;
             let sql = "DELETE FROM token WHERE id = ?1 AND account_id = ?2 RETURNING name";
             let name: Option<String> = c
                 .prepare_cached(sql)?
@@ -183,6 +199,21 @@ impl Library {
         })?;
         self.remove_bytes(&ended);
         Ok(())
+    }
+}
+
+/// A token for accounts that could not manage any.
+fn refuse_idle(c: &Connection, account: AccountId, folder: Option<&FolderPath>) -> Result<()> {
+    if by_id(c, account)?.role != Role::Owner {
+        return Err(Error::forbidden(
+            "Only an owner's token can manage accounts.",
+        ));
+    }
+    match folder {
+        None => Ok(()),
+        Some(_) => Err(Error::invalid(
+            "A token that manages accounts is for no folder; leave that field empty.",
+        )),
     }
 }
 

@@ -149,3 +149,20 @@ CREATE TRIGGER event_trimmed AFTER DELETE ON event BEGIN
     UPDATE event_size
         SET bytes = bytes - octet_length(old.path) - octet_length(ifnull(old.detail, ''));
 END;
+
+-- Confirming that a session is still its account's, names that look alike, and who has to wait.
+
+-- When password and second factor were last given in this session; NULL for never.
+ALTER TABLE session ADD COLUMN confirmed_ms INTEGER;
+
+-- What the name looks like (UTS 39): the same for names that cannot be told apart. NULL from a release
+-- that does not know it, until the next account is added.
+ALTER TABLE account ADD COLUMN skeleton TEXT;
+CREATE INDEX account_by_skeleton ON account (skeleton);
+
+-- The key of a guess is a hash; this is what owners are shown of it while guesses have to wait.
+-- 'account', 'link' or 'network', and NULL from a release that does not say.
+ALTER TABLE guess ADD COLUMN kind TEXT;
+ALTER TABLE guess ADD COLUMN shown TEXT;
+-- Since when guesses have to wait.
+ALTER TABLE guess ADD COLUMN since_ms INTEGER;

@@ -51,7 +51,8 @@ const ORPHANED: &str = "SELECT id FROM upload WHERE ended IS NULL AND (
         (token_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM token
             WHERE token.id = token_id AND ifnull(expires_ms > ?1, TRUE)))
         OR (share_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM share_link
-            WHERE share_link.id = share_id AND ifnull(expires_ms > ?1, TRUE)))
+            WHERE share_link.id = share_id
+            AND ifnull(iif(sealed IS NULL, expires_ms, sealed_expires_ms) > ?1, TRUE)))
         OR (account_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM account
             WHERE account.id = account_id AND role IN ('member', 'owner'))))";
 

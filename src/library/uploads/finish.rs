@@ -133,7 +133,7 @@ impl Library {
                 let left = self.store.sql.read(|c| self.require_quota(c, coming));
                 Ok(left.is_err_and(|error| error.kind() == Kind::NoSpace))
             }
-            Kind::Precondition => Ok(true),
+            Kind::Precondition | Kind::Invalid => Ok(true),
             _ if !is_refusal(error) => Ok(false),
             // Of whoever only completes it, nothing follows for the upload.
             _ => {

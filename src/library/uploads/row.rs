@@ -218,6 +218,7 @@ pub(super) fn begin(c: &Connection, row: Row, idle: &[UploadId], change: &Change
         if catalog::live_by_path(c, path)?.is_none() {
             path.require_new()?;
         }
+        catalog::refuse_invisible(c, path)?;
     }
     refuse_skipped(c, &row)?;
     for id in idle {

@@ -13,14 +13,13 @@ use crate::auth::passkey::Passkey;
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{
-    Account, AccountId, FolderPath, Guessed, Happening, KeptPasskey, Library, Millis, NewToken,
-    Quota, Scope, Session, Token, Usage,
+    Account, AccountId, FolderPath, KeptPasskey, Library, Millis, NewToken, Quota, Role, Scope,
+    Session, Token, Usage,
 };
 use crate::store::now_ms;
 use crate::web::input::Query;
 use crate::web::problem::Failure;
 use crate::web::state::App;
-use crate::web::visitor::Origin;
 
 const DAY_MS: Millis = 24 * 3600 * 1000;
 
@@ -31,7 +30,6 @@ pub struct Asking {
 
 #[derive(Deserialize)]
 pub struct NewPassword {
-    current: String,
     password: String,
 }
 
@@ -44,7 +42,6 @@ pub struct WantedToken {
     /// Days until it expires; nothing for never.
     #[serde(default)]
     days: String,
-    password: String,
 }
 
 #[derive(Template)]
@@ -55,6 +52,7 @@ struct AccountPage {
     problem: Option<String>,
     name: String,
     role: &'static str,
+    is_owner: bool,
     home: Option<String>,
     used: Used,
     has_app: bool,
@@ -124,33 +122,14 @@ pub async fn page(app: App, Query(Asking { done }): Query<Asking>) -> Result<Res
 }
 
 pub async fn set_password(app: App, Sent(given): Sent<NewPassword>) -> Result<Response, Failure> {
-    let origin = app.visitor().origin.clone();
     let session = app.visitor().session().map(|session| session.id);
     let id = own(&app)?;
     let changed = app.run(move |library| {
-        let account = confirm(library, id, &given.current, &origin)?;
-        password::refuse_weak(&given.password, &[&account.name])?;
+        password::refuse_weak(&given.password, &[&library.account(id)?.name])?;
         library.set_password(id, password::hash(&given.password)?, session)
     });
     let changed = changed.await.map(|()| Done::PasswordSet);
     answer(&app, changed).await
-}
-
-/// The account, if its password is this one.
-///
-/// # Errors
-/// [`Kind::Invalid`] if it is not, [`Kind::TooMany`] if it was guessed at too often.
-pub fn confirm(library: &Library, id: AccountId, given: &str, origin: &Origin) -> Result<Account> {
-    let account = library.account(id)?;
-    let guessed = Guessed::at_account(&account.name, origin.address);
-    library.guess(&guessed)?;
-    let kept = account.password.as_deref().unwrap_or_default();
-    if !password::verify(given, kept)? {
-        library.note(Happening::PasswordWrong, &account.name, "")?;
-        return Err(Error::invalid("The password is not that."));
-    }
-    library.guessed_right(&guessed)?;
-    Ok(account)
 }
 
 pub async fn end_session(app: App, At(id): At<i64>) -> Result<Response, Failure> {
@@ -165,16 +144,12 @@ pub async fn end_sessions(app: App) -> Result<Response, Failure> {
 }
 
 pub async fn add_token(app: App, Sent(wanted): Sent<WantedToken>) -> Result<Response, Failure> {
-    let (id, origin) = (own(&app)?, app.visitor().origin.clone());
-    let made = app.run(move |library| {
-        confirm(library, id, &wanted.password, &origin)?;
-        wanted.make(library)
-    });
-    match made.await {
+    own(&app)?;
+    match app.run(move |library| wanted.make(library)).await {
         Ok(secret) => {
             let page = AccountPage::read(&app).await?;
             let made = Some(secret);
-            Ok(respond_once(&AccountPage { made, ..page }))
+            Ok(respond_once(StatusCode::OK, &AccountPage { made, ..page }))
         }
         Err(error) => answer(&app, Err(error)).await,
     }
@@ -260,6 +235,7 @@ impl AccountPage {
             problem: None,
             name: name(&known.account.name),
             role: known.account.role.word(),
+            is_owner: known.account.role == Role::Owner,
             home: known.home.map(|home| home.to_string()),
             used: Used::new(known.usage, known.account.quota),
             has_app: known.account.has_totp,

@@ -9,7 +9,7 @@ use super::account::Used;
 use super::notice::{Done, Notice, Outcome};
 use super::request::{At, Sent};
 use super::show::{Moment, name};
-use super::{Shell, respond};
+use super::{Shell, respond, respond_once};
 use crate::auth::{Purpose, Secret};
 use crate::config::parse_bytes;
 use crate::error::{Error, Result};
@@ -111,7 +111,7 @@ async fn show_made(app: &App, made: Result<Made>) -> Result<Response, Failure> {
         Ok(made) => {
             let page = AccountsPage::read(app).await?;
             let made = Some(made);
-            Ok(respond(StatusCode::OK, &AccountsPage { made, ..page }))
+            Ok(respond_once(StatusCode::OK, &AccountsPage { made, ..page }))
         }
         Err(error) => answer(app, Err(error)).await,
     }

@@ -8,11 +8,11 @@ use serde::Deserialize;
 
 use super::request::{At, Sent};
 use super::second_step::{self, Question};
-use super::{Shell, folder_url, respond};
+use super::{Shell, folder_url, respond, respond_once};
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Kind, Result};
 use crate::library::{
-    AccountId, FolderPath, Guessed, Happening, Invitation, Library, NewSession, Viewer,
+    AccountId, Ceremony, FolderPath, Guessed, Happening, Invitation, Library, NewSession, Viewer,
 };
 use crate::web::input::Query;
 use crate::web::problem::Failure;
@@ -175,18 +175,21 @@ fn check(library: &Library, given: &Credentials, origin: &Origin) -> Result<Pass
     }
     if account.has_factor() {
         library.guessed_first_half(&guessed)?;
-        return Question::of(library, &account, origin).map(Passed::Asked);
+        let question = Question::new(library, Ceremony::SecondFactor, &account, origin);
+        return question.map(Passed::Asked);
     }
     library.guessed_right(&guessed)?;
-    begin_session(library, account.id, origin, "password").map(Passed::In)
+    begin_session(library, account.id, origin, "password", true).map(Passed::In)
 }
 
-/// A new secret each time: one that was known before is never made worth more.
+/// A new secret each time: one that was known before is never made worth more. It is confirmed if
+/// password and second factor were given for it.
 pub fn begin_session(
     library: &Library,
     account: AccountId,
     origin: &Origin,
     by: &str,
+    is_confirmed: bool,
 ) -> Result<Entered> {
     let secret = Secret::new(Purpose::Session)?;
     library.begin_session(&NewSession {
@@ -195,6 +198,7 @@ pub fn begin_session(
         address: &origin.address.to_string(),
         agent: origin.agent(),
         by,
+        is_confirmed,
     })?;
     Ok(Entered {
         secret,
@@ -256,7 +260,7 @@ fn show_welcome(
         name,
         secret,
     };
-    respond(status, &page)
+    respond_once(status, &page)
 }
 
 pub async fn welcome(
@@ -309,7 +313,9 @@ fn accept(
     let library = library.seen_by(Viewer::SYSTEM.into());
     let phc = password::hash(chosen)?;
     let invited = library.accept(hash, name, phc, &origin.address.to_string())?;
-    begin_session(&library, invited.id, origin, "link")
+    // A link does without the second factor, but not where that is asked for once more.
+    let has_factor = library.account(invited.id)?.has_factor();
+    begin_session(&library, invited.id, origin, "link", !has_factor)
 }
 
 fn hash_of(secret: &str) -> Result<[u8; 32]> {

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::{Shell, respond};
+use super::{Shell, respond_once};
 use crate::config::BUILD_REVISION;
 
 #[derive(Template)]
@@ -68,7 +68,7 @@ pub fn render(status: StatusCode, title: &str, sentence: &str, request_id: &str)
         advice: Advice::of(status),
         request_id,
     };
-    respond(status, &page)
+    respond_once(status, &page)
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //! shown for when it is lost.
 
 use askama::Template;
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::notice::Done;
 use super::request::Sent;
-use super::{Shell, account, respond, respond_once};
+use super::{Shell, account, respond_once};
 use crate::auth::totp::{self, SharedSecret};
 use crate::error::{Error, Result};
 use crate::library::{AccountId, Library};
@@ -20,13 +21,6 @@ use crate::web::state::App;
 pub struct Given {
     secret: String,
     code: String,
-    password: String,
-}
-
-/// The password once more: who finds a browser open must not change how its owner signs in.
-#[derive(Deserialize)]
-pub struct Confirmed {
-    pub password: String,
 }
 
 #[derive(Template)]
@@ -49,17 +43,15 @@ struct CodesPage {
 pub async fn page(app: App) -> Result<Response, Failure> {
     account::own(&app)?;
     let page = FactorPage::new(&app, &SharedSecret::new()?)?;
-    Ok(respond_once(&page))
+    Ok(respond_once(StatusCode::OK, &page))
 }
 
 pub async fn add(app: App, Sent(given): Sent<Given>) -> Result<Response, Failure> {
-    let id = account::own(&app)?;
+    account::own(&app)?;
     let secret = SharedSecret::parse(&given.secret)
         .ok_or_else(|| Error::invalid("The secret in the form is none; load the page again."))?;
     let page = FactorPage::new(&app, &secret)?;
-    let origin = app.visitor().origin.clone();
     let added = app.run(move |library| {
-        account::confirm(library, id, &given.password, &origin)?;
         let step = secret.check(&given.code, now_s(), None).ok_or_else(|| {
             Error::invalid("That is not the code that the app shows now. If it is, the clock of the phone or of this server goes wrong.")
         })?;
@@ -73,7 +65,7 @@ pub async fn add(app: App, Sent(given): Sent<Given>) -> Result<Response, Failure
         Err(error) => match super::change::refusal(&error) {
             Some(status) => {
                 let problem = Some(error.sentence().to_owned());
-                Ok(respond(status, &FactorPage { problem, ..page }))
+                Ok(respond_once(status, &FactorPage { problem, ..page }))
             }
             None => Err(error.into()),
         },
@@ -87,26 +79,19 @@ pub fn show_codes(app: &App, heading: &'static str, codes: Vec<String>) -> Respo
         heading,
         codes,
     };
-    respond_once(&page)
+    respond_once(StatusCode::OK, &page)
 }
 
-pub async fn remove(app: App, Sent(given): Sent<Confirmed>) -> Result<Response, Failure> {
-    let id = account::own(&app)?;
-    let origin = app.visitor().origin.clone();
-    let removed = app.run(move |library| {
-        account::confirm(library, id, &given.password, &origin)?;
-        library.remove_factor()
-    });
-    let removed = removed.await.map(|()| Done::FactorRemoved);
-    account::answer(&app, removed).await
+pub async fn remove(app: App) -> Result<Response, Failure> {
+    account::own(&app)?;
+    let removed = app.run(|library| library.remove_factor()).await;
+    account::answer(&app, removed.map(|()| Done::FactorRemoved)).await
 }
 
 /// Makes other recovery codes; those from before are void.
-pub async fn replace_codes(app: App, Sent(given): Sent<Confirmed>) -> Result<Response, Failure> {
-    let id = account::own(&app)?;
-    let origin = app.visitor().origin.clone();
-    let replaced = app.run(move |library| {
-        account::confirm(library, id, &given.password, &origin)?;
+pub async fn replace_codes(app: App) -> Result<Response, Failure> {
+    account::own(&app)?;
+    let replaced = app.run(|library| {
         let codes = totp::recovery_codes()?;
         library.replace_codes(totp::recovery_hashes(&codes))?;
         Ok(codes)

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::notice::{Done, Notice, Outcome};
 use super::request::{At, Sent};
 use super::show::{Count, Moment, name};
-use super::{Shell, respond};
+use super::{Shell, respond_once};
 use crate::auth::{Purpose, Secret, password};
 use crate::error::{Error, Result};
 use crate::library::{FileId, FolderPath, Library, Millis, NewShare, Share, Shared};
@@ -85,7 +85,7 @@ pub async fn page(app: App, Query(asking): Query<Asking>) -> Result<Response, Fa
         made: made.and_then(address),
         links: shares.iter().map(LinkRow::new).collect(),
     };
-    Ok(respond(StatusCode::OK, &page))
+    Ok(respond_once(StatusCode::OK, &page))
 }
 
 pub async fn make(app: App, Sent(wanted): Sent<Wanted>) -> Result<Response, Failure> {

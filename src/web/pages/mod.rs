@@ -11,6 +11,7 @@ mod accounts;
 mod audit;
 mod ceremony;
 mod change;
+mod confirm;
 mod entrance;
 mod factor;
 mod file;
@@ -18,6 +19,7 @@ mod library;
 mod links;
 mod notice;
 mod passkeys;
+mod pauses;
 mod persistence;
 mod rows;
 mod search;
@@ -39,6 +41,7 @@ mod tests;
 use askama::Template;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post};
 use axum::{Extension, Router};
@@ -58,7 +61,7 @@ use crate::web::tus;
 const PAGE_LENGTH: usize = 50;
 
 /// All pages and the forms on them.
-pub fn router() -> Router<App> {
+pub fn router(app: &App) -> Router<App> {
     Router::new()
         .route("/", get(library::root))
         .route("/browse/", get(library::root))
@@ -83,7 +86,7 @@ pub fn router() -> Router<App> {
             "/files/{id}/versions/{number}/restore",
             post(change::restore_version),
         )
-        .merge(people())
+        .merge(people().route_layer(from_fn_with_state(app.clone(), confirm::first)))
         .merge(sharing_pages())
         .layer(Extension(standing::Standing::default()))
 }
@@ -104,6 +107,10 @@ fn people() -> Router<App> {
             get(entrance::welcome_page).post(entrance::welcome),
         )
         .route("/account", get(account::page))
+        .route(
+            "/account/confirm",
+            get(confirm::page).post(confirm::confirm),
+        )
         .route("/account/password", post(account::set_password))
         .route("/account/sessions/end", post(account::end_sessions))
         .route("/account/sessions/{id}/end", post(account::end_session))
@@ -120,6 +127,8 @@ fn people() -> Router<App> {
         .route("/accounts/{id}/link", post(accounts::link))
         .route("/accounts/{id}/remove", post(accounts::remove))
         .route("/audit", get(audit::page))
+        .route("/pauses", get(pauses::page))
+        .route("/pauses/{id}/lift", post(pauses::lift))
 }
 
 /// Who may see what, and what others see by links.
@@ -234,9 +243,9 @@ impl Shell {
     }
 }
 
-/// A page with a secret that is shown once: nothing keeps it.
-fn respond_once(page: &impl Template) -> Response {
-    let mut response = respond(StatusCode::OK, page);
+/// A page with a secret in it, shown or carried along: nothing stores it.
+fn respond_once(status: StatusCode, page: &impl Template) -> Response {
+    let mut response = respond(status, page);
     let nowhere = HeaderValue::from_static("no-store");
     response.headers_mut().insert(CACHE_CONTROL, nowhere);
     response

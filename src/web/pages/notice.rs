@@ -22,6 +22,8 @@ pub enum Done {
     SearchSaved,
     SearchForgotten,
     PasswordSet,
+    Confirmed,
+    PauseLifted,
     FactorRemoved,
     PasskeyAdded,
     PasskeyRemoved,
@@ -96,6 +98,8 @@ impl Done {
             Self::PasswordSet => {
                 "The password is changed; everywhere else you are signed out.".into()
             }
+            Self::Confirmed => "Confirmed: nothing asks for it again for ten minutes.".into(),
+            Self::PauseLifted => "Lifted: the next try is looked at right away.".into(),
             Self::FactorRemoved => "Signing in does not ask for a code of the app any more.".into(),
             Self::PasskeyAdded => "The passkey is added.".into(),
             Self::PasskeyRemoved => "Removed: the passkey lets nobody in any more.".into(),

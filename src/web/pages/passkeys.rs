@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::notice::Done;
 use super::request::{At, Sent};
-use super::{Shell, account, ceremony, entrance, factor, respond};
+use super::{Shell, account, ceremony, entrance, factor, respond_once};
 use crate::auth::passkey::{Answer, Handle, Passkey, Person};
 use crate::auth::totp;
 use crate::error::{Error, Kind, Result};
@@ -22,7 +22,6 @@ use crate::web::visitor::Origin;
 pub struct Wanted {
     #[serde(default)]
     name: String,
-    password: String,
 }
 
 #[derive(Deserialize)]
@@ -62,14 +61,12 @@ struct PasskeyPage {
     next: String,
 }
 
-/// Takes the password once more: who finds a browser open must not get in ever after.
 pub async fn begin(app: App, Sent(wanted): Sent<Wanted>) -> Result<Response, Failure> {
     let id = account::own(&app)?;
     let origin = app.visitor().origin.clone();
-    let name = wanted.name.clone();
     let begun = app.run(move |library| {
         let site = origin.site().ok_or_else(no_site)?;
-        let account = account::confirm(library, id, &wanted.password, &origin)?;
+        let account = library.account(id)?;
         let installation = library.store().identity.storage.to_string();
         let person = Person {
             handle: Handle::of(&installation, id),
@@ -86,10 +83,10 @@ pub async fn begin(app: App, Sent(wanted): Sent<Wanted>) -> Result<Response, Fai
                 is_new: true,
                 options,
                 ceremony,
-                name,
+                name: wanted.name,
                 next: String::new(),
             };
-            Ok(respond(StatusCode::OK, &page))
+            Ok(respond_once(StatusCode::OK, &page))
         }
         Err(error) => account::answer(&app, Err(error)).await,
     }
@@ -131,19 +128,10 @@ fn keep(library: &Library, id: AccountId, made: Made, origin: &Origin) -> Result
     Ok(codes)
 }
 
-pub async fn remove(
-    app: App,
-    At(passkey): At<i64>,
-    Sent(given): Sent<factor::Confirmed>,
-) -> Result<Response, Failure> {
-    let id = account::own(&app)?;
-    let origin = app.visitor().origin.clone();
-    let removed = app.run(move |library| {
-        account::confirm(library, id, &given.password, &origin)?;
-        library.remove_passkey(passkey)
-    });
-    let removed = removed.await.map(|()| Done::PasskeyRemoved);
-    account::answer(&app, removed).await
+pub async fn remove(app: App, At(id): At<i64>) -> Result<Response, Failure> {
+    account::own(&app)?;
+    let removed = app.run(move |library| library.remove_passkey(id)).await;
+    account::answer(&app, removed.map(|()| Done::PasskeyRemoved)).await
 }
 
 /// A page on which the browser is asked for any passkey of this site.
@@ -167,7 +155,7 @@ pub async fn begin_sign_in(
                 name: String::new(),
                 next: entrance::local(&next).to_owned(),
             };
-            Ok(respond(StatusCode::OK, &page))
+            Ok(respond_once(StatusCode::OK, &page))
         }
         Err(error) => entrance::explain(&app, error, next).await,
     }
@@ -196,7 +184,8 @@ fn enter(library: &Library, given: &Used, origin: &Origin) -> Result<entrance::E
     match used {
         Ok(account) => {
             library.guessed_right(&guessed)?;
-            entrance::begin_session(library, account, origin, "passkey")
+            // The password was not given, so what takes that is asked for it first.
+            entrance::begin_session(library, account, origin, "passkey", false)
         }
         Err(error) => {
             let address = origin.address.to_string();

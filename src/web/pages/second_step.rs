@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::entrance::{self, Entered};
 use super::request::Sent;
-use super::{Shell, ceremony, factor, passkeys, respond};
+use super::{Shell, ceremony, factor, passkeys, respond_once};
 use crate::auth::passkey::Answer;
 use crate::error::{Error, Kind, Result};
 use crate::library::{Account, Begun, Ceremony, Guessed, Happening, Library};
@@ -17,10 +17,10 @@ use crate::web::visitor::Origin;
 
 /// What is asked of an account. Each question takes one answer.
 pub struct Question {
-    secret: String,
+    pub secret: String,
     /// For the browser, if the account has passkeys of this site.
-    options: Option<String>,
-    has_app: bool,
+    pub options: Option<String>,
+    pub has_app: bool,
 }
 
 #[derive(Deserialize)]
@@ -51,7 +51,13 @@ enum Answered {
 }
 
 impl Question {
-    pub fn of(library: &Library, account: &Account, origin: &Origin) -> Result<Self> {
+    /// Asked in order to do `what` with the answer.
+    pub fn new(
+        library: &Library,
+        what: Ceremony,
+        account: &Account,
+        origin: &Origin,
+    ) -> Result<Self> {
         let own = passkeys::of(library, account.id)?;
         let begun = match origin.site().map(|site| site.begin_second_factor(&own)) {
             Some(Ok(begun)) => Some(begun),
@@ -61,9 +67,8 @@ impl Question {
             None => None,
         };
         let (options, state) = begun.map(|begun| (begun.options, begun.state)).unzip();
-        let kind = Ceremony::SecondFactor;
         Ok(Self {
-            secret: ceremony::leave(library, kind, Some(account.id), state.unwrap_or_default())?,
+            secret: ceremony::leave(library, what, Some(account.id), state.unwrap_or_default())?,
             options,
             has_app: account.has_totp,
         })
@@ -83,7 +88,7 @@ pub fn show(
         question,
         next,
     };
-    respond(status, &page)
+    respond_once(status, &page)
 }
 
 pub async fn answer(app: App, Sent(given): Sent<Given>) -> Result<Response, Failure> {
@@ -107,30 +112,38 @@ fn check(library: &Library, given: &Given, origin: &Origin) -> Result<Answered> 
     let address = origin.address.to_string();
     let guessed = Guessed::at_account(&account.name, origin.address);
     library.guess(&guessed)?;
-    match prove(library, &begun, &account, given, origin) {
+    match prove(
+        library,
+        &begun,
+        &account,
+        &given.code,
+        &given.answer,
+        origin,
+    ) {
         Ok(by) => {
             library.guessed_right(&guessed)?;
-            entrance::begin_session(library, account.id, origin, by).map(Answered::Right)
+            entrance::begin_session(library, account.id, origin, by, true).map(Answered::Right)
         }
         Err(error) if matches!(error.kind(), Kind::Unauthenticated | Kind::Invalid) => {
             library.note(Happening::SignInFailed, &account.name, &address)?;
-            let question = Question::of(library, &account, origin)?;
+            let question = Question::new(library, Ceremony::SecondFactor, &account, origin)?;
             Ok(Answered::Wrong(error.sentence().to_owned(), question))
         }
         Err(error) => Err(error),
     }
 }
 
-/// How it was proven, for the log.
-fn prove(
+/// How it was proven, for the log: by a code, or by a passkey's answer in place of one.
+pub fn prove(
     library: &Library,
     begun: &Begun,
     account: &Account,
-    given: &Given,
+    code: &str,
+    answer: &str,
     origin: &Origin,
 ) -> Result<&'static str> {
-    if given.answer.is_empty() {
-        return match factor::take_code(library, account.id, &given.code)? {
+    if answer.is_empty() {
+        return match factor::take_code(library, account.id, code)? {
             true => Ok("password and code"),
             false => Err(Error::new(
                 Kind::Unauthenticated,
@@ -139,7 +152,7 @@ fn prove(
         };
     }
     let site = origin.site().ok_or_else(passkeys::no_site)?;
-    let answer = Answer::parse(&given.answer)?;
+    let answer = Answer::parse(answer)?;
     passkeys::used(library, &answer, Some(account.id), |passkey| {
         site.finish_second_factor(&begun.state, &answer, passkey)
     })?;

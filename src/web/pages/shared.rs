@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::request::{At, Sent};
 use super::show::{Counted, Size, encode, name};
-use super::{Shell, respond};
+use super::{Shell, respond_once};
 use crate::auth::password;
 use crate::error::{Error, Kind, Result};
 use crate::library::{
@@ -285,7 +285,7 @@ async fn show(
         true => link.look(below).await?,
         false => link.page(String::new(), Opened::Locked),
     };
-    Ok(respond(StatusCode::OK, &page))
+    Ok(respond_once(StatusCode::OK, &page))
 }
 
 /// Takes the link's password.
@@ -312,7 +312,7 @@ pub async fn unlock(
         let problem = Some("That is not the password of this link.".to_owned());
         let page = link.page(String::new(), Opened::Locked);
         let page = SharedPage { problem, ..page };
-        return Ok(respond(StatusCode::UNPROCESSABLE_ENTITY, &page));
+        return Ok(respond_once(StatusCode::UNPROCESSABLE_ENTITY, &page));
     }
     Ok((link.unlocked(), Redirect::to(&link.base())).into_response())
 }
@@ -401,7 +401,7 @@ pub async fn dropped(
     let names = upload::dropped(&link.app, &link.share, folder, &headers, body).await?;
     let page = link.page(name(&link.share.name), Opened::Drop);
     let stored = names.iter().map(|path| name(path)).collect();
-    Ok(respond(StatusCode::OK, &SharedPage { stored, ..page }))
+    Ok(respond_once(StatusCode::OK, &SharedPage { stored, ..page }))
 }
 
 /// Uploads that go on where they stand, into the folder of a link.

@@ -10,7 +10,7 @@ use super::notice::{Done, Notice, Outcome};
 use super::request::{At, Sent};
 use super::rows::Crumbs;
 use super::show::{encode, name};
-use super::{Shell, respond};
+use super::{Shell, respond_once};
 use crate::error::Result;
 use crate::library::{FolderPath, FolderRule, Grant, Right, Share, Shared};
 use crate::web::input::Query;
@@ -82,7 +82,10 @@ async fn show(
     };
     let page = SharingPage::read(&app, folder).await?;
     let notice = outcome.notice();
-    Ok(respond(StatusCode::OK, &SharingPage { notice, ..page }))
+    Ok(respond_once(
+        StatusCode::OK,
+        &SharingPage { notice, ..page },
+    ))
 }
 
 pub async fn say_root(app: App, wanted: Sent<Wanted>) -> Result<Response, Failure> {
@@ -119,7 +122,7 @@ async fn change(
             Some(status) => {
                 let page = SharingPage::read(&app, folder).await?;
                 let problem = Some(error.sentence().to_owned());
-                Ok(respond(status, &SharingPage { problem, ..page }))
+                Ok(respond_once(status, &SharingPage { problem, ..page }))
             }
             None => Err(error.into()),
         },

@@ -110,6 +110,11 @@ impl Moment {
         self.write("%Y-%m-%dT%H:%M:%SZ")
     }
 
+    /// For what is over soon: `01:20:07`.
+    pub fn exact(self) -> String {
+        self.write("%H:%M:%S")
+    }
+
     /// For reading: `23 Nov 2026, 01:20`.
     pub fn human(self) -> String {
         self.write("%-d %b %Y, %H:%M")
