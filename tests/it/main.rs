@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_bounds;
 mod hostile_moves;
 mod hostile_revoked;
+mod hostile_contents;
 mod ledger;
 mod matrix;
 mod model;
