@@ -131,6 +131,31 @@ mod tests {
     use super::*;
     use crate::extract::{Details, Extraction};
 
+    /// What is marked and sent at once has a bound, however long a page is.
+    #[test]
+    fn an_endless_page_is_given_up_to_a_bound() {
+        let bench = Bench::new();
+        let content = bench.put("a.pdf", "x").file_content();
+        let text = format!("one\u{c}{}", "two ".repeat(1 << 20));
+        let read = Read {
+            recognised: None,
+            extraction: Extraction::default(),
+            is_whole: true,
+        };
+        let mut facts = FactsBatch::new().unwrap();
+        facts.put(&content, 1, &read, &text, 0).unwrap();
+        bench.library.store().kv.write(facts.into()).unwrap();
+        let facts = bench.library.facts(&content).unwrap().unwrap();
+        let part = bench.library.part(&content, &facts, Place::Page(2));
+        let part = part.unwrap().unwrap();
+        assert_eq!((part.place, part.of), (Place::Page(2), 2));
+        assert!(
+            (100_000..140_000).contains(&part.text.len()),
+            "{}",
+            part.text.len()
+        );
+    }
+
     #[test]
     fn there_are_as_many_pages_as_the_document_has() {
         let bench = Bench::new();

@@ -96,16 +96,4 @@ fn passage_key(digest: &Digest, number: u32) -> [u8; 36] {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-
-    /// Facts as an earlier release left them behind, which had come as far as that sequence.
-    pub(crate) fn plant(library: &Library, digest: &Digest, facts: Facts, through: u64) {
-        let mut batch = Batch::default();
-        batch.put(&FACTS, digest.as_bytes(), &Json(facts)).unwrap();
-        batch
-            .put(&super::super::PROGRESS, THROUGH, &Json(through))
-            .unwrap();
-        library.store.kv.write(batch).unwrap();
-    }
-}
+pub(crate) mod tests;
