@@ -20,7 +20,7 @@
 //! | [`worker`], [`upkeep`] | the indexer, and chores in the background |
 //! | [`library`] | the app's domain: files, folders, versions, tags, trash, search, receipts |
 //! | [`auth`] | proving who somebody is: secrets, passwords, second factors |
-//! | [`extract`] | bytes and a name become text, facts and a thumbnail, in children that can do nothing else |
+//! | [`extract`] | bytes and a name become text, facts, a thumbnail and a preview, in children that can do nothing else |
 //! | [`store`] | the kit: four engines made durable and safe to share; knows nothing of files |
 //! | [`config`], [`logging`], [`error`] | the environment, the log, and the one error type |
 //! | [`heap`] | how the C library keeps memory that was freed |
@@ -57,6 +57,10 @@
 //! once, however many ask, in its turn beside the documents that are being read, by a child
 //! ([`Pool::draw`](extract::child::Pool::draw)). It is answered first and kept then
 //! ([`Library::keep_thumbnails`](library::Library::keep_thumbnails)).
+//!
+//! **Preview.** A short text is shown as it was meant to be seen if that is kept
+//! ([`Library::formatted_text`](library::Library::formatted_text)), or can be had from a child soon
+//! ([`Pool::format`](extract::child::Pool::format)); else as it stands.
 //!
 //! **Start.** [`Config`](config::Config) → [`Mount::prepare`](store::Mount::prepare) →
 //! [`Store::open`](store::Store::open), which migrates and takes a boot number → ready. Walking,

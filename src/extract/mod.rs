@@ -38,6 +38,7 @@ mod opendocument;
 mod package;
 mod pdf;
 mod plain;
+pub mod preview;
 mod recording;
 mod rtf;
 mod sink;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::catalog;
-use super::entry::FileId;
+use super::entry::{FileContent, FileId};
 use super::{Library, Settings, collecting, finding};
 use crate::error::Result;
 use crate::store::index::tantivy::Searcher;
@@ -122,24 +122,28 @@ impl Library {
         })
     }
 
-    /// Live files whose content should have facts, but has none.
+    /// Live files that should have facts, but have none.
     pub fn files_without_facts(&self) -> Result<Vec<String>> {
         let through = self.facts_through()?;
         let contents = self.store.sql.read(|c| {
             let mut statement = c.prepare(
-                "SELECT file.sha256, file.path FROM file JOIN outbox ON outbox.file_id = file.id
+                "SELECT file.sha256, file.path, file.id FROM file JOIN outbox ON outbox.file_id = file.id
                  WHERE file.trashed_ms IS NULL AND outbox.sequence <= ?1",
             )?;
             let mut rows = statement.query([through])?;
             let mut contents = Vec::new();
             while let Some(row) = rows.next()? {
-                contents.push((catalog::digest_of(row, 0)?, row.get::<_, String>(1)?));
+                let content = FileContent {
+                    file: row.get(2)?,
+                    sha256: catalog::digest_of(row, 0)?,
+                };
+                contents.push((content, row.get::<_, String>(1)?));
             }
             Ok(contents)
         })?;
         let mut without = Vec::new();
-        for (digest, path) in contents {
-            if self.facts(&digest)?.is_none() && self.names(&digest)? {
+        for (content, path) in contents {
+            if self.facts(&content)?.is_none() && self.has_content(&content)? {
                 without.push(path);
             }
         }

@@ -4,7 +4,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::path::{FilePath, FolderPath};
+use crate::error::{Error, Result};
 use crate::store::Digest;
+
+const DIGEST_BYTES: usize = 32;
+const KEY_BYTES: usize = DIGEST_BYTES + size_of::<FileId>();
 
 /// A file's identity: it stays through renames, moves and new versions.
 pub type FileId = i64;
@@ -34,6 +38,44 @@ pub struct Entry {
     pub tags: Vec<String>,
     /// Place in the order of all changes; the file is searchable once the index has applied it.
     pub sequence: u64,
+}
+
+/// A content as one file's: what is kept of it is that file's own, whoever else has the same bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FileContent {
+    pub file: FileId,
+    pub sha256: Digest,
+}
+
+impl Entry {
+    pub fn file_content(&self) -> FileContent {
+        FileContent {
+            file: self.id,
+            sha256: self.sha256,
+        }
+    }
+}
+
+impl FileContent {
+    /// The digest comes first, so that a content is found for all files that have it.
+    pub(super) fn key(&self) -> [u8; KEY_BYTES] {
+        let mut key = [0; KEY_BYTES];
+        key[..DIGEST_BYTES].copy_from_slice(self.sha256.as_bytes());
+        key[DIGEST_BYTES..].copy_from_slice(&self.file.to_be_bytes());
+        key
+    }
+
+    /// # Errors
+    /// [`Kind::Damaged`](crate::error::Kind::Damaged) if these are not the bytes of [`key`](Self::key).
+    pub(super) fn from_key(key: &[u8]) -> Result<Self> {
+        let damaged = || Error::damaged("A key in facts.redb is not that of a file's content.");
+        let (sha256, file) = key.split_at_checked(DIGEST_BYTES).ok_or_else(damaged)?;
+        let file = file.try_into().map_err(|_| damaged())?;
+        Ok(Self {
+            file: FileId::from_be_bytes(file),
+            sha256: Digest::from_slice(sha256)?,
+        })
+    }
 }
 
 /// One stored content of a file.
@@ -110,6 +152,15 @@ pub struct Receipt {
     pub boot: u64,
     /// RFC 3339, UTC.
     pub time: String,
+}
+
+impl Receipt {
+    pub fn file_content(&self) -> FileContent {
+        FileContent {
+            file: self.id,
+            sha256: self.sha256,
+        }
+    }
 }
 
 /// What an upload asks for.

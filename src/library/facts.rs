@@ -1,5 +1,13 @@
-//! What extraction found out about a content, kept by digest in the key-value store, with the
-//! text in compressed passages, so that a snippet reads a few kilobytes of a long text.
+//! What extraction found out about a file's content, kept in the key-value store, with the text in
+//! compressed passages, so that a snippet reads a few kilobytes of a long text.
+//!
+//! It is kept for each file by itself, whoever else has the same bytes: from when that file was read
+//! in its turn, by its own name. So neither what is shown nor how soon it is there tells anybody that
+//! the bytes were known already, and nobody decides as what another's file is read. What a file has
+//! once been read for serves it on: when it is moved or tagged, when an older version of it comes
+//! back, and when the index is rebuilt.
+
+mod shared;
 
 use std::cell::RefCell;
 
@@ -9,22 +17,22 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use super::Library;
 use super::search::{self, Passages};
-use super::thumbnails;
+use super::{FileContent, previews, thumbnails};
 use crate::error::{Error, Result};
 use crate::extract::child::Means;
 use crate::extract::ocr::pages_without_text;
 use crate::extract::{self, Details, Extraction, Lost, PDF};
-use crate::store::kv::{Batch, Json, Table, View};
+use crate::store::kv::{Batch, Json, Stored, Table, View};
 use crate::store::{Digest, Kv};
 
-const FACTS: Table<Json<Facts>> = Table::new("facts");
+const FACTS: Table<Json<Kept>> = Table::new("file_facts");
 /// Where the passages of a text begin; see [`Passages::to_bytes`].
-const PASSAGES: Table<Vec<u8>> = Table::new("passages");
-/// Digest and big-endian number of the passage, to its text, compressed.
-const TEXT: Table<Vec<u8>> = Table::new("text");
+const PASSAGES: Table<Vec<u8>> = Table::new("file_passages");
+/// The file's content and the big-endian number of the passage, to its text, compressed.
+const TEXT: Table<Vec<u8>> = Table::new("file_text");
 const PROGRESS: Table<Json<u64>> = Table::new("progress");
-/// Every content up to this sequence has its facts.
-const THROUGH: &[u8] = b"facts_through";
+/// Every file up to this sequence has its facts.
+const THROUGH: &[u8] = b"file_facts_through";
 
 /// How far contents have been read again, under this one key.
 const AGAIN: Table<Json<Again>> = Table::new("again");
@@ -35,6 +43,9 @@ const NOTED: &[u8] = b"noted";
 const UNFINISHED: u32 = 0;
 
 const COMPRESSION: i32 = 1;
+
+/// Entries that are read at once.
+const STRIDE: usize = 100;
 
 /// What is known about one content. A later release may add fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -67,6 +78,21 @@ pub struct Facts {
     pub scans: Option<u32>,
     /// How many of those optical character recognition read; absent while it was not tried.
     pub recognised: Option<u32>,
+}
+
+/// What a file's turn left behind. A later release may add fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+struct Kept {
+    /// Absent where an earlier release has read the file: its facts are [`shared`].
+    facts: Option<Facts>,
+}
+
+/// What is known about a file.
+pub(crate) struct Known {
+    pub facts: Facts,
+    /// Whether the file's own turn is noted, and not only followed from that of an earlier release.
+    pub is_noted: bool,
 }
 
 impl Facts {
@@ -111,46 +137,73 @@ pub struct Again {
 }
 
 impl Library {
-    /// What is known about a content; nothing while it waits for the worker.
-    pub fn facts(&self, digest: &Digest) -> Result<Option<Facts>> {
-        let found = self.store.kv.get(&FACTS, digest.as_bytes())?;
-        Ok(found.map(|Json(facts)| facts))
+    /// What is known about a file's content; nothing while the file waits for its turn.
+    pub fn facts(&self, content: &FileContent) -> Result<Option<Facts>> {
+        Ok(self.known(content)?.map(|known| known.facts))
     }
 
-    /// Contents that are to be read again, among the next `stride` ones after a digest, and the last of
-    /// those if there may be more.
+    pub(crate) fn known(&self, content: &FileContent) -> Result<Option<Known>> {
+        let kv = &self.store.kv;
+        let (facts, is_noted) = match kv.get(&FACTS, &content.key())? {
+            Some(Json(Kept { facts: Some(facts) })) => (Some(facts), true),
+            Some(Json(Kept { facts: None })) => (shared::facts(kv, &content.sha256)?, true),
+            None => (shared::facts_of(self, content)?, false),
+        };
+        Ok(facts.map(|facts| Known { facts, is_noted }))
+    }
+
+    /// Contents that are to be read again, among the next `stride` ones after one of them, and the
+    /// last of those if there may be more. What is kept of files that are gone is forgotten.
     pub(crate) fn to_be_read_again(
         &self,
-        after: Option<&Digest>,
+        after: Option<&FileContent>,
         stride: usize,
-    ) -> Result<(Vec<Digest>, Option<Digest>)> {
-        // The key after a digest is that digest with a zero byte.
-        let from = after.map(|digest| [digest.as_bytes().as_slice(), &[0]].concat());
-        let means = self.readers().means();
-        let facts = self
-            .store
-            .kv
-            .scan(&FACTS, &from.unwrap_or_default(), stride)?;
-        let last = facts.last().filter(|_| facts.len() == stride);
-        let last = last.map(|(key, _)| Digest::from_slice(key)).transpose()?;
-        let found = facts
-            .iter()
-            .filter(|(_, Json(facts))| facts.is_to_be_read_again(means));
-        let found = found.map(|(key, _)| Digest::from_slice(key));
-        Ok((found.collect::<Result<_>>()?, last))
+    ) -> Result<(Vec<FileContent>, Option<FileContent>)> {
+        // The key after another is that one with a zero byte.
+        let from = after.map(|content| [content.key().as_slice(), &[0]].concat());
+        let (kv, means) = (&self.store.kv, self.readers().means());
+        let kept = kv.scan(&FACTS, &from.unwrap_or_default(), stride)?;
+        let last = kept.last().filter(|_| kept.len() == stride);
+        let last = last
+            .map(|(key, _)| FileContent::from_key(key))
+            .transpose()?;
+        let (mut found, mut ended) = (Vec::new(), Batch::default());
+        for (key, Json(kept)) in kept {
+            let content = FileContent::from_key(&key)?;
+            if !self.has_content(&content)? {
+                forget(&content, &kept, &mut ended);
+                continue;
+            }
+            let facts = match kept.facts {
+                Some(facts) => Some(facts),
+                None => shared::facts(kv, &content.sha256)?,
+            };
+            if facts.is_none_or(|facts| facts.is_to_be_read_again(means)) {
+                found.push(content);
+            }
+        }
+        if !ended.is_empty() {
+            kv.write(ended)?;
+        }
+        Ok((found, last))
     }
 
     /// Notes that the index has the texts of contents whose facts were put
     /// [ahead](FactsBatch::put_ahead) of it.
-    pub(crate) fn note_indexed(&self, digests: impl IntoIterator<Item = Digest>) -> Result<()> {
+    pub(crate) fn note_indexed(
+        &self,
+        contents: impl IntoIterator<Item = FileContent>,
+    ) -> Result<()> {
         let mut batch = Batch::default();
-        for digest in digests {
-            batch.update(&FACTS, digest.as_bytes(), |known: Option<Json<Facts>>| {
-                let Json(mut facts) = known?;
-                if !facts.is_read() {
+        for content in contents {
+            batch.update(&FACTS, &content.key(), |known: Option<Json<Kept>>| {
+                let Json(mut kept) = known?;
+                if let Some(facts) = &mut kept.facts
+                    && !facts.is_read()
+                {
                     facts.extractor = extract::VERSION;
                 }
-                Some(Json(facts))
+                Some(Json(kept))
             });
         }
         self.store.kv.write(batch)
@@ -172,17 +225,22 @@ impl Library {
     pub(super) fn texts(&self) -> Result<Texts> {
         let snapshot = self.store.kv.snapshot()?;
         Ok(Texts {
+            facts: snapshot.view(&FACTS)?,
             passages: snapshot.view(&PASSAGES)?,
             text: snapshot.view(&TEXT)?,
+            shared: shared::Texts::of(&snapshot)?,
         })
     }
 
     /// The whole text as it was extracted, if it is kept.
-    pub(crate) fn text(&self, digest: &Digest, facts: &Facts) -> Result<Option<String>> {
+    pub(crate) fn text(&self, content: &FileContent, facts: &Facts) -> Result<Option<String>> {
         let texts = self.texts()?;
+        let Some(kept) = texts.of(self, content)? else {
+            return Ok(None);
+        };
         let mut text = String::new();
         for number in 0..facts.passages {
-            match texts.passage(digest, number)? {
+            match kept.passage(number)? {
                 Some(passage) => text.push_str(&passage),
                 None => return Ok(None),
             }
@@ -190,58 +248,133 @@ impl Library {
         Ok(Some(text))
     }
 
-    /// Up to which sequence every content has its facts.
+    /// Up to which sequence every file has its facts.
     pub(crate) fn facts_through(&self) -> Result<u64> {
-        let found = self.store.kv.get(&PROGRESS, THROUGH)?;
-        Ok(found.map_or(0, |Json(through)| through))
+        progress_at(&self.store.kv, THROUGH)
     }
 
+    /// Forgets a content that no file has any more.
     pub(super) fn forget_facts(&self, digest: &Digest) -> Result<()> {
+        let kv = &self.store.kv;
+        let mut batch = Batch::default();
         // Without the facts store there is nothing to forget, and a rebuild forgets anyway.
-        let Ok(facts) = self.facts(digest) else {
+        let Ok(kept) = of_digest(kv, &FACTS, digest) else {
             return Ok(());
         };
-        let passages = facts.map_or(0, |facts| facts.passages);
-        let mut batch = Batch::default();
-        thumbnails::forget(digest, &mut batch);
-        batch.remove(&FACTS, digest.as_bytes());
-        batch.remove(&PASSAGES, digest.as_bytes());
-        for number in 0..passages {
-            batch.remove(&TEXT, &passage_key(digest, number));
+        for (content, Json(kept)) in kept {
+            forget(&content, &kept, &mut batch);
         }
-        self.store.kv.write(batch)
+        thumbnails::forget_all(kv, digest, &mut batch)?;
+        previews::forget_all(kv, digest, &mut batch)?;
+        shared::forget(kv, digest, &mut batch)?;
+        kv.write(batch)
+    }
+}
+
+/// All that is kept of a file's content.
+fn forget(content: &FileContent, kept: &Kept, batch: &mut Batch) {
+    let passages = kept.facts.as_ref().map_or(0, |facts| facts.passages);
+    thumbnails::forget(content, batch);
+    previews::forget(content, batch);
+    batch.remove(&FACTS, &content.key());
+    batch.remove(&PASSAGES, &content.key());
+    for number in 0..passages {
+        batch.remove(&TEXT, &passage_key(content, number));
+    }
+}
+
+/// What a table has of a content, for each file.
+pub(super) fn of_digest<V: Stored>(
+    kv: &Kv,
+    table: &Table<V>,
+    digest: &Digest,
+) -> Result<Vec<(FileContent, V)>> {
+    let mut found = Vec::new();
+    let mut from = digest.as_bytes().to_vec();
+    loop {
+        let pairs = kv.scan(table, &from, STRIDE)?;
+        let count = pairs.len();
+        for (key, value) in pairs {
+            if !key.starts_with(digest.as_bytes()) {
+                return Ok(found);
+            }
+            from = [key.as_slice(), &[0]].concat();
+            found.push((FileContent::from_key(&key)?, value));
+        }
+        if count < STRIDE {
+            return Ok(found);
+        }
     }
 }
 
 /// The texts of all contents at one moment; to be kept as shortly as a
 /// [`Snapshot`](crate::store::kv::Snapshot).
 pub(super) struct Texts {
+    facts: View<Json<Kept>>,
     passages: View<Vec<u8>>,
     text: View<Vec<u8>>,
+    shared: shared::Texts,
+}
+
+/// The text of one file.
+pub(super) struct Text<'a> {
+    texts: &'a Texts,
+    content: FileContent,
+    is_shared: bool,
 }
 
 impl Texts {
-    /// Where the passages of a content's text begin.
-    pub(super) fn passages(&self, digest: &Digest) -> Result<Option<Passages>> {
-        let bytes = self.passages.get(digest.as_bytes())?;
+    /// The text of a file, if the file had its turn.
+    pub(super) fn of(&self, library: &Library, content: &FileContent) -> Result<Option<Text<'_>>> {
+        let is_shared = match self.facts.get(&content.key())? {
+            Some(Json(kept)) => kept.facts.is_none(),
+            None if shared::facts_of(library, content)?.is_some() => true,
+            None => return Ok(None),
+        };
+        Ok(Some(Text {
+            texts: self,
+            content: *content,
+            is_shared,
+        }))
+    }
+}
+
+impl Text<'_> {
+    /// Where its passages begin.
+    pub(super) fn passages(&self) -> Result<Option<Passages>> {
+        if self.is_shared {
+            return self.texts.shared.passages(&self.content.sha256);
+        }
+        let bytes = self.texts.passages.get(&self.content.key())?;
         bytes.map(|bytes| Passages::from_bytes(&bytes)).transpose()
     }
 
-    /// One passage of a content's text.
-    pub(super) fn passage(&self, digest: &Digest, number: u32) -> Result<Option<String>> {
-        let found = self.text.get(&passage_key(digest, number))?;
+    pub(super) fn passage(&self, number: u32) -> Result<Option<String>> {
+        if self.is_shared {
+            return self.texts.shared.passage(&self.content.sha256, number);
+        }
+        let found = self.texts.text.get(&passage_key(&self.content, number))?;
         found.map(|bytes| decompress(&bytes)).transpose()
     }
 }
 
-/// Up to which sequence every content has its facts, as far as the store can tell.
+fn progress_at(kv: &Kv, key: &[u8]) -> Result<u64> {
+    Ok(kv.get(&PROGRESS, key)?.map_or(0, |Json(through)| through))
+}
+
+/// Up to which sequence every file has its facts, as far as the store can tell and whichever release
+/// noted it.
 pub(super) fn progress(kv: &Kv) -> u64 {
-    let found = kv.get(&PROGRESS, THROUGH);
-    found.unwrap_or_default().map_or(0, |Json(through)| through)
+    let of = |key| progress_at(kv, key).unwrap_or_default();
+    of(THROUGH).max(of(shared::THROUGH))
 }
 
 pub(super) fn begin_again(kv: &Kv) -> Result<()> {
-    kv.put(&PROGRESS, THROUGH, &Json(0))
+    let mut batch = Batch::default();
+    for key in [THROUGH, shared::THROUGH] {
+        batch.put(&PROGRESS, key, &Json(0))?;
+    }
+    kv.write(batch)
 }
 
 /// What was found in a content.
@@ -292,7 +425,7 @@ impl FactsBatch {
     /// later extractor's are there. `passages` is how many the text had that is there.
     pub(crate) fn put(
         &mut self,
-        digest: &Digest,
+        content: &FileContent,
         size: u64,
         read: &Read,
         text: &str,
@@ -303,26 +436,26 @@ impl FactsBatch {
             false => UNFINISHED,
         };
         let facts = facts_of(read, extractor, size, text);
-        self.add(digest, facts, text, passages, extractor)
+        self.add(content, facts, text, passages, extractor)
     }
 
     /// The same for a content that was read to its end and whose text the index has yet to get: it
     /// is to be read again until that is [noted](Library::note_indexed).
     pub(crate) fn put_ahead(
         &mut self,
-        digest: &Digest,
+        content: &FileContent,
         size: u64,
         read: &Read,
         text: &str,
         passages: u32,
     ) -> Result<()> {
         let facts = facts_of(read, UNFINISHED, size, text);
-        self.add(digest, facts, text, passages, extract::VERSION)
+        self.add(content, facts, text, passages, extract::VERSION)
     }
 
     fn add(
         &mut self,
-        digest: &Digest,
+        content: &FileContent,
         mut facts: Facts,
         text: &str,
         passages: u32,
@@ -335,25 +468,32 @@ impl FactsBatch {
                 .compressor
                 .compress(&text.as_bytes()[range])
                 .map_err(|e| Error::internal("A text could not be compressed.").because(e))?;
-            batch.put(&TEXT, &passage_key(digest, number as u32), &compressed)?;
+            batch.put(&TEXT, &passage_key(content, number as u32), &compressed)?;
         }
         facts.words = split.words;
         facts.passages = split.passages.len() as u32;
         for number in facts.passages..passages {
-            batch.remove(&TEXT, &passage_key(digest, number));
+            batch.remove(&TEXT, &passage_key(content, number));
         }
-        batch.put(&PASSAGES, digest.as_bytes(), &split.passages.to_bytes())?;
-        batch.put(&FACTS, digest.as_bytes(), &Json(facts))?;
+        batch.put(&PASSAGES, &content.key(), &split.passages.to_bytes())?;
+        let kept = Kept { facts: Some(facts) };
+        batch.put(&FACTS, &content.key(), &Json(kept))?;
         // A release that is older than the one beside it must not take back what that one found.
-        let is_no_later = move |known: Option<Json<Facts>>| {
-            known.is_none_or(|Json(known)| known.extractor <= extractor)
+        let is_no_later = move |known: Option<Json<Kept>>| {
+            let known = known.and_then(|Json(kept)| kept.facts);
+            known.is_none_or(|known| known.extractor <= extractor)
         };
-        self.batch
-            .when(&FACTS, digest.as_bytes(), is_no_later, batch);
+        self.batch.when(&FACTS, &content.key(), is_no_later, batch);
         Ok(())
     }
 
-    /// Notes that all contents from `after` to `through` have their facts, if that continues
+    /// Notes the turn of a file that an earlier release has read.
+    pub(crate) fn note_turn(&mut self, content: &FileContent) {
+        let noted = |known: Option<Json<Kept>>| Some(known.unwrap_or(Json(Kept::default())));
+        self.batch.update(&FACTS, &content.key(), noted);
+    }
+
+    /// Notes that all files from `after` to `through` have their facts, if that continues
     /// what was noted before; a gap stays open until it is filled.
     pub(crate) fn note_progress(&mut self, after: u64, through: u64) {
         self.batch.update(&PROGRESS, THROUGH, move |noted| {
@@ -389,11 +529,8 @@ fn facts_of(read: &Read, extractor: u32, size: u64, text: &str) -> Facts {
     }
 }
 
-fn passage_key(digest: &Digest, number: u32) -> [u8; 36] {
-    let mut key = [0; 36];
-    key[..32].copy_from_slice(digest.as_bytes());
-    key[32..].copy_from_slice(&number.to_be_bytes());
-    key
+fn passage_key(content: &FileContent, number: u32) -> Vec<u8> {
+    [content.key().as_slice(), &number.to_be_bytes()].concat()
 }
 
 /// A context costs more to make than a passage to decompress, so each thread keeps one.
@@ -414,6 +551,9 @@ fn decompress(bytes: &[u8]) -> Result<String> {
     })?;
     String::from_utf8(text).map_err(|e| damaged().because(e))
 }
+
+#[cfg(test)]
+pub(crate) use shared::tests::plant;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::accounts::usage::{self, Coming};
 use super::arrivals::{Arrival, Arriving};
 use super::catalog::{self, Change};
-use super::entry::{Entry, FileId, Millis, NewFile, Precondition, Receipt, Version};
+use super::entry::{Entry, FileContent, FileId, Millis, NewFile, Precondition, Receipt, Version};
 use super::path::{FilePath, FolderPath};
 use super::text::fold;
 use super::{Library, Quota, extract};
@@ -87,6 +87,7 @@ impl Upload {
 /// A stored content, opened for reading: `file` stays readable even if the content is purged
 /// meanwhile.
 pub struct Content {
+    pub id: FileId,
     pub file: File,
     pub size: u64,
     pub sha256: Digest,
@@ -99,6 +100,7 @@ pub struct Content {
 /// What is known of a stored content without opening it.
 #[derive(Clone, Debug)]
 pub struct Stored {
+    pub id: FileId,
     pub sha256: Digest,
     /// Bytes.
     pub size: u64,
@@ -106,6 +108,24 @@ pub struct Stored {
     pub modified_ms: Millis,
     /// Last segment of the path.
     pub name: String,
+}
+
+impl Content {
+    pub fn file_content(&self) -> FileContent {
+        FileContent {
+            file: self.id,
+            sha256: self.sha256,
+        }
+    }
+}
+
+impl Stored {
+    pub fn file_content(&self) -> FileContent {
+        FileContent {
+            file: self.id,
+            sha256: self.sha256,
+        }
+    }
 }
 
 impl Library {
@@ -231,6 +251,7 @@ impl Library {
             entry.modified_ms,
         ));
         Ok(Stored {
+            id,
             sha256,
             size,
             media_type,
@@ -241,9 +262,9 @@ impl Library {
 
     /// The current content of the live file at a path.
     pub fn content_at(&self, path: &FilePath) -> Result<Content> {
-        let sql = "SELECT sha256, size, media_type, modified_ms FROM file
+        let sql = "SELECT sha256, size, media_type, modified_ms, id FROM file
                    WHERE path = ?1 AND trashed_ms IS NULL";
-        let (sha256, size, media_type, modified_ms) = self.store.sql.read(|c| {
+        let (sha256, size, media_type, modified_ms, id) = self.store.sql.read(|c| {
             if !self.reach(c)?.may_read(path) {
                 return Err(no_file_at(path));
             }
@@ -255,9 +276,11 @@ impl Library {
                 row.get(1)?,
                 row.get(2)?,
                 row.get(3)?,
+                row.get(4)?,
             ))
         })?;
         self.opened(Stored {
+            id,
             sha256,
             size,
             media_type,
@@ -268,6 +291,7 @@ impl Library {
 
     fn opened(&self, stored: Stored) -> Result<Content> {
         let Stored {
+            id,
             sha256,
             size,
             media_type,
@@ -275,6 +299,7 @@ impl Library {
             name,
         } = stored;
         Ok(Content {
+            id,
             file: self.open_named(&sha256, size)?,
             size,
             sha256,

@@ -156,7 +156,7 @@ impl Library {
         let mut hits = Vec::with_capacity(visible.len());
         for (entry, score, address) in visible {
             let passages = match &texts {
-                Some(texts) => shown(texts, &mut snippets, address, &entry, count)?,
+                Some(texts) => self.shown(texts, &mut snippets, address, &entry, count)?,
                 None => Vec::new(),
             };
             let html = passages.iter().map(|passage| passage.html.clone());
@@ -169,6 +169,25 @@ impl Library {
             });
         }
         Ok(hits)
+    }
+
+    /// A hit without its facts is shown without a snippet.
+    fn shown(
+        &self,
+        texts: &Texts,
+        snippets: &mut Snippets<'_>,
+        address: DocAddress,
+        entry: &Entry,
+        count: usize,
+    ) -> Result<Vec<Snippet>> {
+        let Ok(Some(text)) = texts.of(self, &entry.file_content()) else {
+            return Ok(Vec::new());
+        };
+        let Ok(Some(passages)) = text.passages() else {
+            return Ok(Vec::new());
+        };
+        let load = |number| Ok(text.passage(number).unwrap_or_default());
+        snippets.of(address, &passages, count, load)
     }
 
     /// What the index is told of a live file.
@@ -206,19 +225,4 @@ impl Library {
             Ok(visible)
         })
     }
-}
-
-/// A hit without its facts is shown without a snippet.
-fn shown(
-    texts: &Texts,
-    snippets: &mut Snippets<'_>,
-    address: DocAddress,
-    entry: &Entry,
-    count: usize,
-) -> Result<Vec<Snippet>> {
-    let Ok(Some(passages)) = texts.passages(&entry.sha256) else {
-        return Ok(Vec::new());
-    };
-    let load = |number| Ok(texts.passage(&entry.sha256, number).unwrap_or_default());
-    snippets.of(address, &passages, count, load)
 }

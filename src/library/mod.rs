@@ -25,6 +25,7 @@ mod news;
 mod outbox;
 mod path;
 mod persistence;
+mod previews;
 mod reach;
 mod reading;
 mod rehearsing;
@@ -55,10 +56,13 @@ pub use accounts::{
 };
 pub use auditing::{Live, Named};
 pub use entry::{
-    Entry, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort, Sorting, Version,
+    Entry, FileContent, FileId, Folder, Listing, Millis, NewFile, Precondition, Receipt, Sort,
+    Sorting, Version,
 };
+#[cfg(test)]
+pub(crate) use facts::plant;
 pub use facts::{Again, Facts};
-pub(crate) use facts::{FactsBatch, Read};
+pub(crate) use facts::{FactsBatch, Known, Read};
 pub use files::{Content, Stored, Upload};
 #[cfg(feature = "crash-points")]
 pub use generation::PRETENDED;
@@ -69,6 +73,7 @@ pub use news::{Event, Progress};
 pub use outbox::Changed;
 pub use path::{FilePath, FolderPath, MAX_PATH_BYTES, MAX_SEGMENT_BYTES};
 pub use persistence::{Level, Persistence, Reading, StoreHealth, Totals, Verdict};
+pub use previews::{Formattable, FormattedText, Style, decoded};
 pub use reach::{Reach, Right};
 pub use reading::{Part, Place};
 pub use saving::SavedSearch;

@@ -2,10 +2,10 @@
 
 use super::Library;
 use super::catalog::{self, ENTRY, FROM};
-use super::entry::{Entry, FileId};
+use super::entry::{Entry, FileContent, FileId};
 use super::facts;
 use crate::error::Result;
-use crate::store::{Digest, Store};
+use crate::store::Store;
 
 /// A file that changed after the sequence that was asked for.
 #[derive(Clone, Debug)]
@@ -48,16 +48,25 @@ impl Library {
         })
     }
 
-    /// Live files with this content.
-    pub(crate) fn files_with(&self, digest: &Digest) -> Result<Vec<Entry>> {
+    /// The live file of which this is the current content.
+    pub(crate) fn live_with(&self, content: &FileContent) -> Result<Option<Entry>> {
         let sql = format!(
-            "SELECT {ENTRY} FROM {FROM} WHERE file.sha256 = ?1 AND file.trashed_ms IS NULL
-             AND file.id IN (SELECT file_id FROM version WHERE sha256 = ?1)"
+            "SELECT {ENTRY} FROM {FROM}
+             WHERE file.id = ?1 AND file.sha256 = ?2 AND file.trashed_ms IS NULL"
         );
-        let digest = *digest;
-        self.store
-            .sql
-            .read(|c| catalog::entries(c, &sql, [digest.as_bytes()]))
+        let key = (content.file, *content.sha256.as_bytes());
+        let found = self.store.sql.read(|c| catalog::entries(c, &sql, key))?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Whether the file has this content, or had it as a version that is kept.
+    pub(crate) fn has_content(&self, content: &FileContent) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM version WHERE sha256 = ?1 AND file_id = ?2)";
+        self.store.sql.read(|c| {
+            let mut statement = c.prepare_cached(sql)?;
+            let key = (content.sha256.as_bytes(), content.file);
+            Ok(statement.query_row(key, |row| row.get(0))?)
+        })
     }
 
     /// Highest sequence given so far, by any process.

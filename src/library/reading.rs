@@ -4,12 +4,15 @@
 use std::io::{Read, Seek, SeekFrom};
 
 use super::Library;
-use super::entry::FileId;
+use super::entry::FileContent;
 use super::facts::Facts;
 use super::search::{self, Parsed, Snippet, Snippets};
 use crate::error::{Error, Result};
 use crate::extract::PAGE_BREAK;
 use crate::store::Digest;
+
+/// Passages of a page that are shown: far more than a page holds, and no more than is marked at once.
+const MAX_PAGE_PASSAGES: u32 = 16;
 
 /// A part of an extracted text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +35,15 @@ pub enum Place {
 impl Library {
     /// A part of the text of a content; the nearest one if there is none at that place. Nothing if
     /// no text of it is kept.
-    pub fn part(&self, digest: &Digest, facts: &Facts, place: Place) -> Result<Option<Part>> {
+    pub fn part(&self, content: &FileContent, facts: &Facts, place: Place) -> Result<Option<Part>> {
         let texts = self.texts()?;
-        let Some(passages) = texts.passages(digest)?.filter(|found| !found.is_empty()) else {
+        let Some(kept) = texts.of(self, content)? else {
             return Ok(None);
         };
-        let load =
-            |number| -> Result<String> { Ok(texts.passage(digest, number)?.unwrap_or_default()) };
+        let Some(passages) = kept.passages()?.filter(|found| !found.is_empty()) else {
+            return Ok(None);
+        };
+        let load = |number| -> Result<String> { Ok(kept.passage(number)?.unwrap_or_default()) };
         if !passages.has_pages() {
             let number = match place {
                 Place::Passage(number) => number.min(facts.passages.saturating_sub(1)),
@@ -64,7 +69,8 @@ impl Library {
         };
         let (range, begins) = passages.of_page(page);
         let mut text = String::new();
-        for number in range {
+        let end = range.end.min(range.start.saturating_add(MAX_PAGE_PASSAGES));
+        for number in range.start..end {
             text.push_str(&load(number)?);
         }
         let mut pages = text.split(PAGE_BREAK);
@@ -80,20 +86,22 @@ impl Library {
     /// the index does not have the file yet.
     pub fn matches(
         &self,
-        id: FileId,
-        digest: &Digest,
+        content: &FileContent,
         parsed: &Parsed,
         count: usize,
     ) -> Result<Vec<Snippet>> {
         let texts = self.texts()?;
-        let Some(passages) = texts.passages(digest)? else {
+        let Some(text) = texts.of(self, content)? else {
+            return Ok(Vec::new());
+        };
+        let Some(passages) = text.passages()? else {
             return Ok(Vec::new());
         };
         let mut found = self.store.index.read(|searcher| {
-            let Some(address) = search::address_of(searcher, &self.fields, id)? else {
+            let Some(address) = search::address_of(searcher, &self.fields, content.file)? else {
                 return Ok(Vec::new());
             };
-            let load = |number| Ok(texts.passage(digest, number).unwrap_or_default());
+            let load = |number| Ok(text.passage(number).unwrap_or_default());
             Snippets::new(searcher, &self.fields, parsed).of(address, &passages, count, load)
         })?;
         // Without a match there is the beginning of the text, which is none.
@@ -123,10 +131,35 @@ mod tests {
     use super::*;
     use crate::extract::{Details, Extraction};
 
+    /// What is marked and sent at once has a bound, however long a page is.
+    #[test]
+    fn an_endless_page_is_given_up_to_a_bound() {
+        let bench = Bench::new();
+        let content = bench.put("a.pdf", "x").file_content();
+        let text = format!("one\u{c}{}", "two ".repeat(1 << 20));
+        let read = Read {
+            recognised: None,
+            extraction: Extraction::default(),
+            is_whole: true,
+        };
+        let mut facts = FactsBatch::new().unwrap();
+        facts.put(&content, 1, &read, &text, 0).unwrap();
+        bench.library.store().kv.write(facts.into()).unwrap();
+        let facts = bench.library.facts(&content).unwrap().unwrap();
+        let part = bench.library.part(&content, &facts, Place::Page(2));
+        let part = part.unwrap().unwrap();
+        assert_eq!((part.place, part.of), (Place::Page(2), 2));
+        assert!(
+            (100_000..140_000).contains(&part.text.len()),
+            "{}",
+            part.text.len()
+        );
+    }
+
     #[test]
     fn there_are_as_many_pages_as_the_document_has() {
         let bench = Bench::new();
-        let digest = bench.put("a.pdf", "x").sha256;
+        let content = bench.put("a.pdf", "x").file_content();
         let text = format!("one\u{c}{}\u{c}three", "two ".repeat(10_000));
         let part = |pages, truncated, place| {
             let details = Details {
@@ -144,10 +177,11 @@ mod tests {
                 is_whole: true,
             };
             let mut facts = FactsBatch::new().unwrap();
-            facts.put(&digest, 1, &read, &text, 0).unwrap();
+            facts.put(&content, 1, &read, &text, 0).unwrap();
             bench.library.store().kv.write(facts.into()).unwrap();
-            let facts = bench.library.facts(&digest).unwrap().unwrap();
-            let part = bench.library.part(&digest, &facts, place).unwrap().unwrap();
+            let facts = bench.library.facts(&content).unwrap().unwrap();
+            let part = bench.library.part(&content, &facts, place);
+            let part = part.unwrap().unwrap();
             (part.text, part.place, part.of)
         };
         let three = "three".to_owned();

@@ -1,6 +1,7 @@
-//! Thumbnails: small pictures of contents, kept by digest in the key-value store. Each is made when
+//! Thumbnails: small pictures of files' contents, kept in the key-value store. Each is made when
 //! somebody first looks, and again by a release that makes better ones; why there is none is kept,
-//! too, so that nothing is tried for ever.
+//! too, so that nothing is tried for ever. Each file has its own, so that how soon it is there tells
+//! nobody that another file has the same bytes.
 //!
 //! They may be lost at any time: whoever looks next has them made.
 
@@ -10,16 +11,18 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::Library;
+use super::entry::FileContent;
+use super::facts::of_digest;
 use super::files::Stored;
 use crate::error::{Error, Kind, Result};
 use crate::extract::child::{Document, Drawing, Turn};
 use crate::extract::{self, Coding};
-use crate::store::Digest;
 use crate::store::kv::{self, Batch, Table};
+use crate::store::{Digest, Kv};
 
 pub use crate::extract::Picture;
 
-const THUMBNAILS: Table<Thumbnail> = Table::new("thumbnails");
+const THUMBNAILS: Table<Thumbnail> = Table::new("file_thumbnails");
 
 /// Pixels at most, in width and height: sharp where it is shown half as large.
 const EDGE: u32 = 400;
@@ -50,8 +53,8 @@ pub fn can_have_thumbnail(media_type: &str) -> bool {
 impl Library {
     /// The thumbnail of a content, or why it has none; nothing as long as nobody looked, or only an
     /// earlier release.
-    pub fn thumbnail(&self, digest: &Digest) -> Result<Option<Thumbnail>> {
-        let found = self.store.kv.get(&THUMBNAILS, digest.as_bytes())?;
+    pub fn thumbnail(&self, content: &FileContent) -> Result<Option<Thumbnail>> {
+        let found = self.store.kv.get(&THUMBNAILS, &content.key())?;
         Ok(found.filter(|found| found.maker >= extract::MAKER))
     }
 
@@ -82,24 +85,24 @@ impl Library {
 
     /// Keeps thumbnails, unless those of a later release are there.
     ///
-    /// A content may be collected while they are on their way. So it is looked afterwards whether
-    /// they are still there: whoever collects removes the content first and its thumbnail then, and
-    /// one of the two sees the other.
-    pub fn keep_thumbnails(&self, made: &[(Digest, Arc<Thumbnail>)]) -> Result<()> {
+    /// A file may be purged while they are on their way. So it is looked afterwards whether it is
+    /// still there: whoever purges removes the file first and its thumbnail then, and one of the two
+    /// sees the other.
+    pub fn keep_thumbnails(&self, made: &[(FileContent, Arc<Thumbnail>)]) -> Result<()> {
         let mut batch = Batch::default();
-        for (digest, thumbnail) in made {
+        for (content, thumbnail) in made {
             let mut put = Batch::default();
-            put.put(&THUMBNAILS, digest.as_bytes(), &**thumbnail)?;
+            put.put(&THUMBNAILS, &content.key(), &**thumbnail)?;
             let maker = thumbnail.maker;
             let is_no_later =
                 move |known: Option<Thumbnail>| known.is_none_or(|known| known.maker <= maker);
-            batch.when(&THUMBNAILS, digest.as_bytes(), is_no_later, put);
+            batch.when(&THUMBNAILS, &content.key(), is_no_later, put);
         }
         self.store.kv.write(batch)?;
         let mut gone = Batch::default();
-        for (digest, _) in made {
-            if !self.store.blobs.contains(digest)? {
-                forget(digest, &mut gone);
+        for (content, _) in made {
+            if !self.has_content(content)? {
+                forget(content, &mut gone);
             }
         }
         match gone.is_empty() {
@@ -109,9 +112,17 @@ impl Library {
     }
 }
 
-/// Together with all that is known of a content.
-pub(super) fn forget(digest: &Digest, batch: &mut Batch) {
-    batch.remove(&THUMBNAILS, digest.as_bytes());
+/// Together with all that is known of a file's content.
+pub(super) fn forget(content: &FileContent, batch: &mut Batch) {
+    batch.remove(&THUMBNAILS, &content.key());
+}
+
+/// The same for all files.
+pub(super) fn forget_all(kv: &Kv, digest: &Digest, batch: &mut Batch) -> Result<()> {
+    for (content, _) in of_digest(kv, &THUMBNAILS, digest)? {
+        forget(&content, batch);
+    }
+    Ok(())
 }
 
 /// What stands before the bytes of a picture. A later release may add fields.
@@ -183,9 +194,9 @@ mod tests {
         let bench = Bench::new();
         let library = &bench.library;
         let file = bench.put("a.pdf", "a content");
-        let kept = || library.thumbnail(&file.sha256).unwrap();
+        let kept = || library.thumbnail(&file.file_content()).unwrap();
         assert_eq!(kept(), None);
-        let all = [(file.sha256, made(extract::MAKER))];
+        let all = [(file.file_content(), made(extract::MAKER))];
         library.keep_thumbnails(&all).unwrap();
         assert_eq!(kept().as_ref(), Some(&*all[0].1));
         library.trash(file.id).unwrap();
@@ -204,8 +215,8 @@ mod tests {
         let bench = Bench::new();
         let library = &bench.library;
         let file = bench.put("a.pdf", "a content");
-        let keep = |maker| library.keep_thumbnails(&[(file.sha256, made(maker))]);
-        let kept = || library.thumbnail(&file.sha256).unwrap();
+        let keep = |maker| library.keep_thumbnails(&[(file.file_content(), made(maker))]);
+        let kept = || library.thumbnail(&file.file_content()).unwrap();
         keep(extract::MAKER - 1).unwrap();
         assert_eq!(kept(), None);
         keep(extract::MAKER + 1).unwrap();

@@ -126,7 +126,7 @@ pub async fn answer(
         let content = find(library)?;
         let is_document = asked.is_viewed && content.media_type == PDF;
         let facts = match is_document || content.media_type.starts_with("text/") {
-            true => known_facts(library, &content.sha256),
+            true => known_facts(library, &content.file_content()),
             false => None,
         };
         // A viewer would run what scripts it has.

@@ -2,12 +2,11 @@
 //! store can be away for minutes, while another release holds it or while it is rebuilt.
 
 use crate::error::Kind;
-use crate::library::{Facts, Library};
-use crate::store::Digest;
+use crate::library::{Facts, FileContent, Library};
 
-/// The facts of a content, if there are any and they can be read now.
-pub fn known_facts(library: &Library, digest: &Digest) -> Option<Facts> {
-    match library.facts(digest) {
+/// The facts of a file's content, if it had its turn and they can be read now.
+pub fn known_facts(library: &Library, content: &FileContent) -> Option<Facts> {
+    match library.facts(content) {
         Ok(facts) => facts,
         Err(error) if error.kind() == Kind::Unavailable => {
             tracing::debug!(%error, "answering without facts");

@@ -269,6 +269,12 @@ fn reading_text(text: &mut String, reading: &Reading) {
             children.drawn,
         ),
         (
+            "extract_previews_total",
+            "counter",
+            "Texts formatted by this process's children, or found to cost too much.",
+            children.formatted,
+        ),
+        (
             "extract_children_lost_total",
             "counter",
             "Children that a document has cost.",

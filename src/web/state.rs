@@ -18,6 +18,7 @@ use crate::library::Library;
 use crate::web::live::Live;
 use crate::web::metrics::Metrics;
 use crate::web::pace::Pace;
+use crate::web::preview::Previews;
 use crate::web::thumbnail::Thumbnails;
 use crate::web::visitor::Visitor;
 
@@ -49,6 +50,7 @@ struct Shared {
     live: Live,
     pace: Pace,
     thumbnails: Thumbnails,
+    previews: Previews,
     /// First come, first served.
     looking: Semaphore,
 }
@@ -68,6 +70,7 @@ impl App {
             metrics: Metrics::default(),
             live: Live::default(),
             pace: Pace::default(),
+            previews: Previews::default(),
             looking: Semaphore::new(LOOKING),
         };
         Self {
@@ -152,6 +155,11 @@ impl App {
     /// Thumbnails that are being made.
     pub fn thumbnails(&self) -> &Thumbnails {
         &self.shared.thumbnails
+    }
+
+    /// Texts that are being formatted.
+    pub fn previews(&self) -> &Previews {
+        &self.shared.previews
     }
 
     /// Counts an answered request in the boot ledger; there is none before the library is open.

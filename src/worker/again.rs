@@ -18,9 +18,9 @@ use super::scans::recognised;
 use super::steps::Steps;
 use crate::error::{Error, Result};
 use crate::extract::{self, child::Turn};
-use crate::library::{self, Entry, FactsBatch, Library, Read};
+use crate::library::{self, Entry, FactsBatch, FileContent, Library, Read};
+use crate::store::crash;
 use crate::store::index::Change;
-use crate::store::{Digest, crash};
 
 /// After a content, as long as it took, within these.
 const LEAST_REST: Duration = Duration::from_millis(20);
@@ -42,8 +42,8 @@ const MOST_WAIT: Duration = Duration::from_secs(2);
 /// What is left to read again, as long as the lease is held.
 pub(super) struct Again {
     /// Contents that were not waited for, and behind them new scans; those come first.
-    deferred: VecDeque<Digest>,
-    noted: VecDeque<Digest>,
+    deferred: VecDeque<FileContent>,
+    noted: VecDeque<FileContent>,
     look: Look,
     progress: library::Again,
     job: Option<Job>,
@@ -54,20 +54,20 @@ pub(super) struct Again {
 
 /// How far the facts are looked through.
 enum Look {
-    Behind(Option<Digest>),
+    Behind(Option<FileContent>),
     Over(Instant),
 }
 
 /// A content that is being read. Dropped, it is given up.
 struct Job {
-    digest: Digest,
+    content: FileContent,
     began: Instant,
     stop: Arc<AtomicBool>,
     outcome: Receiver<Result<Read>>,
 }
 
 struct Done {
-    digest: Digest,
+    content: FileContent,
     read: Read,
 }
 
@@ -105,12 +105,12 @@ impl Again {
     }
 
     /// What somebody will look for by its words comes before scans, each of which takes seconds.
-    fn defer(&mut self, library: &Library, digests: Vec<Digest>) -> Result<()> {
-        for digest in digests {
-            let facts = library.facts(&digest)?;
+    fn defer(&mut self, library: &Library, contents: Vec<FileContent>) -> Result<()> {
+        for content in contents {
+            let facts = library.facts(&content)?;
             match facts.is_some_and(|facts| facts.is_read()) {
-                true => self.deferred.push_back(digest),
-                false => self.deferred.push_front(digest),
+                true => self.deferred.push_back(content),
+                false => self.deferred.push_front(content),
             }
         }
         Ok(())
@@ -125,19 +125,19 @@ impl Again {
             )),
             Ok(outcome) => outcome,
         };
-        let (digest, took) = (job.digest, job.began.elapsed());
+        let (content, took) = (job.content, job.began.elapsed());
         self.job = None;
         match outcome {
             Ok(read) => {
                 if self.read.is_empty() {
                     self.oldest = Instant::now();
                 }
-                self.read.push(Done { digest, read });
+                self.read.push(Done { content, read });
                 self.rest_until = Instant::now() + took.clamp(LEAST_REST, MOST_REST);
             }
             Err(error) => {
-                tracing::debug!(%error, %digest, "a content will be read again later");
-                self.deferred.push_back(digest);
+                tracing::debug!(%error, digest = %content.sha256, "a content will be read again later");
+                self.deferred.push_back(content);
                 self.rest_until = Instant::now() + AFTER_FAILURE;
             }
         }
@@ -156,16 +156,16 @@ impl Again {
     fn put(&mut self, library: &Library, steps: &mut Steps) -> Result<()> {
         let mut facts = FactsBatch::new()?;
         let mut documents = Vec::new();
-        for Done { digest, read } in &mut self.read {
-            let before = library.facts(digest)?;
+        for Done { content, read } in &mut self.read {
+            let before = library.facts(content)?;
             let lost_before = before.as_ref().and_then(|before| before.lost);
             let lost = &mut read.extraction.lost;
             *lost = lost.map(|lost| lost.after(lost_before));
             let size = before.as_ref().map_or(0, |before| before.size);
             let passages = before.map_or(0, |before| before.passages);
             let text = &read.extraction.text;
-            facts.put_ahead(digest, size, read, text, passages)?;
-            for entry in library.files_with(digest)? {
+            facts.put_ahead(content, size, read, text, passages)?;
+            if let Some(entry) = library.live_with(content)? {
                 documents.push(Change::Put {
                     key: entry.id as u64,
                     document: library.document(&entry, text),
@@ -176,7 +176,7 @@ impl Again {
         crash::point("again.facts_written");
         steps.put_again(library, documents)?;
         crash::point("again.indexed");
-        library.note_indexed(self.read.iter().map(|done| done.digest))?;
+        library.note_indexed(self.read.iter().map(|done| done.content))?;
         self.count(library, self.read.len() as u64)?;
         self.read.clear();
         Ok(())
@@ -198,11 +198,11 @@ impl Again {
     /// are current again.
     fn begin_next(&mut self, library: &Library) -> Result<Option<Job>> {
         let means = library.readers().means();
-        while let Some(digest) = self.next() {
+        while let Some(content) = self.next() {
             let is_due = library
-                .facts(&digest)?
+                .facts(&content)?
                 .is_none_or(|facts| facts.is_to_be_read_again(means));
-            match library.files_with(&digest)?.into_iter().next() {
+            match library.live_with(&content)? {
                 Some(entry) if is_due => return Job::begin(library, entry).map(Some),
                 _ => self.count(library, 1)?,
             }
@@ -211,7 +211,7 @@ impl Again {
     }
 
     /// What is noted waits until all of it is counted.
-    fn next(&mut self) -> Option<Digest> {
+    fn next(&mut self) -> Option<FileContent> {
         let deferred = self.deferred.pop_front();
         deferred.or_else(|| match self.look {
             Look::Over(_) => self.noted.pop_front(),
@@ -228,8 +228,8 @@ impl Again {
             Look::Over(_) => {}
             Look::Behind(after) => {
                 let (found, last) = library.to_be_read_again(after.as_ref(), STRIDE)?;
-                let is_new = |digest: &Digest| !self.is_at_hand(digest);
-                let found: Vec<Digest> = found.into_iter().filter(is_new).collect();
+                let is_new = |content: &FileContent| !self.is_at_hand(content);
+                let found: Vec<FileContent> = found.into_iter().filter(is_new).collect();
                 self.noted.extend(found);
                 let is_over = last.is_none() || self.noted.len() >= MOST_NOTED;
                 self.look = match is_over {
@@ -244,10 +244,10 @@ impl Again {
         Ok(())
     }
 
-    fn is_at_hand(&self, digest: &Digest) -> bool {
-        self.deferred.contains(digest)
-            || self.job.as_ref().is_some_and(|job| job.digest == *digest)
-            || self.read.iter().any(|done| done.digest == *digest)
+    fn is_at_hand(&self, content: &FileContent) -> bool {
+        self.deferred.contains(content)
+            || self.job.as_ref().is_some_and(|job| job.content == *content)
+            || self.read.iter().any(|done| done.content == *content)
     }
 
     /// A release that was stopped in the middle of it goes on counting where it stood.
@@ -274,7 +274,7 @@ impl Job {
     fn begin(library: &Library, entry: Entry) -> Result<Self> {
         let stop = Arc::<AtomicBool>::default();
         let (answer, outcome) = sync_channel(1);
-        let digest = entry.sha256;
+        let content = entry.file_content();
         std::thread::Builder::new()
             .name("read-again".into())
             .spawn({
@@ -289,7 +289,7 @@ impl Job {
             })
             .map_err(|e| Error::unavailable("No thread to read a content again.").because(e))?;
         Ok(Self {
-            digest,
+            content,
             began: Instant::now(),
             stop,
             outcome,

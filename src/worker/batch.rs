@@ -6,9 +6,9 @@ use std::time::Duration;
 use crate::error::{Error, Kind, Result};
 use crate::extract::Extraction;
 use crate::extract::child::{Document, Reading, Turn};
-use crate::library::{Changed, Entry, FactsBatch, Library, Read};
+use crate::library::{Changed, Entry, FactsBatch, FileContent, Known, Library, Read};
+use crate::store::crash;
 use crate::store::index::Change;
-use crate::store::{Digest, crash};
 
 /// Most files that are read together.
 pub(super) const BATCH_FILES: usize = 1_000;
@@ -31,7 +31,7 @@ pub(super) struct Prepared {
     read: Vec<Option<Indexed>>,
     pub facts: Option<FactsBatch>,
     /// Contents that took too long to be read now.
-    pub deferred: Vec<Digest>,
+    pub deferred: Vec<FileContent>,
 }
 
 /// Reads the next batch, of at most so many bytes unless it is one file; answers nothing when told to stop.
@@ -84,6 +84,8 @@ struct Indexed {
     entry: Entry,
     text: String,
     found: Option<Read>,
+    /// Whether its own turn is noted.
+    is_noted: bool,
 }
 
 /// Reads the batch, several files at once; nothing for files that are gone. It ends early when the
@@ -164,19 +166,21 @@ impl Reader<'_> {
             || self.bytes.load(Ordering::Relaxed) >= BATCH_TEXT
     }
 
-    /// What any release found out serves until it is [read again](super::again::Again): a rebuilt
-    /// index must not wait for every document to be read.
+    /// What any release found out of this very file serves until it is
+    /// [read again](super::again::Again): a rebuilt index must not wait for every document to be read.
+    /// A file that has not had its turn is read even if another one has the same bytes: it would else
+    /// be searchable sooner, and tell that.
     fn read_one(&self, entry: &Entry) -> Result<Indexed> {
-        let known = match self.library.facts(&entry.sha256) {
-            Ok(Some(facts)) => self.library.text(&entry.sha256, &facts).unwrap_or_default(),
-            // Without the facts store the content itself is read again.
-            _ => None,
-        };
-        if let Some(text) = known {
+        let content = entry.file_content();
+        // Without the facts store the content itself is read again.
+        if let Ok(Some(Known { facts, is_noted })) = self.library.known(&content)
+            && let Ok(Some(text)) = self.library.text(&content, &facts)
+        {
             return Ok(Indexed {
                 entry: entry.clone(),
                 text,
                 found: None,
+                is_noted,
             });
         }
         let stop = || self.stop.load(Ordering::Relaxed);
@@ -186,6 +190,7 @@ impl Reader<'_> {
             entry: entry.clone(),
             text: std::mem::take(&mut found.extraction.text),
             found: Some(found),
+            is_noted: false,
         })
     }
 }
@@ -232,12 +237,14 @@ pub(super) fn read_blob(
     })
 }
 
-fn deferred(library: &Library, read: &[Option<Indexed>]) -> Vec<Digest> {
+fn deferred(library: &Library, read: &[Option<Indexed>]) -> Vec<FileContent> {
     let unfinished = read.iter().flatten().filter(|indexed| {
         let found = indexed.found.as_ref();
         found.is_some_and(|found| is_unfinished(library, found, &indexed.text))
     });
-    unfinished.map(|indexed| indexed.entry.sha256).collect()
+    unfinished
+        .map(|indexed| indexed.entry.file_content())
+        .collect()
 }
 
 /// Whether there is more to find in a content of which this `text` was found: it goes on, or holds
@@ -249,9 +256,11 @@ pub(super) fn is_unfinished(library: &Library, found: &Read, text: &str) -> bool
 fn facts_of(read: &[Option<Indexed>], after: u64, through: u64) -> Result<FactsBatch> {
     let mut facts = FactsBatch::new()?;
     for indexed in read.iter().flatten() {
-        if let Some(found) = &indexed.found {
-            let Entry { sha256, size, .. } = &indexed.entry;
-            facts.put(sha256, *size, found, &indexed.text, 0)?;
+        let content = indexed.entry.file_content();
+        match &indexed.found {
+            Some(found) => facts.put(&content, indexed.entry.size, found, &indexed.text, 0)?,
+            None if !indexed.is_noted => facts.note_turn(&content),
+            None => {}
         }
     }
     facts.note_progress(after, through);

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use super::batch::{BATCH_FILES, Prepared, TURN, documents, is_unfinished, prepare, read_blob};
 use crate::error::{Error, Kind, Result};
 use crate::extract::child::Turn;
-use crate::library::{FactsBatch, Library};
+use crate::library::{FactsBatch, FileContent, Library};
+use crate::store::crash;
 use crate::store::index::{Change, Lease};
 use crate::store::kv::{Pending, State};
-use crate::store::{Digest, crash};
 
 /// How long a commit is put off while there is more to do: each one costs some fsyncs, ends a
 /// segment that will have to be merged, and lets the writer stand still.
@@ -56,7 +56,7 @@ pub struct Steps {
     /// Contents that the next batch may have, in bytes.
     batch_bytes: u64,
     /// Contents that were not waited for, until somebody asks for them.
-    deferred: Vec<Digest>,
+    deferred: Vec<FileContent>,
 }
 
 impl Steps {
@@ -78,7 +78,7 @@ impl Steps {
     }
 
     /// Contents that were not read to their end since this was asked.
-    pub(super) fn take_deferred(&mut self) -> Vec<Digest> {
+    pub(super) fn take_deferred(&mut self) -> Vec<FileContent> {
         std::mem::take(&mut self.deferred)
     }
 
@@ -199,24 +199,28 @@ impl Steps {
         let end = Instant::now() + REFILL;
         let stop = || stop.load(Ordering::Relaxed);
         let mut facts = FactsBatch::new()?;
-        let mut seen: Vec<Digest> = Vec::new();
         let mut through = changed.is_empty().then_some(self.reached);
         for changed in &changed {
             if through.is_some() && Instant::now() >= end {
                 break;
             }
-            if let Some(entry) = &changed.entry
-                && !seen.contains(&entry.sha256)
-                && library.facts(&entry.sha256)?.is_none()
-            {
+            let Some(entry) = &changed.entry else {
+                through = Some(changed.sequence);
+                continue;
+            };
+            let content = entry.file_content();
+            let known = library.known(&content)?;
+            if known.as_ref().is_some_and(|known| !known.is_noted) {
+                facts.note_turn(&content);
+            }
+            if known.is_none() {
                 let found = match read_blob(library, entry, Turn::Now(TURN), &stop) {
                     Err(_) if stop() => return Ok(Step::Empty),
                     other => other?,
                 };
-                facts.put(&entry.sha256, entry.size, &found, &found.extraction.text, 0)?;
+                facts.put(&content, entry.size, &found, &found.extraction.text, 0)?;
                 let is_unfinished = is_unfinished(library, &found, &found.extraction.text);
-                self.deferred.extend(is_unfinished.then_some(entry.sha256));
-                seen.push(entry.sha256);
+                self.deferred.extend(is_unfinished.then_some(content));
             }
             through = Some(changed.sequence);
         }

@@ -22,6 +22,7 @@ mod hostile;
 mod hostile_accounts;
 mod hostile_answers;
 mod hostile_bounds;
+mod hostile_contents;
 mod hostile_disk;
 mod hostile_flood;
 mod hostile_links;

@@ -1,6 +1,5 @@
 //! What a child gives up before it reads its first document.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::RawFd;
 use std::path::Path;
@@ -10,13 +9,9 @@ use landlock::{
     Scope, path_beneath_rules,
 };
 use rustix::process::{Resource, Rlimit, Signal};
-use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-    SeccompRule, TargetArch,
-};
 
 use super::message::Bounds;
-use super::{Confinement, Enforced};
+use super::{Confinement, Enforced, calls};
 
 /// The newest rules that are asked for; an older kernel enforces those it knows.
 const RULES: ABI = ABI::V6;
@@ -145,116 +140,21 @@ pub fn lock_in_program<'a>(own: impl Iterator<Item = &'a Path>) -> io::Result<()
         .and_then(|rules| rules.add_rules(path_beneath_rules(places, read)))
         .and_then(|rules| rules.restrict_self());
     landlocked.map_err(io::Error::other)?;
-    let Some(arch) = architecture() else {
-        return Ok(());
+    let filter = match calls::of_program() {
+        Ok(filter) => filter,
+        // A processor without filters has the limits and landlock, if that.
+        Err(seccompiler::Error::EmptyFilter) => return Ok(()),
+        Err(error) => return Err(io::Error::other(error)),
     };
-    let refused = REFUSED_TO_A_PROGRAM.iter().map(|call| (*call, Vec::new()));
-    let filter = SeccompFilter::new(
-        refused.collect(),
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EPERM as u32),
-        arch,
-    );
-    let program = filter
-        .and_then(BpfProgram::try_from)
-        .map_err(io::Error::other)?;
-    // A kernel without seccomp has the limits and landlock, if that.
-    if let Err(error) = seccompiler::apply_filter(&program) {
+    // So has a kernel without them.
+    if let Err(error) = seccompiler::apply_filter(&filter) {
         tracing::debug!(%error, "no seccomp");
     }
     Ok(())
 }
 
-/// What a program that reads a picture has no use for.
-const REFUSED_TO_A_PROGRAM: &[libc::c_long] = &[
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_kill,
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_open,
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_io_uring_setup,
-    libc::SYS_keyctl,
-];
-
-/// What is not on the list fails, as on a kernel that has no such call: a library that tries may
-/// go on without.
 fn seccomp() -> Result<(), seccompiler::Error> {
-    let Some(arch) = architecture() else {
-        return Err(seccompiler::Error::EmptyFilter);
-    };
-    let refused = SeccompAction::Errno(libc::EPERM as u32);
-    let filter = SeccompFilter::new(allowed()?, refused, SeccompAction::Allow, arch)?;
-    seccompiler::apply_filter(&BpfProgram::try_from(filter)?)
-}
-
-fn architecture() -> Option<TargetArch> {
-    Some(match () {
-        () if cfg!(target_arch = "x86_64") => TargetArch::x86_64,
-        () if cfg!(target_arch = "aarch64") => TargetArch::aarch64,
-        () if cfg!(target_arch = "riscv64") => TargetArch::riscv64,
-        () => return None,
-    })
-}
-
-/// What reading bytes, computing and answering take.
-const ALLOWED: &[libc::c_long] = &[
-    // The document and the socket, both open already.
-    libc::SYS_read,
-    libc::SYS_pread64,
-    libc::SYS_lseek,
-    libc::SYS_fstat,
-    libc::SYS_close,
-    libc::SYS_recvmsg,
-    libc::SYS_sendmsg,
-    // Last words, on stderr.
-    libc::SYS_write,
-    libc::SYS_writev,
-    // Memory; what may be executed is below.
-    libc::SYS_brk,
-    libc::SYS_munmap,
-    libc::SYS_mremap,
-    libc::SYS_madvise,
-    // The runtime: locks, time, randomness, signals to itself, the end.
-    libc::SYS_futex,
-    libc::SYS_sched_yield,
-    libc::SYS_sched_getaffinity,
-    libc::SYS_clock_gettime,
-    libc::SYS_clock_nanosleep,
-    libc::SYS_nanosleep,
-    libc::SYS_restart_syscall,
-    libc::SYS_getrandom,
-    libc::SYS_getpid,
-    libc::SYS_gettid,
-    libc::SYS_rt_sigaction,
-    libc::SYS_rt_sigprocmask,
-    libc::SYS_rt_sigreturn,
-    libc::SYS_sigaltstack,
-    libc::SYS_exit,
-    libc::SYS_exit_group,
-];
-
-fn allowed() -> Result<BTreeMap<libc::c_long, Vec<SeccompRule>>, seccompiler::BackendError> {
-    let mut allowed: BTreeMap<_, _> = ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
-    let (word, executable) = (SeccompCmpArgLen::Dword, libc::PROT_EXEC as u64);
-    for call in [libc::SYS_mmap, libc::SYS_mprotect] {
-        let is_data = SeccompCmpOp::MaskedEq(executable);
-        let rule = SeccompRule::new(vec![SeccompCondition::new(2, word.clone(), is_data, 0)?])?;
-        allowed.insert(call, vec![rule]);
-    }
-    // Aborting is a signal to itself.
-    let own = rustix::process::getpid().as_raw_nonzero().get() as u64;
-    let to_itself = SeccompCondition::new(0, word, SeccompCmpOp::Eq, own)?;
-    allowed.insert(libc::SYS_tgkill, vec![SeccompRule::new(vec![to_itself])?]);
-    Ok(allowed)
+    seccompiler::apply_filter(&calls::of_child()?)
 }
 
 #[cfg(test)]

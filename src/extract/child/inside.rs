@@ -11,6 +11,7 @@ use super::message::{
 };
 use super::{confine, recogniser};
 use crate::error::{Error, Result};
+use crate::extract::preview::{self, Formatting};
 use crate::extract::thumbnail::Wish;
 use crate::extract::{Details, Found, stream, thumbnail};
 
@@ -67,6 +68,9 @@ pub fn serve() -> Result<()> {
                 },
                 Some(file),
             ) => draw(socket, file, size, &media_type, wish, bounds.memory),
+            Received::Message(Order::Format { formatting }, Some(file)) => {
+                format(socket, file, &formatting)
+            }
             Received::Message(..) | Received::Nothing => continue,
             Received::End => return Ok(()),
         };
@@ -135,6 +139,26 @@ fn draw(
             Err(_) => std::process::exit(0),
         },
         Ok(Ok(Err(why))) => Told::Undrawn(shortened(why)),
+        Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
+        Err(_) => panicked(),
+    }
+}
+
+/// Formats one text and passes it on. Answers how it ended.
+fn format(socket: BorrowedFd<'_>, file: OwnedFd, formatting: &Formatting) -> Told {
+    let mut file = File::from(file);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "crash-points")]
+        super::probe::misbehave_formatting(&mut file);
+        preview::format(&mut file, formatting)
+    }));
+    match outcome {
+        Ok(Ok(Some(html))) => match send_text(socket, &html) {
+            Ok(()) => Told::Formatted { is_whole: true },
+            // Nobody is left to format for.
+            Err(_) => std::process::exit(0),
+        },
+        Ok(Ok(None)) => Told::Formatted { is_whole: false },
         Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
         Err(_) => panicked(),
     }

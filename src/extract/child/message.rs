@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Confinement;
 use super::recogniser::Program;
+use crate::extract::preview::Formatting;
 use crate::extract::thumbnail::Wish;
 use crate::extract::{Coding, Details};
 
@@ -42,6 +43,8 @@ pub enum Order {
         size: u64,
         wish: Wish,
     },
+    /// As well: the text as it was meant to be seen.
+    Format { formatting: Formatting },
     /// In place of `Begin`, with a picture: the child becomes the program that reads it.
     Become(Program),
 }
@@ -82,6 +85,8 @@ pub enum Told {
     Drawn(Coding),
     /// Why there is none, in words that follow a colon.
     Undrawn(String),
+    /// The text is formatted, or cannot be at a fair price.
+    Formatted { is_whole: bool },
     /// The disk did not give the document's bytes.
     Unread(String),
     /// The reader panicked; the child ends.

@@ -23,7 +23,8 @@
 //! that started it (`nursery`), so none outlives the server, whatever ends that.
 //!
 //! Pictures come back in bounded pieces, and as one of two types that browsers show and do not run:
-//! whoever takes a child over can draw what they like, and no more.
+//! whoever takes a child over can draw what they like, and no more. Formatted texts are checked to be
+//! made of a few harmless elements.
 //!
 //! Scans are read by tesseract, where the host has it, in a process that is locked in likewise
 //! (`recogniser`).
@@ -31,6 +32,7 @@
 //! Architecture invariant: there is no way around the child. Tests that drive the library from
 //! another binary than `wharfside` have that binary serve as the child ([`Options::command`]).
 
+mod calls;
 mod confine;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -168,6 +170,8 @@ pub struct Standing {
     pub read: u64,
     /// Documents of which they have drawn a small picture, or found that there cannot be one.
     pub drawn: u64,
+    /// Texts that they have formatted, or found to cost too much.
+    pub formatted: u64,
     /// Children that a document has cost.
     pub lost: u64,
     /// Why no child can be started, as a sentence; absent as long as one can.

@@ -12,6 +12,7 @@ use super::recogniser::Recogniser;
 use super::slots::{Slot, Slots};
 use super::{Confinement, Means, Options, Standing, lock};
 use crate::error::{Error, Kind, Result};
+use crate::extract::preview::Formatting;
 use crate::extract::thumbnail::Wish;
 use crate::extract::{Extraction, Lost, Picture, Unreadable};
 
@@ -34,6 +35,7 @@ struct Shared {
     trouble: Mutex<Option<(String, Instant)>>,
     read: AtomicU64,
     drawn: AtomicU64,
+    formatted: AtomicU64,
     lost: AtomicU64,
 }
 
@@ -91,6 +93,7 @@ impl Pool {
             trouble: Mutex::default(),
             read: AtomicU64::new(0),
             drawn: AtomicU64::new(0),
+            formatted: AtomicU64::new(0),
             lost: AtomicU64::new(0),
         };
         Self {
@@ -156,6 +159,33 @@ impl Pool {
                 Turn::Later => Err(put_off()),
             },
         }
+    }
+
+    /// Has a text formatted within so long from when a child has it; nothing if that is not enough,
+    /// or costs the child: then it is shown as it stands.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn format(
+        &self,
+        document: &Document<'_>,
+        formatting: &Formatting,
+        most: Duration,
+    ) -> Result<Option<String>> {
+        let (patience, turn) = (self.shared.options.patience, Turn::Now(most));
+        let outcome = self.have(document.name, turn, &|| false, |process, give_up| {
+            process.format(document, formatting, patience, give_up)
+        })?;
+        match outcome {
+            Outcome::Unread(sentence) => return Err(Error::internal(sentence)),
+            Outcome::Done(_) | Outcome::Lost(..) | Outcome::GivenUp(()) => {
+                self.shared.formatted.fetch_add(1, Relaxed);
+            }
+        }
+        Ok(match outcome {
+            Outcome::Done(html) => html,
+            _ => None,
+        })
     }
 
     /// What a page of a document, from 0, says to tesseract; nothing where there is no tesseract.
@@ -266,6 +296,7 @@ impl Pool {
             memory: options.memory,
             read: self.shared.read.load(Relaxed),
             drawn: self.shared.drawn.load(Relaxed),
+            formatted: self.shared.formatted.load(Relaxed),
             lost: self.shared.lost.load(Relaxed),
             trouble: lock(&self.shared.trouble)
                 .as_ref()

@@ -2,7 +2,8 @@
 //!
 //! A file whose name ends in `.misdeed` holds the name of what to do. What is refused is told in
 //! its text, so that a test can search for it. A document that begins with `%PDF-misdeed` and the
-//! name of one is read as any other, and does it when it is drawn.
+//! name of one is read as any other, and does it when it is drawn; a text that begins with
+//! `preview-misdeed` and the name of one does it when it is formatted.
 
 use std::fs::File;
 use std::io::{self, Read, Seek};
@@ -29,6 +30,15 @@ pub fn misbehave_drawing(file: &mut File) {
     let beginning = beginning(file);
     let mut words = beginning.split_whitespace();
     if words.next() == Some("%PDF-misdeed") {
+        commit(words.next().unwrap_or_default(), &mut |_| {});
+    }
+}
+
+/// Does what the text says, if that is why it is formatted.
+pub fn misbehave_formatting(file: &mut File) {
+    let beginning = beginning(file);
+    let mut words = beginning.split_whitespace();
+    if words.next() == Some("preview-misdeed") {
         commit(words.next().unwrap_or_default(), &mut |_| {});
     }
 }

@@ -16,6 +16,7 @@ use rustix::process::Signal;
 use super::Confinement;
 use super::message::{Answer, Bounds, MOST_BYTES, Order, Received, Told, receive_answer, send};
 use super::pool::Document;
+use crate::extract::preview::{Formatting, MAX_HTML_BYTES, is_inert};
 use crate::extract::thumbnail::Wish;
 use crate::extract::{Details, Extraction, MAX_TEXT_BYTES, Picture};
 
@@ -105,6 +106,21 @@ pub fn take_picture(
             Ok(None)
         }
         Answer::Text(_) => Err(out_of_turn()),
+        Answer::Told(last) => Ok(Some(last)),
+    }
+}
+
+/// Takes what comes next of a formatted text; answers what ends it.
+pub fn take_html(html: &mut String, answer: Answer) -> Result<Option<Told>, Loss> {
+    match answer {
+        Answer::Text(piece) if html.len() + piece.len() > MAX_HTML_BYTES => {
+            Err(too_much("of a formatted text"))
+        }
+        Answer::Text(piece) => {
+            html.push_str(&piece);
+            Ok(None)
+        }
+        Answer::Bytes(_) => Err(out_of_turn()),
         Answer::Told(last) => Ok(Some(last)),
     }
 }
@@ -260,6 +276,34 @@ impl Process {
         match answer {
             Ok(Told::Drawn(coding)) => Outcome::Done(Ok(Picture { coding, bytes })),
             Ok(Told::Undrawn(why)) => Outcome::Done(Err(why)),
+            Ok(other) => ended(other, ()),
+            Err(Broken::Lost(loss)) => Outcome::Lost(loss, ()),
+            Err(Broken::GivenUp) => Outcome::GivenUp(()),
+        }
+    }
+
+    /// Has a text formatted, as long as `patience` lasts and nobody gives up; answers nothing if it
+    /// cannot be at a fair price.
+    pub fn format(
+        &mut self,
+        document: &Document<'_>,
+        formatting: &Formatting,
+        patience: Duration,
+        give_up: &dyn Fn() -> bool,
+    ) -> Outcome<Option<String>, ()> {
+        let order = Order::Format {
+            formatting: formatting.clone(),
+        };
+        let mut html = String::new();
+        let answer = self.ask(&order, document.file, patience, give_up, |answer| {
+            take_html(&mut html, answer)
+        });
+        match answer {
+            Ok(Told::Formatted { is_whole: false }) => Outcome::Done(None),
+            Ok(Told::Formatted { is_whole: true }) if is_inert(&html) => Outcome::Done(Some(html)),
+            Ok(Told::Formatted { is_whole: true }) => {
+                Outcome::Lost(Loss::Died("it made what a page must not hold".into()), ())
+            }
             Ok(other) => ended(other, ()),
             Err(Broken::Lost(loss)) => Outcome::Lost(loss, ()),
             Err(Broken::GivenUp) => Outcome::GivenUp(()),

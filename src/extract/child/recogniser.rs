@@ -7,7 +7,7 @@
 //! |---|---|
 //! | read what is stored, or anything but programs, libraries and its own data | landlock |
 //! | write files, start further programs that could, leave a core | landlock, limits on the process |
-//! | reach the network, look into other processes | seccomp |
+//! | reach the network, look into other processes, start threads | seccomp, which allows only listed calls |
 //! | take memory or time without end | limits on the process, the server's clock |
 //!
 //! The picture is one that a child has drawn, never a file as it was stored.
@@ -235,4 +235,63 @@ pub fn turn_into(program: &Program, picture: OwnedFd) -> io::Error {
         command.env("TESSDATA_PREFIX", data);
     }
     command.exec()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::extract::child::tests::options;
+
+    /// Runs a script as tesseract is run, which finds its data where the script is.
+    fn run(perl: &str, script: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("script.pl");
+        std::fs::write(&path, script).unwrap();
+        let ocr = Ocr {
+            program: perl.into(),
+            data: Some(folder.path().to_owned()),
+            languages: None,
+        };
+        let recogniser = Recogniser::new(ocr, options().command, 256 << 20);
+        let arguments = vec![path.to_str().unwrap().to_owned()];
+        let said = recogniser.run(arguments, b"a picture", START, &|| false);
+        // Before it became the program, this binary said that it is one of tests.
+        said.unwrap().lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// Perl makes any call by its number. One that the kernel has not got fails in another way than one
+    /// that is refused.
+    #[test]
+    fn what_reading_a_picture_does_not_need_is_refused_by_any_number() {
+        const PERL: &str = "/usr/bin/perl";
+        if !Path::new(PERL).exists() {
+            return eprintln!("DID NOT RUN: there is no {PERL}");
+        }
+        let forbidden = [
+            ("socket", libc::SYS_socket),
+            ("clone", libc::SYS_clone),
+            ("kill", libc::SYS_kill),
+            ("ptrace", libc::SYS_ptrace),
+            ("mount", libc::SYS_mount),
+            ("unlinkat", libc::SYS_unlinkat),
+            ("io_uring_setup", libc::SYS_io_uring_setup),
+            ("userfaultfd", libc::SYS_userfaultfd),
+            ("memfd_create", libc::SYS_memfd_create),
+        ];
+        for (name, call) in forbidden {
+            let mut numbers = vec![call];
+            if cfg!(target_arch = "x86_64") {
+                numbers.push(call | 0x4000_0000);
+            }
+            for number in numbers {
+                let script = format!("print syscall({number}, -1, -1, -1) == -1 ? $!+0 : 0");
+                let said = run(PERL, &script);
+                assert_eq!(said, libc::EPERM.to_string(), "{name} as {number:#x}");
+            }
+        }
+        let read = run(PERL, "read(STDIN, $all, 99); print $all");
+        assert_eq!(read, "a picture");
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
-use crate::library::text::splits_word;
+use crate::library::text::{WordTokenizer, splits_word};
 
 use super::Parsed;
-use super::needle::{Found, find, needles, tokenizer_for};
+use super::needle::{Found, Needle, find, needles, tokenizer_for};
 
 /// Characters that a snippet should have.
 const SNIPPET_CHARS: usize = 200;
@@ -17,21 +17,44 @@ pub fn highlight(parsed: &Parsed, text: &str) -> String {
     render(text, 0..text.len(), &found)
 }
 
-/// A part of a text as it stands, lines kept, with what the query wants in it marked.
-pub fn mark_text(parsed: &Parsed, text: &str) -> String {
-    let needles = needles(parsed.root.as_ref());
-    let found = find(text, &needles, &mut tokenizer_for(&needles));
-    let mut html = String::with_capacity(text.len() + text.len() / 8);
-    let mut at = 0;
-    for mark in merged(&found) {
-        escape_lines(&text[at..mark.start], &mut html);
-        html.push_str("<mark>");
-        escape_lines(&text[mark.clone()], &mut html);
-        html.push_str("</mark>");
-        at = mark.end;
+/// Marks what a query wants in parts of a text.
+pub struct Marker {
+    needles: Vec<Needle>,
+    tokenizer: WordTokenizer,
+}
+
+impl Marker {
+    pub fn new(parsed: &Parsed) -> Self {
+        let needles = needles(parsed.root.as_ref());
+        Self {
+            tokenizer: tokenizer_for(&needles),
+            needles,
+        }
     }
-    escape_lines(&text[at..], &mut html);
-    html
+
+    /// A part as it stands, lines kept.
+    pub fn mark(&mut self, text: &str) -> String {
+        let found = match self.needles.is_empty() {
+            true => Vec::new(),
+            false => find(text, &self.needles, &mut self.tokenizer),
+        };
+        let mut html = String::with_capacity(text.len() + text.len() / 8);
+        let mut at = 0;
+        for mark in merged(&found) {
+            escape_lines(&text[at..mark.start], &mut html);
+            html.push_str("<mark>");
+            escape_lines(&text[mark.clone()], &mut html);
+            html.push_str("</mark>");
+            at = mark.end;
+        }
+        escape_lines(&text[at..], &mut html);
+        html
+    }
+}
+
+/// One part of a text as it stands, lines kept, with what the query wants in it marked.
+pub fn mark_text(parsed: &Parsed, text: &str) -> String {
+    Marker::new(parsed).mark(text)
 }
 
 fn escape_lines(text: &str, html: &mut String) {

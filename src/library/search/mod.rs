@@ -35,7 +35,7 @@ use crate::error::{Error, Result};
 pub use class::Class;
 pub use facet::{Count, Facets, Narrowing, SizeClass};
 pub use fields::{Fields, ID, Source};
-pub use mark::{highlight, mark_text};
+pub use mark::{Marker, highlight, mark_text};
 pub use order::Order;
 pub use passage::{MAX_PASSAGE_BYTES, Passages, Split, split};
 pub use place::Place;

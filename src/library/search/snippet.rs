@@ -31,6 +31,9 @@ const NEIGHBOURHOOD: usize = 900;
 /// of the former is in it.
 const USUAL_EXPANSION: usize = 16;
 const MAX_EXPANSION: usize = 1024;
+/// Occurrences of a word in one file that are looked up: a text with more of them has some at its
+/// beginning, which is shown then.
+const MAX_POSITIONS: u32 = 200_000;
 
 /// The surroundings of a match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -256,7 +259,8 @@ impl Segment {
             let mut postings = self
                 .inverted
                 .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions)?;
-            if postings.doc() <= doc && postings.seek(doc) == doc {
+            let is_there = postings.doc() <= doc && postings.seek(doc) == doc;
+            if is_there && postings.term_freq() <= MAX_POSITIONS {
                 postings.append_positions_with_offset(0, &mut positions);
             }
         }

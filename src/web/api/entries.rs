@@ -172,7 +172,7 @@ impl EntryState {
     fn of(library: &Library, entry: Entry) -> Self {
         Self {
             searchable: library.searchable_through() >= entry.sequence,
-            facts: known_facts(library, &entry.sha256),
+            facts: known_facts(library, &entry.file_content()),
             entry: entry.into(),
         }
     }

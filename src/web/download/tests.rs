@@ -23,6 +23,7 @@ async fn ask(
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     let content = Content {
+        id: 1,
         file,
         size: bytes.len() as u64,
         sha256: HEX.parse().unwrap(),

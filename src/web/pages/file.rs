@@ -121,10 +121,7 @@ pub async fn page(
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
     let (outcome, opening) = asking.taken_apart();
-    let shell = Shell::of(&app).searching(&opening.query);
-    let page = app
-        .look(move |library| FilePage::read(library, shell, id, &opening))
-        .await?;
+    let page = read(&app, id, opening).await?;
     Ok(respond(
         StatusCode::OK,
         &FilePage {
@@ -141,18 +138,23 @@ pub async fn refuse(
     id: FileId,
     problem: Problem,
 ) -> Result<Response, Failure> {
-    let shell = Shell::of(app);
-    let page = app
-        .look(move |library| FilePage::read(library, shell, id, &Opening::default()))
-        .await?;
+    let page = read(app, id, Opening::default()).await?;
     Ok(respond(status, &page.refusing(problem)))
+}
+
+async fn read(app: &App, id: FileId, opening: Opening) -> Result<FilePage> {
+    let shell = Shell::of(app).searching(&opening.query);
+    let page = app.look(move |library| FilePage::read(library, shell, id, &opening));
+    let mut page = page.await?;
+    page.preview.format(app).await;
+    Ok(page)
 }
 
 impl FilePage {
     fn read(library: &Library, shell: Shell, id: FileId, opening: &Opening) -> Result<Self> {
         let entry = library.entry(id)?;
         let versions = library.versions(id)?;
-        let facts = known_facts(library, &entry.sha256);
+        let facts = known_facts(library, &entry.file_content());
         let is_searchable = entry.sequence <= library.searchable_through();
         let preview = Preview::of(library, &entry, facts.as_ref(), opening)?;
         let page = Self::new(shell, &entry, &versions, facts, is_searchable);

@@ -322,6 +322,7 @@ fn persistence() -> String {
                 memory: 512 << 20,
                 read: 7,
                 drawn: 0,
+                formatted: 0,
                 lost: 1,
                 trouble: None,
             },

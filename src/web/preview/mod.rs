@@ -4,26 +4,29 @@
 //!
 //! # What hostile content can and cannot do
 //!
-//! Nothing of a content becomes markup of the page but what [`markdown`] and [`code`] make of it,
-//! and they make elements without identity, script, or anything that a browser fetches by itself.
+//! Nothing of a content becomes markup of the page but what a child makes of a short text, and that is
+//! checked: elements without identity, script, or anything that a browser fetches by itself. All that
+//! is done here with a content takes its length at most, and that is bounded; formatting, of which
+//! nobody knows how long it takes, has a bound of time.
 //! What a browser shows by itself (a picture, a document) has an address of its own, whose answer
 //! forbids scripts and other sources. No answer can forbid a PDF its own scripts, which its viewer
 //! runs: one that has any, or of which that is not known, is shown as a picture of its first page.
 
-mod code;
-mod markdown;
+mod making;
 mod part;
 mod table;
 mod tail;
 
 use crate::error::{Error, Result};
 use crate::library::search::{self, Parsed};
-use crate::library::{Entry, Facts, Library, PDF};
+use crate::library::{Entry, Facts, Formattable, FormattedText, Library, PDF};
 use crate::store::now_ms;
 
+pub use making::Previews;
 pub use part::{Shape, Text};
 
 use super::disposition::is_shown;
+use super::state::App;
 use super::thumbnail;
 
 /// Larger pictures are not loaded unasked.
@@ -46,6 +49,8 @@ pub struct Opening {
 pub struct Preview {
     pub media: Option<Media>,
     pub text: Option<Text>,
+    /// A text that is shown as it stands until it is [formatted](Self::format).
+    pub unformatted: Option<Formattable>,
 }
 
 /// What a browser shows by itself, by its address.
@@ -84,7 +89,7 @@ impl Preview {
         let parsed = search::parse(&opening.query, now_ms());
         let matches = match (facts, has_words(&parsed)) {
             (Some(_), true) => library
-                .matches(entry.id, &entry.sha256, &parsed, MOST_MATCHES)
+                .matches(&entry.file_content(), &parsed, MOST_MATCHES)
                 .unwrap_or_default(),
             _ => Vec::new(),
         };
@@ -106,11 +111,42 @@ impl Preview {
             parsed: &parsed,
             query: &opening.query,
         };
+        let formattable = shown.formattable(place);
+        let kept = formattable.as_ref().and_then(|text| known(library, text));
+        let text = match (&formattable, &kept) {
+            (
+                Some(text),
+                Some(FormattedText {
+                    html: Some(html), ..
+                }),
+            ) => Some(Text::formatted(html.clone(), text.style())),
+            _ => shown.text(place, matches)?,
+        };
         Ok(Self {
             media: Media::of(entry, facts, page),
-            text: shown.text(place, matches)?,
+            text,
+            unformatted: formattable.filter(|_| kept.is_none()),
         })
     }
+
+    /// Shows a text as it was meant to be seen, if that can be had soon.
+    pub async fn format(&mut self, app: &App) {
+        let Some(text) = self.unformatted.take() else {
+            return;
+        };
+        let style = text.style().clone();
+        if let Some(html) = app.previews().make(app, text).await {
+            self.text = Some(Text::formatted(html, &style));
+        }
+    }
+}
+
+/// What formatting came to, if that is kept and can be read now.
+fn known(library: &Library, text: &Formattable) -> Option<FormattedText> {
+    library.formatted_text(text).unwrap_or_else(|error| {
+        tracing::debug!(%error, "answering without kept previews");
+        None
+    })
 }
 
 fn number(part: &str) -> Result<u32> {

@@ -1,13 +1,11 @@
 //! One part of what a content says, in the shape that suits it, and the ways to the others.
 
-use super::{code, has_words, markdown, table, tail};
+use super::{has_words, table, tail};
 use crate::error::Result;
 use crate::library::search::{Parsed, Snippet, mark_text};
-use crate::library::{Entry, Facts, Library, Part, Place};
+use crate::library::{Entry, Facts, Formattable, Library, Part, Place, Style, decoded};
 use crate::web::pages::encode;
 
-/// Longer texts are shown in parts, and without colours.
-const MOST_FORMATTED: u64 = 64 << 10;
 const MARK: &str = "<mark>";
 const FIRST_MARK: &str = "<mark id=\"match\">";
 /// Where the text begins on the page, and where the first mark is in it.
@@ -49,6 +47,20 @@ pub enum Shape {
     /// Paragraphs and headings.
     Prose,
     Table,
+}
+
+impl Text {
+    /// The whole of a short text, as it was meant to be seen.
+    pub fn formatted(html: String, style: &Style) -> Self {
+        Self {
+            html,
+            shape: match style {
+                Style::Markdown => Shape::Prose,
+                Style::Code(_) => Shape::Lines,
+            },
+            ..Self::default()
+        }
+    }
 }
 
 /// A place of the query.
@@ -95,12 +107,6 @@ impl Shown<'_> {
     }
 
     fn part(&self, wanted: Wanted) -> Result<Option<Text>> {
-        if wanted == Wanted::Beginning
-            && !has_words(self.parsed)
-            && let Some(text) = self.formatted()?
-        {
-            return Ok(Some(text));
-        }
         let Some(facts) = self.facts else {
             return self.beginning();
         };
@@ -109,7 +115,10 @@ impl Shown<'_> {
             Wanted::Passage(number) => Place::Passage(number),
             Wanted::Beginning | Wanted::End => Place::Passage(0),
         };
-        match self.library.part(&self.entry.sha256, facts, place)? {
+        match self
+            .library
+            .part(&self.entry.file_content(), facts, place)?
+        {
             Some(part) => Ok(Some(self.shown(&part, facts))),
             None => self.beginning(),
         }
@@ -122,7 +131,7 @@ impl Shown<'_> {
         }
         let Entry { sha256, size, .. } = self.entry;
         let bytes = self.library.piece(sha256, *size, tail::MOST_BYTES, false)?;
-        let mut text = tail::decoded(&bytes, self.encoding());
+        let mut text = decoded(&bytes, self.encoding());
         let goes_on = *size > tail::MOST_BYTES;
         if goes_on && let Some(end) = text.rfind('\n') {
             text.truncate(end + 1);
@@ -170,31 +179,14 @@ impl Shown<'_> {
         }
     }
 
-    /// The whole of a short text, as it was meant to be seen.
-    fn formatted(&self) -> Result<Option<Text>> {
-        if self.entry.size > MOST_FORMATTED || !self.is_text() {
-            return Ok(None);
+    /// How the whole of a short text is shown as it was meant to be seen, unless a place in it is
+    /// asked for.
+    pub fn formattable(&self, wanted: Wanted) -> Option<Formattable> {
+        let is_whole = wanted == Wanted::Beginning && !has_words(self.parsed);
+        match is_whole && self.is_text() {
+            true => Formattable::of(self.entry, self.facts),
+            false => None,
         }
-        let source = || -> Result<String> {
-            let Entry { sha256, size, .. } = self.entry;
-            let bytes = self.library.piece(sha256, *size, MOST_FORMATTED, false)?;
-            Ok(tail::decoded(&bytes, self.encoding()))
-        };
-        let name = self.entry.path.name();
-        let (html, shape) = match self.entry.media_type.as_str() {
-            "text/markdown" | "text/x-markdown" => (markdown::html(&source()?), Shape::Prose),
-            "text/csv" | "text/tab-separated-values" => return Ok(None),
-            _ if !code::is_known(name) => return Ok(None),
-            _ => match code::html(name, &source()?) {
-                Some(html) => (html, Shape::Lines),
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(Text {
-            html,
-            shape,
-            ..Text::default()
-        }))
     }
 
     /// The end of the file itself, which may be far beyond what was read.

@@ -1,17 +1,9 @@
 //! Bytes of a text, as they come from any place of it.
 
-use encoding_rs::{Encoding, UTF_8};
+use crate::library::decoded;
 
 /// How much of a file's end is shown.
 pub const MOST_BYTES: u64 = 32 << 10;
-
-/// As text; what cannot be one is shown as a replacement character. `encoding` is the one that the
-/// whole was read in.
-pub fn decoded(bytes: &[u8], encoding: Option<&str>) -> String {
-    let encoding = encoding.and_then(|name| Encoding::for_label(name.as_bytes()));
-    let (text, _) = encoding.unwrap_or(UTF_8).decode_with_bom_removal(bytes);
-    text.replace("\r\n", "\n")
-}
 
 /// The whole lines of a file's end.
 pub fn lines(bytes: &[u8], is_cut: bool, encoding: Option<&str>) -> String {

@@ -13,8 +13,7 @@ use std::time::Duration;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::error::{Error, Kind, Result};
-use crate::library::{Attempt, Stored, Thumbnail};
-use crate::store::Digest;
+use crate::library::{Attempt, FileContent, Stored, Thumbnail};
 use crate::store::sync::lock;
 use crate::web::state::{App, blocking};
 
@@ -33,7 +32,7 @@ pub struct Thumbnails {
     turns: Arc<Semaphore>,
     /// One that takes long, and the others behind it.
     slow: Semaphore,
-    making: Mutex<HashMap<Digest, Weak<Making>>>,
+    making: Mutex<HashMap<FileContent, Weak<Making>>>,
     keeping: Mutex<Keeping>,
 }
 
@@ -48,7 +47,7 @@ type Made = Result<Arc<Thumbnail>, (Kind, String)>;
 
 #[derive(Default)]
 struct Keeping {
-    waiting: Vec<(Digest, Arc<Thumbnail>, Arc<Making>)>,
+    waiting: Vec<(FileContent, Arc<Thumbnail>, Arc<Making>)>,
     /// Whether somebody is at it.
     is_busy: bool,
 }
@@ -75,7 +74,7 @@ impl Thumbnails {
     }
 
     async fn made(&self, app: &App, content: &Stored) -> Result<Arc<Thumbnail>> {
-        let making = self.making(&content.sha256);
+        let making = self.making(content.file_content());
         let begin = async || {
             let turn = Arc::clone(&self.turns).acquire_owned().await;
             let turn = turn.map_err(|_| busy())?;
@@ -95,30 +94,30 @@ impl Thumbnails {
         }
     }
 
-    fn making(&self, digest: &Digest) -> Arc<Making> {
+    fn making(&self, content: FileContent) -> Arc<Making> {
         let mut making = lock(&self.making);
-        if let Some(making) = making.get(digest).and_then(Weak::upgrade) {
+        if let Some(making) = making.get(&content).and_then(Weak::upgrade) {
             return making;
         }
         making.retain(|_, making| making.strong_count() > 0);
         let fresh = Arc::<Making>::default();
-        making.insert(*digest, Arc::downgrade(&fresh));
+        making.insert(content, Arc::downgrade(&fresh));
         fresh
     }
 
     /// Keeps what was made, together with what else is at hand.
-    fn keep(&self, app: &App, digest: Digest, made: Arc<Thumbnail>, making: Arc<Making>) {
+    fn keep(&self, app: &App, content: FileContent, made: Arc<Thumbnail>, making: Arc<Making>) {
         let mut keeping = lock(&self.keeping);
         if keeping.waiting.len() >= MOST_KEPT {
             return;
         }
-        keeping.waiting.push((digest, made, making));
+        keeping.waiting.push((content, made, making));
         if !std::mem::replace(&mut keeping.is_busy, true) {
             tokio::spawn(keep_all(app.clone()));
         }
     }
 
-    fn take_waiting(&self) -> Vec<(Digest, Arc<Thumbnail>, Arc<Making>)> {
+    fn take_waiting(&self) -> Vec<(FileContent, Arc<Thumbnail>, Arc<Making>)> {
         let mut keeping = lock(&self.keeping);
         keeping.is_busy = !keeping.waiting.is_empty();
         std::mem::take(&mut keeping.waiting)
@@ -140,7 +139,9 @@ fn begin(
             told.map_err(|error| (error.kind(), error.sentence().to_owned())),
         ));
         match made {
-            Ok(made) => app.thumbnails().keep(&app, content.sha256, made, making),
+            Ok(made) => app
+                .thumbnails()
+                .keep(&app, content.file_content(), made, making),
             Err(error) => tracing::debug!(%error, "a thumbnail was not made"),
         }
     });
@@ -186,7 +187,7 @@ async fn keep_all(app: App) {
         }
         let made: Vec<_> = waiting
             .iter()
-            .map(|(digest, made, _)| (*digest, Arc::clone(made)))
+            .map(|(content, made, _)| (*content, Arc::clone(made)))
             .collect();
         let kept = app.run(move |library| library.keep_thumbnails(&made)).await;
         if let Err(error) = kept {

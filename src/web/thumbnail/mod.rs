@@ -93,7 +93,7 @@ fn find(
             content.media_type
         )));
     }
-    let known = match library.thumbnail(&content.sha256) {
+    let known = match library.thumbnail(&content.file_content()) {
         Ok(known) => known,
         // Without the facts store it is made, and not kept.
         Err(error) if error.kind() == Kind::Unavailable => None,

@@ -15,20 +15,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
-/// Whether a file of this name is source code whose grammar is known.
-pub fn is_known(name: &str) -> bool {
-    syntax(name).is_some()
+/// What a file's name ends with, if it is source code whose grammar is known.
+pub fn ending(name: &str) -> Option<&str> {
+    let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending);
+    syntax(ending).map(|_| ending)
 }
 
-fn syntax(name: &str) -> Option<&'static SyntaxReference> {
-    let ending = name.rsplit_once('.').map_or(name, |(_, ending)| ending);
+fn syntax(ending: &str) -> Option<&'static SyntaxReference> {
     let found = SYNTAXES.find_syntax_by_extension(ending)?;
     (found.name != "Plain Text").then_some(found)
 }
 
-/// The source in colours; nothing if it cannot be had at a fair price.
-pub fn html(name: &str, source: &str) -> Option<String> {
-    let mut made = ClassedHTMLGenerator::new_with_class_style(syntax(name)?, &SYNTAXES, STYLE);
+/// The source in colours, by the grammar that files with this ending have; nothing if it cannot be had
+/// at a fair price.
+pub fn html(ending: &str, source: &str) -> Option<String> {
+    let mut made = ClassedHTMLGenerator::new_with_class_style(syntax(ending)?, &SYNTAXES, STYLE);
     // The grammars are there by now: the first page that needs them waits for them.
     let began = Instant::now();
     for line in LinesWithEndings::from(source) {
@@ -42,13 +43,15 @@ pub fn html(name: &str, source: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::is_inert;
     use super::*;
 
     #[test]
     fn code_has_colours_and_no_markup_of_its_own() {
-        let made = html("a.rs", "// <script>\nfn main() { let x = \"<b>\"; }\n").unwrap();
+        let made = html("rs", "// <script>\nfn main() { let x = \"<b>\"; }\n").unwrap();
         assert!(made.contains("s-comment"), "{made}");
         assert!(made.contains("s-string"), "{made}");
+        assert!(is_inert(&made), "{made}");
         assert!(
             !made.contains("<script>") && !made.contains("<b>"),
             "{made}"
@@ -62,8 +65,9 @@ mod tests {
 
     #[test]
     fn what_is_no_code_has_none() {
-        assert!(!is_known("notes.txt"));
-        assert!(!is_known("README"));
-        assert!(html("a.js", &"a".repeat(2000)).is_none());
+        assert_eq!(ending("notes.txt"), None);
+        assert_eq!(ending("README"), None);
+        assert_eq!(ending("a/Makefile.rs"), Some("rs"));
+        assert!(html("js", &"a".repeat(2000)).is_none());
     }
 }

@@ -1,6 +1,7 @@
 //! Markdown as the page that it means, and nothing more: markup inside it is shown as the text it
 //! is, pictures stay where they are, and links lead where they say or are none.
 
+use super::inert::leads_elsewhere;
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 /// Footnotes and attributes of headings are left out: they would give elements of the page names
@@ -56,7 +57,7 @@ fn harmless(event: Event<'_>) -> Option<Event<'_>> {
             id,
         }) => Event::Start(Tag::Link {
             link_type,
-            dest_url: match leads_somewhere(&dest_url) {
+            dest_url: match leads_elsewhere(&dest_url) {
                 true => dest_url,
                 false => CowStr::Borrowed("#text"),
             },
@@ -76,15 +77,9 @@ fn below(level: HeadingLevel) -> HeadingLevel {
     }
 }
 
-fn leads_somewhere(address: &str) -> bool {
-    let scheme = address.trim_start().to_ascii_lowercase();
-    ["https://", "http://", "mailto:"]
-        .iter()
-        .any(|known| scheme.starts_with(known))
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::is_inert;
     use super::*;
 
     #[test]
@@ -97,6 +92,29 @@ mod tests {
             made.contains("rel=\"noopener noreferrer nofollow\" href=\"https://example.org/\"")
         );
         assert!(made.contains("<td>b</td>"), "{made}");
+        assert!(is_inert(&made), "{made}");
+    }
+
+    #[test]
+    fn all_that_is_made_passes_for_inert() {
+        let all = "# a\n\n> quoted  \nbroken\n\n3. three\n4. four\n\n- [x] done\n- [ ] not\n\n```c++ x\nf<int>();\n```\n\n\
+                   | l | c | r |\n|:--|:-:|--:|\n| 1 | 2 | 3 |\n\n~~gone~~ **bold** `code` <b>raw</b>\n\n---\n\n\
+                   [x](https://example.org/?a=\"b\"&c 'a \"title\" <b>') <https://example.org/> [y](javascript:1 \"t\")\n\n    indented\n";
+        let made = html(all);
+        for tag in [
+            "<blockquote>",
+            "<br",
+            "<ol start=",
+            "checked",
+            "language-",
+            "right",
+            "<del>",
+            "<hr",
+            "title=",
+        ] {
+            assert!(made.contains(tag), "{tag} in {made}");
+        }
+        assert!(is_inert(&made), "{made}");
     }
 
     #[test]
@@ -116,6 +134,7 @@ mod tests {
             "[x](https://example.org/\"onclick=\"alert(1))",
         ] {
             let made = html(source);
+            assert!(is_inert(&made), "{source:?} made {made}");
             let tags = made
                 .split('<')
                 .skip(1)
@@ -141,5 +160,6 @@ mod tests {
     fn depth_is_bounded() {
         let made = html(&"> ".repeat(10_000));
         assert!(made.matches("<blockquote>").count() <= MOST_DEPTH + 1);
+        assert!(is_inert(&made));
     }
 }
