@@ -77,11 +77,6 @@ impl Change {
         self.viewer.acting().map(|acting| acting.account)
     }
 
-    /// Who makes it.
-    pub(super) fn viewer(&self) -> &Viewer {
-        &self.viewer
-    }
-
     /// Where the request comes from; empty for what is done on the machine itself.
     pub(super) fn address(&self) -> String {
         let from = self.viewer.from.map(|address| address.to_string());

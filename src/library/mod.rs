@@ -51,8 +51,8 @@ pub use crate::extract::child::{Confinement, Enforced, Standing};
 pub use accounts::{
     Account, AccountId, Audited, Begun, Ceremony, Charge, Factor, FolderRule, Grant, Guessed,
     Happening, Happenings, Invitation, Invited, KeptPasskey, LinkDownload, NewPasskey, NewSession,
-    NewShare, NewToken, Pause, Paused, Quota, Role, Scope, Session, Share, Shared, Token, Unreadable,
-    Usage, network_of, unconfirmed,
+    NewShare, NewToken, Pause, Paused, Quota, Role, Scope, Session, Share, Shared, Token,
+    Unreadable, Usage, network_of, unconfirmed,
 };
 pub use auditing::{Live, Named};
 pub use entry::{
