@@ -338,7 +338,7 @@ impl Reach {
 
     /// Whether there is any folder in which something can be stored.
     pub(super) fn can_write_somewhere(&self) -> bool {
-        self.0.values().any(|right| *right >= Right::Write)
+        self.0.all.values().any(|right| *right >= Right::Write)
     }
 
     /// Whether a folder may be known of: something in it may be read, or could be.
