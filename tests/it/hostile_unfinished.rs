@@ -250,12 +250,8 @@ fn little_is_remembered_of_what_has_ended() {
         headers.extend(ada.0.iter().map(|(name, value)| (*name, value.as_str())));
         app.call("POST", "/uploads", &headers, None)
     };
-    assert_eq!(
-        create("Ada/a", &big)
-            .problem(400)
-            .contains("Upload-Metadata"),
-        true
-    );
+    let sentence = create("Ada/a", &big).problem(400);
+    assert!(sentence.contains("Upload-Metadata"), "{sentence}");
     let big = &big[..5_000];
     for n in 0..900 {
         let created = create(&format!("Ada/{n}"), big);

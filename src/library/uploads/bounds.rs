@@ -59,7 +59,7 @@ fn require_fewer(open: u64, most: u64) -> Result<()> {
 /// Drops the oldest ends of whoever begins an upload, beyond those that are remembered. Which
 /// beginnings do so follows from their ids, which nobody can choose.
 pub(super) fn trim_ended(c: &Connection, row: &Row) -> Result<()> {
-    if row.id.as_bytes()[0] % TRIMMED_EVERY != 0 {
+    if !row.id.as_bytes()[0].is_multiple_of(TRIMMED_EVERY) {
         return Ok(());
     }
     let by = row.principal;

@@ -66,7 +66,7 @@ pub struct Described {
 pub struct News {
     /// In their order.
     changes: Vec<Event>,
-    /// There were too many to tell each: look at everything again.
+    /// There were too many to tell each, or they are not kept any more: look at everything again.
     missed: bool,
     /// Sequence through which files can be found by search.
     searchable: u64,
