@@ -242,14 +242,17 @@ struct Place {
     was_there: bool,
 }
 
-/// What becomes of each file of a move, and of each folder; what stays where it is is left out.
+/// Files of a move with their new paths, and its folders.
+type Planned = (Vec<(FilePath, Entry)>, Vec<Place>);
+
+/// What becomes of each file and folder of a move; what stays where it is is left out.
 fn planned(
     c: &Connection,
     folders: &[FolderPath],
     ids: &[FileId],
     to: &FolderPath,
     change: &Change,
-) -> Result<(Vec<(FilePath, Entry)>, Vec<Place>)> {
+) -> Result<Planned> {
     let (mut moves, mut places) = (Vec::new(), Vec::new());
     for folder in folders {
         let above = folder.as_str().len() - folder.name().len();
