@@ -49,9 +49,9 @@ impl Server {
         let mut lines = BufReader::new(said).lines();
         let address = lines
             .find_map(|line| {
-                let line: Value = serde_json::from_str(&line.ok()?).ok()?;
-                let url = line["url"].as_str()?.strip_prefix("http://")?;
-                Some(url.trim_end_matches('/').to_owned())
+                let line = line.ok()?;
+                let address = line.strip_prefix("http://")?;
+                Some(address.trim_end_matches('/').to_owned())
             })
             .expect("the address it listens on");
         // What it says later is read by nobody, and must not block it.
@@ -173,6 +173,7 @@ fn pages(id: i64) -> Vec<(&'static str, String)> {
         ("entry", format!("/api/v1/entries/{id}")),
         ("thumbnail", format!("/thumbnail/{id}")),
         ("search", "/search?q=a".to_owned()),
+        ("search, phrase", "/search?q=%22a+a+a%22".to_owned()),
     ]
 }
 

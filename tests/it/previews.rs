@@ -166,12 +166,18 @@ fn chromium_shows_each_kind_in_its_own_way() {
         let script = format!("return document.querySelectorAll({css:?}).length");
         browser.run(&script, json!([])).as_u64().unwrap()
     };
-    go(markdown);
+    // Formatting is not waited for long, on a machine that is busy.
+    let go_to_formatted = |id, css: &str| {
+        eventually(&format!("{css} on the page"), || {
+            go(id);
+            (counts(css) >= 1).then_some(())
+        });
+    };
+    go_to_formatted(markdown, ".prose");
     assert_eq!(counts(".prose h3"), 1);
     assert_eq!(counts(".prose li"), 2);
     assert_eq!(counts(".prose td"), 1);
-    go(code);
-    assert!(counts(".said .s-comment") >= 1);
+    go_to_formatted(code, ".said .s-comment");
     assert!(counts(".said .s-string") >= 1);
     go(table);
     assert_eq!(counts(".said th"), 2);
