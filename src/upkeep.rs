@@ -108,7 +108,11 @@ fn run(
             "secrets could not be sealed",
             library.seal_secrets().map(|sealed| {
                 if sealed > 0 {
-                    tracing::info!(sealed, "secrets from before were sealed with the key");
+                    tracing::info!(
+                        sealed,
+                        "secrets from before were sealed with the key; copies in backups/ and elsewhere \
+                         still have them as they were: delete those that are not needed"
+                    );
                 }
             }),
         );

@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use unicode_normalization::UnicodeNormalization;
 
 use super::Library;
-use super::accounts::{Happening, audit};
+use super::accounts::{Happening, audit, usage};
 use super::catalog::{self, Change, path_taken};
 use super::entry::{Entry, FileId};
 use super::path::{FilePath, FolderPath};
@@ -67,6 +67,7 @@ impl Library {
             let mut moving = change.begin_move(c)?;
             moving.require_folder(c, &from, &to)?;
             let was_there = catalog::is_folder(c, &to)?;
+            change.end_links_of_empty(c, &to)?;
             catalog::refuse_invisible_folder(c, &to)?;
             park(c, &entries)?;
             for entry in &entries {
@@ -238,6 +239,9 @@ pub(super) fn move_file(
         fold(to.name()),
     ))
     .map_err(|error| path_taken(error, to.as_str()))?;
+    if to.as_str().len() > entry.path.as_str().len() {
+        usage::refuse_longer_name(c, entry.id)?;
+    }
     let bytes = entry.size as i64;
     catalog::count(c, change, &entry.path.folder(), -1, -bytes)?;
     catalog::count(c, change, &to.folder(), 1, bytes)?;

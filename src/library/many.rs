@@ -54,6 +54,7 @@ impl Library {
             let mut moving = change.begin_move(c)?;
             for Place { from, to, .. } in &places {
                 moving.require_folder(c, from, to)?;
+                change.end_links_of_empty(c, to)?;
             }
             for (_, entry) in moves
                 .iter()

@@ -8,6 +8,7 @@ use super::catalog::{self, Change, bounds};
 use super::path::FolderPath;
 use super::reach::{Reach, Right};
 use super::rule_set::RuleSet;
+use super::uploads::{Whose, end_all};
 use crate::error::{Error, Result};
 
 /// Files and folders on their way out of some folders into others, in one transaction.
@@ -137,8 +138,9 @@ fn require_both(reach: &Reach, from: &FolderPath, to: &FolderPath, why: &str) ->
 }
 
 impl Change {
-    /// Takes links and tokens along with a folder. Those for a folder that is no more end before another
-    /// takes its place; `was_there` is whether something was at `to` before the move.
+    /// Takes links and tokens along with a folder that was moved to `to`; `was_there` is whether
+    /// something was there before. Where two folders become one, those for the moved one end: they would
+    /// show more than they were made for.
     pub(super) fn move_links(
         &self,
         c: &Connection,
@@ -146,8 +148,8 @@ impl Change {
         to: &FolderPath,
         was_there: bool,
     ) -> Result<()> {
-        if !was_there {
-            self.end_links(c, to)?;
+        if was_there {
+            return self.end_links(c, from, |_| Ok(true));
         }
         let reach = self.reach(c)?.clone();
         for table in ["share_link", "token"] {
@@ -163,21 +165,34 @@ impl Change {
         Ok(())
     }
 
-    /// Ends links and tokens for a folder, and for those in it, if nothing is left there.
+    /// Ends links and tokens for a folder, and for those in it, as far as nothing is left in theirs. Called
+    /// before another folder takes such a place.
     pub(super) fn end_links_of_empty(&self, c: &Connection, folder: &FolderPath) -> Result<()> {
-        match catalog::is_folder(c, folder)? {
-            true => Ok(()),
-            false => self.end_links(c, folder),
-        }
+        self.end_links(c, folder, |of| Ok(!catalog::is_folder(c, of)?))
     }
 
-    fn end_links(&self, c: &Connection, folder: &FolderPath) -> Result<()> {
+    fn end_links(
+        &self,
+        c: &Connection,
+        folder: &FolderPath,
+        ends: impl Fn(&FolderPath) -> Result<bool>,
+    ) -> Result<()> {
+        let is_ended = ends;
         let ends = [
             ("share_link", Happening::LinkRevoked),
             ("token", Happening::TokenRevoked),
         ];
         for (table, happening) in ends {
             for (id, of) in at_or_below(c, table, folder)? {
+                if !is_ended(&of)? {
+                    continue;
+                }
+                // Their bytes go with the next round of the upkeep.
+                let whose = match happening {
+                    Happening::LinkRevoked => Whose::Link(id),
+                    _ => Whose::Token(id),
+                };
+                end_all(c, whose, self.at_ms)?;
                 let sql = format!("DELETE FROM {table} WHERE id = ?1");
                 c.prepare_cached(&sql)?.execute([id])?;
                 let subject = format!("/{of} (the folder is gone)");

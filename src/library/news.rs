@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::accounts::FoldersLeft;
+use super::accounts::was_left;
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
@@ -113,12 +113,11 @@ impl Library {
     pub fn events_after(&self, number: u64, limit: usize) -> Result<(Vec<Event>, u64)> {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
-            let left = match reach.is_everything() {
-                true => None,
-                false => Some(FoldersLeft::read(c)?),
+            let sees_all = reach.is_everything();
+            let was_left = |path: &FilePath, number| match sees_all {
+                true => Ok(false),
+                false => was_left(c, path, number),
             };
-            let was_left =
-                |path: &FilePath, number| left.as_ref().is_some_and(|left| left.had(path, number));
             let mut statement = c.prepare_cached(
                 "SELECT number, at_ms, kind, file_id, path, detail FROM event
                  WHERE number > ?1 ORDER BY number LIMIT ?2",
@@ -140,8 +139,11 @@ impl Library {
                     id: row.get(3)?,
                     path,
                 };
-                let came_from = came_from.filter(|from| !was_left(from, through));
-                if !was_left(&event.path, through) {
+                let came_from = match came_from {
+                    Some(from) if !was_left(&from, through)? => Some(from),
+                    _ => None,
+                };
+                if !was_left(&event.path, through)? {
                     events.extend(event.seen(&reach, came_from));
                 }
             }

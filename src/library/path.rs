@@ -61,7 +61,7 @@ impl FilePath {
     /// Required of a name that is given anew; what is stored already is only parsed.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a file in more than [`MAX_DEPTH`] folders.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a file in more than 64 folders.
     pub fn require_new(&self) -> Result<()> {
         require_depth(self.folder().as_str())
     }
@@ -115,7 +115,7 @@ impl FolderPath {
     /// As [`FilePath::require_new`].
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a folder in [`MAX_DEPTH`] others.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for a folder that lies deeper than that.
     pub fn require_new(&self) -> Result<()> {
         require_depth(&self.0)
     }

@@ -1,5 +1,7 @@
 //! A selection of files and folders, read at one moment.
 
+use std::collections::BTreeSet;
+
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row};
 
@@ -7,7 +9,7 @@ use super::Library;
 use super::catalog::{self, BELOW, bounds};
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
-use super::reach::{Reach, Right};
+use super::reach::{Reach, Right, ways};
 use crate::error::{Error, Result};
 use crate::store::Digest;
 
@@ -29,15 +31,13 @@ pub struct Within {
     /// Each file below it for itself, instead of what lies directly in it.
     pub flat: bool,
     /// What lies in it and is not selected.
-    pub but_files: Vec<FileId>,
-    pub but_folders: Vec<FolderPath>,
+    pub but_files: BTreeSet<FileId>,
+    pub but_folders: BTreeSet<FolderPath>,
 }
 
 impl Within {
     pub(super) fn takes(&self, id: FileId, path: &FilePath) -> bool {
-        let is_below =
-            |folder: &FolderPath| path.folder().ancestors().any(|above| above == *folder);
-        !self.but_files.contains(&id) && !self.but_folders.iter().any(is_below)
+        !self.but_files.contains(&id) && !is_in_any(path, &self.but_folders)
     }
 }
 
@@ -116,6 +116,11 @@ pub(super) fn outermost(folders: &[FolderPath]) -> Vec<FolderPath> {
         !above.any(|above| all.binary_search(&above).is_ok())
     });
     folders
+}
+
+fn is_in_any(path: &FilePath, folders: &BTreeSet<FolderPath>) -> bool {
+    let mut above = ways(path.as_str()).skip(1);
+    !folders.is_empty() && above.any(|above| folders.contains(above))
 }
 
 pub(super) fn is_below(path: &FilePath, folders: &[FolderPath]) -> bool {

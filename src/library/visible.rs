@@ -18,7 +18,9 @@ fn shows(c: char) -> bool {
         return false;
     }
     match CodePointMapData::<GeneralCategory>::new().get(c) {
-        GeneralCategory::Control => false,
+        GeneralCategory::Control | GeneralCategory::Unassigned => false,
+        // A mark is drawn onto what stands before it.
+        GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark => false,
         // Of the format characters, only the signs before Arabic and similar numbers are drawn.
         GeneralCategory::Format => {
             CodePointSetData::new::<PrependedConcatenationMark>().contains(c)
@@ -61,6 +63,8 @@ mod tests {
             "\u{ffa0}",
             "\u{fff9}",
             "\u{1d173}",
+            "\u{301}\u{20dd}",
+            "\u{fffe}\u{378}",
             "\u{e0041}\u{e007f}",
             "\u{e0100}",
         ];
@@ -76,7 +80,7 @@ mod tests {
             "\u{200b}a",
             "\u{601}",
             "١",
-            "\u{301}",
+            "a\u{301}",
         ] {
             assert!(is_visible(text), "{text:?}");
         }

@@ -17,6 +17,9 @@ const MIN_REST: usize = 8;
 /// The same in the middle of a word, where a prefix may be the end of a name.
 const MIN_REST_INSIDE: usize = 32;
 
+/// Shortest run without a prefix that is taken for a secret.
+const MIN_RANDOM: usize = 24;
+
 /// Standard error, masked.
 pub(super) struct Masked;
 
@@ -67,13 +70,15 @@ struct Unit {
 
 /// The line with `***` in place of secrets, behind what says of which kind they were.
 pub(super) fn mask(line: &[u8]) -> Cow<'_, [u8]> {
-    if !memchr::memchr2_iter(b'_', b'%', line).any(|at| line[at] == b'%' || begins(line, at)) {
+    let is_plain =
+        !memchr::memchr2_iter(b'_', b'%', line).any(|at| line[at] == b'%' || begins(line, at));
+    if is_plain && !line.split(|byte| !is_of_a_secret(*byte)).any(is_random) {
         return Cow::Borrowed(line);
     }
     let units = decode(line);
     let mut masked = Vec::new();
     let (mut done, mut at) = (0, 0);
-    while let Some(secret) = find(&units, at) {
+    while let Some(secret) = next(&units, at) {
         masked.extend_from_slice(&line[done..units[secret.rest].start]);
         masked.extend_from_slice(b"***");
         done = units[secret.end - 1].end;
@@ -133,6 +138,44 @@ fn hex(high: u8, low: u8) -> Option<u8> {
 struct Found {
     rest: usize,
     end: usize,
+}
+
+/// The next secret, or what is as random as one and has lost its prefix to a strange spelling.
+fn next(units: &[Unit], from: usize) -> Option<Found> {
+    let known = find(units, from);
+    let end = known.as_ref().map_or(units.len(), |known| known.rest);
+    random(&units[..end], from).or(known)
+}
+
+fn random(units: &[Unit], from: usize) -> Option<Found> {
+    let mut start = from;
+    while start < units.len() {
+        let rest = units[start..].iter();
+        let run = rest.take_while(|unit| is_of_a_secret(unit.byte));
+        let run: Vec<u8> = run.map(|unit| unit.byte).collect();
+        let end = start + run.len();
+        if is_random(&run) {
+            return Some(Found { rest: start, end });
+        }
+        start = end + 1;
+    }
+    None
+}
+
+/// Whether a run of characters looks drawn by chance: long, and between upper case, lower case and digits
+/// to and fro, as no name and no digest in hexadecimal goes.
+fn is_random(run: &[u8]) -> bool {
+    let class = |byte: &u8| match byte {
+        b'A'..=b'Z' => 0,
+        b'a'..=b'z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    let has = |wanted| run.iter().any(|byte| class(byte) == wanted);
+    let turns = run
+        .windows(2)
+        .filter(|pair| class(&pair[0]) != class(&pair[1]));
+    run.len() >= MIN_RANDOM && has(0) && has(1) && has(2) && turns.count() * 3 >= run.len()
 }
 
 fn find(units: &[Unit], from: usize) -> Option<Found> {

@@ -108,7 +108,7 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("POST", "/accounts/{id}/remove", ChangeAccounts),
     ("GET", "/audit", Administer),
     ("GET", "/pauses", Administer),
-    ("POST", "/pauses/{id}/lift", Administer),
+    ("POST", "/pauses/{key}/lift", Administer),
     // Sharing.
     ("GET", "/sharing/{*folder}", Change),
     ("GET", "/sharing/", Change),
@@ -171,6 +171,7 @@ pub const CONFIRMED: &[&str] = &[
     "/accounts/{id}/change",
     "/accounts/{id}/link",
     "/accounts/{id}/remove",
+    "/pauses/{key}/lift",
 ];
 
 /// Whether an address is that of a route whose changes are confirmed.
@@ -182,6 +183,7 @@ fn is_at(route: &str, path: &str) -> bool {
     let (parts, given): (Vec<_>, Vec<_>) = (route.split('/').collect(), path.split('/').collect());
     let is_same = |(part, given): (&&str, &&str)| match *part {
         "{id}" => !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_digit()),
+        "{key}" => !given.is_empty() && given.bytes().all(|byte| byte.is_ascii_hexdigit()),
         part => part == *given,
     };
     parts.len() == given.len() && parts.iter().zip(&given).all(is_same)
@@ -372,8 +374,9 @@ mod tests {
     #[test]
     fn changes_of_accounts_are_confirmed_but_for_these() {
         let without = ["/account/confirm", "/account/tokens/{id}/revoke"];
-        for (method, route, _) in RULES {
-            if *method == "POST" && route.starts_with("/account") {
+        for (method, route, need) in RULES {
+            let is_of_owners = *need == Administer;
+            if *method == "POST" && (route.starts_with("/account") || is_of_owners) {
                 let is_confirmed = CONFIRMED.contains(route);
                 assert_ne!(is_confirmed, without.contains(route), "{route}");
             }

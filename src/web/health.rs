@@ -104,7 +104,17 @@ async fn readiness(app: &App) -> Readiness {
     }
     // A store that can be rebuilt keeps nobody from serving; that it is away is told all the same.
     let away = stores.iter().find(|store| !store.ok);
-    let away = away.map(|store| format!("{}: {}", store.store, store.detail));
+    let away = away.map(|store| match is_told_all {
+        true => format!("{}: {}", store.store, store.detail),
+        // Details have paths in them.
+        false => format!("The store {} cannot be read.", store.store),
+    });
+    if stores
+        .iter()
+        .any(|store| !store.ok && store.store == "blobs")
+    {
+        return answer(Status::Unavailable, stores, away);
+    }
     let unread = || app.library().ok()?.readers().standing().trouble;
     let reason = away.or_else(unread);
     answer(Status::Ready, stores, reason)

@@ -113,7 +113,7 @@ async fn front(app: App, request: Request, next: Next) -> Response {
         let response = admitted(&app, request, &asked, next).await;
         let response = problem::render(response, &asked, &id);
         let mut response = compress::page(response, takes_gzip).await;
-        security::seal(response.headers_mut(), sealed);
+        security::seal(&mut response, sealed);
         if let Ok(id) = HeaderValue::try_from(id) {
             response.headers_mut().insert(X_REQUEST_ID, id);
         }

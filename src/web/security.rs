@@ -6,6 +6,7 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::Response;
 
 use super::access;
 use super::problem::Failure;
@@ -156,7 +157,9 @@ impl Sealed {
 }
 
 /// Adds the headers that every answer carries; what a handler set already stays.
-pub fn seal(headers: &mut HeaderMap, sealed: Sealed) {
+pub fn seal(response: &mut Response, sealed: Sealed) {
+    let is_error = response.status().is_client_error() || response.status().is_server_error();
+    let headers = response.headers_mut();
     let mut default = |name: HeaderName, value: &'static str| {
         headers
             .entry(name)
@@ -182,8 +185,9 @@ pub fn seal(headers: &mut HeaderMap, sealed: Sealed) {
         default(HeaderName::from_static("x-robots-tag"), "noindex");
     }
     // The cookie is the session, and an address to go to can be a secret.
-    if headers.contains_key(SET_COOKIE) || text(headers, &LOCATION).is_some_and(access::has_secret)
-    {
+    let has_secret = headers.contains_key(SET_COOKIE)
+        || text(headers, &LOCATION).is_some_and(access::has_secret);
+    if has_secret || is_error {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
 }
@@ -286,9 +290,17 @@ mod tests {
 
     #[test]
     fn what_a_handler_set_stays() {
-        let mut all = headers(&[("content-security-policy", "sandbox")]);
-        seal(&mut all, Sealed::default());
-        assert_eq!(all["content-security-policy"], "sandbox");
-        assert_eq!(all["x-content-type-options"], "nosniff");
+        let mut response = Response::default();
+        let policy = HeaderValue::from_static("sandbox");
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+        seal(&mut response, Sealed::default());
+        assert_eq!(response.headers()["content-security-policy"], "sandbox");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        assert_eq!(response.headers()["cache-control"], "private, no-cache");
+        *response.status_mut() = StatusCode::NOT_FOUND;
+        seal(&mut response, Sealed::default());
+        assert_eq!(response.headers()["cache-control"], "no-store");
     }
 }

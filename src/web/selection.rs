@@ -2,6 +2,8 @@
 //! `everything=yes` for all that lies `here`, of which a page may show only the beginning, but for
 //! the files and folders that `but=` and `butfolder=` name.
 
+use std::collections::BTreeSet;
+
 use crate::error::{Error, Result};
 use crate::library::{FileId, FolderPath, Selection, Within};
 
@@ -15,14 +17,14 @@ pub fn selection(fields: Fields) -> Result<(Selection, Fields)> {
     let mut selection = Selection::default();
     let mut others = Fields::new();
     let mut is_everything = false;
-    let (mut but_files, mut but_folders) = (Vec::new(), Vec::new());
+    let (mut but_files, mut but_folders) = (BTreeSet::new(), BTreeSet::new());
     for (name, value) in fields {
         match name.as_str() {
             "everything" => is_everything = value == "yes",
             "folder" => selection.folders.push(FolderPath::parse(&value)?),
             "id" => selection.files.push(id(&value)?),
-            "but" => but_files.push(id(&value)?),
-            "butfolder" => but_folders.push(FolderPath::parse(&value)?),
+            "but" => drop(but_files.insert(id(&value)?)),
+            "butfolder" => drop(but_folders.insert(FolderPath::parse(&value)?)),
             _ => others.push((name, value)),
         }
     }

@@ -377,8 +377,29 @@ fn owners_see_who_has_to_wait_and_let_them_go_on() {
     };
     let of_mia = lift("<bdi>Mia</bdi>");
     assert_eq!(app.send(&of_mia, &mia, &[]).status, 403);
-    // Lifting needs no confirmation: somebody waits.
+    // An open browser or a token that lifts pauses would guess as fast as it likes.
+    assert_eq!(
+        app.send(&of_mia, &app.token(&olga, "admin", "", ""), &[])
+            .status,
+        403
+    );
     app.forget_confirmations();
+    assert_eq!(app.send(&of_mia, &olga, &[]).status, 403);
+    let olga = app.sign_in("Olga");
+    // Wrong guesses that need not wait yet are no pause, and are counted on.
+    let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
+    let key = "0".repeat(64);
+    let few = "INSERT INTO guess (key, wrong, last_ms) VALUES (?1, 2, unixepoch() * 1000)";
+    catalog.execute(few, [&key]).unwrap();
+    assert_eq!(
+        app.send(&format!("/pauses/{key}/lift"), &olga, &[]).status,
+        404
+    );
+    let left = "SELECT wrong FROM guess WHERE key = ?1";
+    assert_eq!(
+        catalog.query_row(left, [&key], |row| row.get::<_, u32>(0)),
+        Ok(2)
+    );
     assert_eq!(app.send(&of_mia, &olga, &[]).status, 303);
     assert_eq!(from("203.0.113.9", "mia", PASSWORD), 303);
     assert_eq!(app.send(&of_mia, &olga, &[]).status, 404);

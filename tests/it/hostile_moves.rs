@@ -394,3 +394,85 @@ fn links_stop_at_folders_with_permissions_of_their_own() {
         "{sharing}"
     );
 }
+
+#[test]
+fn links_never_widen_where_two_folders_become_one() {
+    let team = Team::new();
+    let store = |path: &str| team.app.store(path, &team.ada, path.as_bytes());
+    let made = |folder: &str| {
+        let link = team
+            .app
+            .link(&team.ada, &[("kind", "folder"), ("folder", folder)]);
+        (link, team.app.token(&team.ada, "read", folder, ""))
+    };
+    let opens = |(link, token): &(String, Credentials), name: &str, path: &str| {
+        let by_link = team
+            .app
+            .look(&format!("{link}/get/{name}"), &guest())
+            .status
+            == 200;
+        by_link || team.app.look(&file(path), token).status == 200
+    };
+    // Up into the folder above.
+    store("Ada/team/pub/a.txt");
+    let public = made("Ada/team/pub");
+    assert!(opens(&public, "a.txt", "Ada/team/pub/a.txt"));
+    let moved = team.rename_folder(&team.bob, "Ada/team/pub", "Ada/team");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert!(!opens(&public, "plan.txt", "Ada/team/plan.txt"));
+    // Into another that is there.
+    store("Ada/team/z/pub/b.txt");
+    store("Ada/team/pub/secret.txt");
+    let public = made("Ada/team/z/pub");
+    let moved = team.move_into(&team.bob, ("folder", "Ada/team/z/pub"), "Ada/team");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert!(!opens(&public, "secret.txt", "Ada/team/pub/secret.txt"));
+    // Over one that was emptied, deep inside of what is there.
+    let id = store("Ada/x/pub/c.txt");
+    store("Ada/x/other.txt");
+    store("Ada/y/pub/private.txt");
+    let public = made("Ada/x/pub");
+    let trashed = team.app.send(&format!("/files/{id}/trash"), &team.ada, &[]);
+    assert_eq!(trashed.status, 303);
+    let moved = team.rename_folder(&team.ada, "Ada/y", "Ada/x");
+    assert_eq!(moved.status, 303, "{}", moved.text());
+    assert!(!opens(&public, "private.txt", "Ada/x/pub/private.txt"));
+}
+
+#[test]
+fn a_move_leaves_one_row_behind_however_many_folders_have_permissions() {
+    let team = Team::new();
+    for n in 0..5 {
+        team.app
+            .share(&format!("Bob/r/{n}"), &team.bob, "read", "", "");
+    }
+    team.app.store("Bob/r/a.txt", &team.bob, b"a");
+    for (from, to) in [("Bob/r", "Bob/s"), ("Bob/s", "Bob/t")] {
+        assert_eq!(team.rename_folder(&team.bob, from, to).status, 303);
+    }
+    let catalog = rusqlite::Connection::open(team.app.directory().join("catalog.sqlite")).unwrap();
+    let left = "SELECT count(*) FROM folder_left";
+    assert_eq!(
+        catalog.query_row(left, [], |row| row.get::<_, u32>(0)),
+        Ok(2)
+    );
+}
+
+#[test]
+fn longer_names_that_others_give_do_not_use_up_a_quota() {
+    let team = Team::new();
+    let catalog = rusqlite::Connection::open(team.app.directory().join("catalog.sqlite")).unwrap();
+    let quota = "UPDATE account SET quota_bytes = 1000000 WHERE name = 'Ada'";
+    assert_eq!(catalog.execute(quota, []), Ok(1));
+    let charged = "UPDATE metadata_usage SET bytes = 2040000
+                   WHERE account_id = (SELECT id FROM account WHERE name = 'Ada')";
+    assert_eq!(catalog.execute(charged, []), Ok(1));
+    let long: Vec<String> = (0..16).map(|_| "x".repeat(230)).collect();
+    let to = format!("Ada/team/{}", long.join("/"));
+    let moved = team.rename_folder(&team.bob, "Ada/team/sub", &to);
+    assert_eq!(moved.status, 507, "{}", moved.text());
+    let put = team
+        .app
+        .ask("PUT", &file("Ada/new.txt"), &team.ada, Some(b"x"));
+    assert_eq!(put.status, 201, "{}", put.text());
+}

@@ -281,3 +281,72 @@ fn long_downloads_and_archives_break_off_once_what_asked_for_them_has_ended() {
         );
     }
 }
+
+#[test]
+fn the_last_piece_of_an_upload_is_not_kept_by_a_session_that_has_ended() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let metadata = crate::tus::client::metadata(&[("filename", "Mia/a.txt")]);
+    let mut headers = vec![
+        ("tus-resumable", "1.0.0"),
+        ("upload-length", "10"),
+        ("upload-metadata", metadata.as_str()),
+    ];
+    headers.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
+    let upload = app.call("POST", "/uploads", &headers, None);
+    let place = upload.header("location").to_owned();
+    let mut stream = app.connect();
+    let mut head = format!(
+        "PATCH {place} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/offset+octet-stream\r\n\
+         tus-resumable: 1.0.0\r\nupload-offset: 0\r\ncontent-length: 10\r\nconnection: close\r\n",
+        app.address()
+    );
+    for (name, value) in &mia.0 {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream
+        .write_all(format!("{head}\r\n01234").as_bytes())
+        .unwrap();
+    eventually("bytes are staged", || (staged(&app) >= 5).then_some(()));
+    revoke(&app, &olga, &mia, "all sessions ended");
+    stream.write_all(b"56789").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+    // Asked by the account itself, nothing of the piece is there.
+    let again = app.sign_in("Mia");
+    let mut headers = vec![("tus-resumable", "1.0.0")];
+    headers.extend(again.0.iter().map(|(name, value)| (*name, value.as_str())));
+    let state = app.call("HEAD", &place, &headers, None);
+    assert_eq!(state.header("upload-offset"), "0");
+    assert_eq!(app.look(&file("Mia/a.txt"), &olga).status, 404);
+}
+
+#[test]
+fn a_part_is_joined_once() {
+    let (app, _) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| {
+        let mut all = vec![
+            ("tus-resumable", "1.0.0"),
+            ("content-type", "application/offset+octet-stream"),
+        ];
+        all.extend(headers);
+        all.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
+        app.call("POST", "/uploads", &all, body)
+    };
+    let part = call(
+        &[("upload-concat", "partial"), ("upload-length", "4")],
+        Some(b"part"),
+    );
+    assert_eq!(part.status, 201, "{}", part.text());
+    let place = part.header("location");
+    let metadata = crate::tus::client::metadata(&[("filename", "Mia/a.txt")]);
+    let twice = format!("final;{place} {place}");
+    let refused = call(
+        &[("upload-concat", &twice), ("upload-metadata", &metadata)],
+        None,
+    );
+    assert_eq!(refused.status, 400, "{}", refused.text());
+    assert!(refused.text().contains("named twice"), "{}", refused.text());
+}

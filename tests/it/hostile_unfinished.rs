@@ -134,9 +134,8 @@ fn a_demoted_account_completes_nothing() {
     assert_eq!(app.send("/accounts/2/change", &olga, &fields).status, 303);
     assert_eq!(patch(&app, &own, &ada, 4, b"too!").status, 403);
     assert_eq!(patch(&app, &theirs, &nobody, 4, b"too!").status, 404);
-    // Of what a stranger sent, nothing stays; what is Ada's own goes with the next round of the upkeep.
     let staged = below(&app.directory().join("staging")).1;
-    assert_eq!(staged, 2, "a content and how far it can be trusted");
+    assert_eq!(staged, 0, "nothing stays");
     assert_eq!(app.look(&file("Ada/own.txt"), &olga).status, 404);
     assert_eq!(app.look(&file("Ada/theirs.txt"), &olga).status, 404);
 }

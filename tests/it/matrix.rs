@@ -334,6 +334,7 @@ fn address(route: &str, id: i64, path: &str) -> String {
     };
     route
         .replace("{id}", &id)
+        .replace("{key}", &"0".repeat(64))
         .replace("{number}", "1")
         .replace("{name}", "nothing.css")
         .replace("{secret}", &secret)

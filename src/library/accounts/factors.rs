@@ -83,7 +83,7 @@ impl Library {
     /// Makes recovery codes of the viewer's account void, and these good in their place.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::error::Kind::Conflict) for an account that has no second factor.
+    /// [`Kind::Conflict`] for an account that has no second factor.
     pub fn replace_codes(&self, codes: Vec<Hash>) -> Result<()> {
         let (id, change) = (self.own_account()?, self.change());
         self.store.sql.write(move |c| {

@@ -40,7 +40,7 @@ pub use guesses::{Guessed, network_of};
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub use pauses::{Pause, Paused};
-pub(in crate::library) use rules::FoldersLeft;
+pub(in crate::library) use rules::was_left;
 pub use rules::{FolderRule, Grant};
 pub use secrets::Unreadable;
 pub use sessions::{NewSession, Session};
@@ -190,7 +190,7 @@ impl Library {
     /// [`Kind::Conflict`] if nobody would be left who may everything and can sign in.
     pub fn change_account(&self, id: AccountId, role: Role, quota: Quota) -> Result<()> {
         let change = self.change();
-        self.store.sql.write(move |c| {
+        let ended = self.store.sql.write(move |c| {
             change.require_account_manager(c)?;
             let account = by_id(c, id)?;
             c.prepare_cached("UPDATE account SET role = ?2 WHERE id = ?1")?
@@ -201,8 +201,15 @@ impl Library {
                 give_home(c, id, &account.name)?;
             }
             let subject = format!("{}, {role}", account.name);
-            audit::note(c, &change, "", Happening::AccountChanged, &subject)
-        })
+            audit::note(c, &change, "", Happening::AccountChanged, &subject)?;
+            // Whoever stores nothing any more has nothing on its way either.
+            match role {
+                Role::Reader => end_all(c, Whose::Account(id, &account.name), change.at_ms),
+                Role::Member | Role::Owner => Ok(Vec::new()),
+            }
+        })?;
+        self.remove_bytes(&ended);
+        Ok(())
     }
 
     /// Sets the password of an account and ends all its sessions but the one that asks.

@@ -2,6 +2,8 @@
 
 use std::sync::LazyLock;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::GeneralCategory;
 use rusqlite::{Connection, OptionalExtension};
 use unicode_normalization::UnicodeNormalization;
 use unicode_security::{
@@ -14,6 +16,8 @@ use crate::library::viewer::LINK_OF;
 
 /// Longest name, in bytes of UTF-8.
 const MAX_NAME_BYTES: usize = 64;
+/// Most accents upon accents; Vietnamese has two on one letter.
+const MAX_STACKED: usize = 8;
 /// Names that stand for others in the event log, folded.
 const RESERVED: [&str; 5] = ["anyone", "nobody", "wharfside", "somebody", "everybody"];
 /// What looks like these is refused, and they themselves are not.
@@ -49,9 +53,32 @@ pub(super) fn checked(name: &str) -> Result<String> {
             u32::from(c)
         )));
     }
+    refuse_marks(&name)?;
     refuse_mixed_scripts(&name)?;
     refuse_reserved(&name)?;
     Ok(name)
+}
+
+/// A mark is drawn onto what stands before it, and a second of the same kind onto the first (UTS 39, 5.4).
+fn refuse_marks(name: &str) -> Result<()> {
+    let is_mark = |c: char| {
+        let category = CodePointMapData::<GeneralCategory>::new().get(c);
+        matches!(
+            category,
+            GeneralCategory::NonspacingMark | GeneralCategory::EnclosingMark
+        )
+    };
+    let decomposed: Vec<char> = name.nfd().collect();
+    let mut marks = decomposed.windows(2).filter(|pair| is_mark(pair[1]));
+    let is_odd = name.chars().next().is_some_and(is_mark)
+        || marks.clone().any(|pair| pair[0] == pair[1])
+        || marks.by_ref().filter(|pair| is_mark(pair[0])).count() > MAX_STACKED;
+    match is_odd {
+        false => Ok(()),
+        true => Err(Error::invalid(format!(
+            "{name:?} has accents on nothing, or one on another; write it with ordinary letters."
+        ))),
+    }
 }
 
 /// One script, or Latin beside Chinese, Japanese or Korean: what UTS 39 calls highly restrictive.

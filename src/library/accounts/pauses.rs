@@ -95,22 +95,33 @@ impl Library {
         })
     }
 
-    /// Ends a pause: the next guess is looked at at once, and the first few cost nothing again.
+    /// Ends a pause: the next guess is looked at at once, and the first few cost nothing again. As it
+    /// helps whoever guesses, it takes the same as changing accounts.
     ///
     /// # Errors
     /// [`Kind::NotFound`](crate::error::Kind::NotFound) if it is over;
-    /// [`Kind::Forbidden`](crate::error::Kind::Forbidden) unless the viewer may everything.
+    /// [`Kind::Forbidden`](crate::error::Kind::Forbidden) unless the viewer manages accounts, and has
+    /// confirmed that lately.
     pub fn lift_pause(&self, id: String) -> Result<()> {
         let change = self.change();
         self.store.sql.write(move |c| {
-            refuse_others_than_owners(change.reach(c)?)?;
-            let sql = "DELETE FROM guess WHERE key = ?1 RETURNING kind, shown";
-            let lifted: Option<(Option<String>, Option<String>)> = c
+            change.reach(c)?;
+            change.require_account_manager(c)?;
+            let sql = "SELECT kind, shown, wrong, last_ms FROM guess WHERE key = ?1";
+            let known: Option<(Option<String>, Option<String>, u32, Millis)> = c
                 .prepare_cached(sql)?
-                .query_row([&id], |row| Ok((row.get(0)?, row.get(1)?)))
+                .query_row([&id], |row| {
+                    Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                })
                 .optional()?;
-            let (kind, shown) = lifted
+            // Guesses that need not wait are counted on: whoever guesses must not begin anew.
+            let running = known.filter(|(.., wrong, last_ms)| {
+                *wrong >= FREE && rest(*wrong, *last_ms, change.at_ms) > 0
+            });
+            let (kind, shown, ..) = running
                 .ok_or_else(|| Error::not_found("There is no such pause; it may be over."))?;
+            c.prepare_cached("DELETE FROM guess WHERE key = ?1")?
+                .execute([&id])?;
             let subject = paused(c, kind, shown)?.subject();
             audit::note(c, &change, "", Happening::PauseLifted, &subject)
         })

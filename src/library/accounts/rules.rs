@@ -161,17 +161,18 @@ impl Change {
         let reach = self.reach(c)?;
         moved.retain(|path| reach.right(path) >= Right::Read);
         self.move_trash(c, from, to)?;
-        let last = crate::library::catalog::last_event(c)?;
         for path in &moved {
             let target = format!("{to}{}", &path.as_str()[from.as_str().len()..]);
             c.prepare_cached("UPDATE OR IGNORE folder_rule SET path = ?2 WHERE path = ?1")?
                 .execute((path.as_str(), &target))?;
+        }
+        if !moved.is_empty() {
             // What is said there next was never meant for what happened there before.
             c.prepare_cached(
                 "INSERT INTO folder_left (path, event) VALUES (?1, ?2)
                  ON CONFLICT (path) DO UPDATE SET event = excluded.event",
             )?
-            .execute((path.as_str(), last))?;
+            .execute((from.as_str(), crate::library::catalog::last_event(c)?))?;
         }
         match moved.is_empty() || self.reach_now(c)?.right(to) >= Right::Read {
             true => Ok(()),
@@ -208,27 +209,16 @@ impl Change {
     }
 }
 
-/// Folders whose rules went elsewhere, each with the last event that happened there before.
-pub(in crate::library) struct FoldersLeft(Vec<(FolderPath, u64)>);
-
-impl FoldersLeft {
-    pub(in crate::library) fn read(c: &Connection) -> Result<Self> {
-        let mut statement = c.prepare_cached("SELECT path, event FROM folder_left")?;
-        let mut rows = statement.query([])?;
-        let mut left = Vec::new();
-        while let Some(row) = rows.next()? {
-            left.push((FolderPath::parse(&row.get::<_, String>(0)?)?, row.get(1)?));
+/// Whether an event tells of a place as it was before its rules went elsewhere.
+pub(in crate::library) fn was_left(c: &Connection, path: &FilePath, event: u64) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM folder_left WHERE path = ?1 AND event >= ?2)";
+    let mut statement = c.prepare_cached(sql)?;
+    for above in path.folder().ancestors() {
+        if statement.query_row((above.as_str(), event), |row| row.get(0))? {
+            return Ok(true);
         }
-        Ok(Self(left))
     }
-
-    /// Whether an event tells of a place as it was before its rules went elsewhere.
-    pub(in crate::library) fn had(&self, path: &FilePath, event: u64) -> bool {
-        let folder = path.folder();
-        self.0
-            .iter()
-            .any(|(left, last)| event <= *last && folder.ancestors().any(|above| above == *left))
-    }
+    Ok(false)
 }
 
 fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPath) -> Result<()> {

@@ -155,7 +155,12 @@ impl Library {
         {
             return Ok(0);
         }
-        Ok(self.seal_factors()? + self.seal_links()?)
+        let sealed = self.seal_factors()? + self.seal_links()?;
+        if sealed > 0 {
+            // What they replaced must not stay in the file until the log is next written back.
+            self.store.sql.checkpoint()?;
+        }
+        Ok(sealed)
     }
 
     fn seal_factors(&self) -> Result<u64> {

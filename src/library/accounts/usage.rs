@@ -287,6 +287,23 @@ pub(in crate::library) fn refuse_longer_names(
     }
 }
 
+/// Called after a file got a longer name, which counts against whoever stored the file.
+pub(in crate::library) fn refuse_longer_name(c: &Connection, file: i64) -> Result<()> {
+    let sql = "SELECT account_id FROM file WHERE id = ?1";
+    let payer: Option<AccountId> = c.prepare_cached(sql)?.query_row([file], |row| row.get(0))?;
+    let Some(id) = payer else { return Ok(()) };
+    // Whoever is past a quota anyway goes on arranging things within the allowance.
+    match metadata(c, id)? > METADATA_ALLOWANCE {
+        true => refuse(
+            counted(c, id)?,
+            Usage::default(),
+            quota(c, id)?,
+            "Whoever stored this",
+        ),
+        false => Ok(()),
+    }
+}
+
 /// Bytes that the catalog takes for what an account stored.
 pub(in crate::library) fn metadata(c: &Connection, id: AccountId) -> Result<u64> {
     let mut statement =

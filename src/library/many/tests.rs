@@ -203,8 +203,8 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
         within: Some(Within {
             folder: parsed(folder),
             flat,
-            but_files: Vec::new(),
-            but_folders: Vec::new(),
+            but_files: Default::default(),
+            but_folders: Default::default(),
         }),
         ..Selection::default()
     };
@@ -232,8 +232,8 @@ fn everything_in_a_folder_is_what_lies_in_it_then() {
     // All but one file and one folder.
     let mut most = everything("", false);
     let within = most.within.as_mut().unwrap();
-    within.but_files = bench.selection(&["b.txt"], &[]).files;
-    within.but_folders = vec![parsed("flat")];
+    within.but_files = bench.selection(&["b.txt"], &[]).files.into_iter().collect();
+    within.but_folders = [parsed("flat")].into();
     assert_eq!(to(&most, "other").unwrap_err().kind(), Kind::Invalid);
     bench.put("c.txt", "c");
     assert_eq!(to(&most, "other").unwrap().files, 1);

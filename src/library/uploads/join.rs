@@ -1,5 +1,7 @@
 //! Parts that were uploaded side by side become one upload.
 
+use std::collections::HashSet;
+
 use sha2::{Digest as _, Sha256};
 
 use super::row::{self, End, Row};
@@ -40,6 +42,12 @@ impl Library {
             key: Some(key(parts)),
             ..new
         };
+        // Each is copied and counts once, so by one part named often an upload could take any room.
+        if parts.iter().collect::<HashSet<_>>().len() < parts.len() {
+            return Err(Error::invalid(
+                "A part is named twice; name each part of the upload once.",
+            ));
+        }
         let known = self
             .store
             .sql

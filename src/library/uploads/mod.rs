@@ -297,6 +297,11 @@ impl Library {
     /// [`Kind::Invalid`] if the content is not the announced one, [`Kind::Precondition`] if it is
     /// to be skipped and its path was taken meanwhile; both end the upload.
     pub fn pause_upload(&self, mut writing: Writing) -> Result<UploadState> {
+        // By what has ended meanwhile, nothing more arrives: not even the last of what was announced.
+        if let Err(error) = self.require_credential() {
+            writing.refusal.get_or_insert(Refusal::Piece);
+            return self.put_down(writing).and(Err(error));
+        }
         match writing.check_at_the_end() {
             Ok(()) => self.put_down(writing),
             Err(error) => self.put_down(writing).and(Err(error)),

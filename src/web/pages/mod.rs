@@ -128,7 +128,7 @@ fn people() -> Router<App> {
         .route("/accounts/{id}/remove", post(accounts::remove))
         .route("/audit", get(audit::page))
         .route("/pauses", get(pauses::page))
-        .route("/pauses/{id}/lift", post(pauses::lift))
+        .route("/pauses/{key}/lift", post(pauses::lift))
 }
 
 /// Who may see what, and what others see by links.
