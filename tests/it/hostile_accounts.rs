@@ -70,10 +70,10 @@ fn a_browser_that_was_left_open_changes_nobodys_way_in() {
     for route in CONFIRMED {
         for by in [&olga, &mia] {
             // Olga is the first, Mia the second, and so are their sessions.
-            let target = route.replace("{id}", "2");
+            let target = route.replace("{id}", "2").replace("{key}", &"0".repeat(64));
             let answer = app.send(&target, by, fields_of(route));
             let problem = answer.problem(403);
-            let is_for_owners = route.starts_with("/accounts");
+            let is_for_owners = route.starts_with("/accounts") || route.starts_with("/pauses");
             let word = match is_for_owners && by.0 == mia.0 {
                 true => "Only an owner",
                 false => "/account/confirm",
