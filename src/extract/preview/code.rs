@@ -1,8 +1,8 @@
 //! Source code in colours: spans with classes, from the grammars that come with syntect.
 
 use std::sync::LazyLock;
-use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
 use syntect::html::{ClassStyle, ClassedHTMLGenerator};
 use syntect::parsing::{SyntaxReference, SyntaxSet};
 use syntect::util::LinesWithEndings;
@@ -10,8 +10,9 @@ use syntect::util::LinesWithEndings;
 const STYLE: ClassStyle = ClassStyle::SpacedPrefixed { prefix: "s-" };
 /// A line as long as this is no source that somebody reads, and slow to match.
 const MOST_LINE_BYTES: usize = 1000;
-/// What takes longer is shown without colours.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// Seconds of processor time: what takes longer is shown without colours. Time that others took of the
+/// processor does not count, because what came of it is kept.
+const MAX_SECONDS: f64 = 1.0;
 
 static SYNTAXES: LazyLock<SyntaxSet> = LazyLock::new(SyntaxSet::load_defaults_newlines);
 
@@ -30,15 +31,21 @@ fn syntax(ending: &str) -> Option<&'static SyntaxReference> {
 /// at a fair price.
 pub fn html(ending: &str, source: &str) -> Option<String> {
     let mut made = ClassedHTMLGenerator::new_with_class_style(syntax(ending)?, &SYNTAXES, STYLE);
-    // The grammars are there by now: the first page that needs them waits for them.
-    let began = Instant::now();
+    // The grammars are there by now: the first text that needs them waits for them.
+    let began = spent();
     for line in LinesWithEndings::from(source) {
-        if line.len() > MOST_LINE_BYTES || began.elapsed() > PATIENCE {
+        if line.len() > MOST_LINE_BYTES || spent() - began > MAX_SECONDS {
             return None;
         }
         made.parse_html_for_line_which_includes_newline(line).ok()?;
     }
     Some(made.finalize())
+}
+
+/// Seconds of processor time that this thread has taken.
+fn spent() -> f64 {
+    let spent = clock_gettime(ClockId::ThreadCPUTime);
+    spent.tv_sec as f64 + spent.tv_nsec as f64 / 1e9
 }
 
 #[cfg(test)]

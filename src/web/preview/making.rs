@@ -16,8 +16,9 @@ use crate::web::state::{App, blocking};
 
 /// How long a page waits.
 const TIMEOUT: Duration = Duration::from_millis(400);
-/// How long formatting may take; what takes longer is shown as it stands from then on.
-const MAX_TIME: Duration = Duration::from_secs(2);
+/// How long formatting may take, on a machine that is busy; what takes longer is shown as it stands
+/// from then on.
+const MAX_TIME: Duration = Duration::from_secs(5);
 /// That many are waited for at most; others are formatted when somebody looks again.
 const MAX_WAITING: usize = 32;
 
