@@ -446,7 +446,9 @@ impl Reach {
 
     /// The same, which remembers what was seen of folders.
     pub(super) fn remembering(self, id: ReachId, memory: Arc<Memory>) -> Self {
-        let all = self.0.all.clone();
+        // Called on a reach that was just made, so nothing is copied.
+        let all =
+            Arc::try_unwrap(self.0).map_or_else(|shared| shared.all.clone(), |turns| turns.all);
         Self(Arc::new(Turns {
             all,
             memory: Some((id, memory)),
