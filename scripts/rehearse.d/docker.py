@@ -9,6 +9,8 @@ from pathlib import Path
 
 # Value: the process that rehearses; what it left behind can be told from what another one uses.
 LABEL = "wharfside.rehearsal"
+# The base image with the dependencies in it, which scripts/lib/docker.sh makes for tests.
+PREBUILT = "wharfside-prebuilt"
 
 
 class Failed(Exception):
@@ -123,10 +125,11 @@ class Container:
 
 
 def build(tag, directory):
-    """Builds the Dockerfile there; the build uses this machine's network."""
-    done = subprocess.run(
-        ["docker", "build", "--network=host", "--tag", tag, str(directory)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    """Builds the Dockerfile there; the build uses this machine's network. See scripts/lib/docker.sh for IMAGE_PROFILE."""
+    line = ["docker", "build", "--network=host", "--tag", tag]
+    if os.environ.get("IMAGE_PROFILE") == "dev":
+        line += ["--build-arg", "PROFILE=dev", "--build-arg", f"BUILD_IMAGE={PREBUILT}"]
+    done = subprocess.run([*line, str(directory)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode != 0:
         sys.stderr.write(done.stdout[-4000:])
         raise Failed(f"the Dockerfile in {directory} does not build")

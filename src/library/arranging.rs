@@ -179,6 +179,9 @@ pub(super) fn tag(c: &Connection, entry: &Entry, tags: &[String], change: &Chang
     for tag in tags {
         insert.execute((entry.id, tag))?;
     }
+    if tags.len() > entry.tags.len() || tags.iter().any(|tag| !entry.tags.contains(tag)) {
+        usage::require_metadata_room(c, entry.id)?;
+    }
     let tags = tags.join(", ");
     catalog::record(c, change, "tagged", entry.id, &entry.path, Some(&tags))?;
     catalog::to_outbox(c, entry.id)?;
@@ -240,7 +243,7 @@ pub(super) fn move_file(
     ))
     .map_err(|error| path_taken(error, to.as_str()))?;
     if to.as_str().len() > entry.path.as_str().len() {
-        usage::refuse_longer_name(c, entry.id)?;
+        usage::require_metadata_room(c, entry.id)?;
     }
     let bytes = entry.size as i64;
     catalog::count(c, change, &entry.path.folder(), -1, -bytes)?;

@@ -53,6 +53,17 @@ impl Change {
         }
     }
 
+    /// Called where rules change.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] for a member who changes them in a loop.
+    pub(super) fn require_rule_pace(&self, c: &Connection) -> Result<()> {
+        match self.account() {
+            Some(account) if !self.reach(c)?.is_everything() => self.rules.require_pace(account),
+            _ => Ok(()),
+        }
+    }
+
     /// In the name of whoever began it.
     pub(super) fn begun_by(self, actor: &str) -> Self {
         Self {

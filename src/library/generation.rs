@@ -66,6 +66,12 @@ mod pretended {
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX file_by_language ON file (language, id) WHERE trashed_ms IS NULL;";
 
+    /// The triggers name the column, so SQLite would not drop it beside them.
+    const BREAKING: &str = "
+        DROP TRIGGER event_recorded;
+        DROP TRIGGER event_trimmed;
+        ALTER TABLE event DROP COLUMN detail;";
+
     impl Generation {
         /// A release after this one; `None` if there is none of that name.
         ///
@@ -77,7 +83,7 @@ mod pretended {
             let (sql, compatible_back_to) = match name {
                 "next" => (NEXT, known),
                 "contract" => (NEXT, known + 1),
-                "breaking" => ("ALTER TABLE event DROP COLUMN detail", known),
+                "breaking" => (BREAKING, known),
                 "failing" => ("CREATE UNIQUE INDEX one_version ON file (version)", known),
                 _ => return None,
             };

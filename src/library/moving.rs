@@ -76,6 +76,7 @@ impl Move<'_> {
             said.any(|folder| reach.right(folder) >= Right::Read)
         };
         if carries_rules {
+            change.require_rule_pace(c)?;
             let why = "It has its own permissions, or a folder in it has.";
             require_both(reach, from, to, why)?;
         }

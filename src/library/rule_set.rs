@@ -5,20 +5,28 @@
 //! what that transaction would read itself.
 
 use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use rusqlite::Connection;
 
 use super::accounts::AccountId;
 use super::memory::Memory;
 use super::path::FolderPath;
 use super::reach::{Reach, Right};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::store::sync::lock;
 
 /// Reaches kept beside the rules: enough for everybody who is active at a time.
 const MAX_REACHES: usize = 64;
+
+/// Changes of rules by one account: as many at once as it can have rules, and some a second. After each
+/// one, everybody's next request reads all rules again.
+const CHANGES_AT_ONCE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1_199);
+const CHANGES_A_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 /// What one folder says.
 pub(super) struct Rule {
@@ -44,11 +52,23 @@ pub(super) struct Scope {
 }
 
 /// The rules as they were last read, and the reaches that follow from them.
-#[derive(Default)]
 pub struct RuleCache {
     latest: Mutex<Latest>,
     memory: Arc<Memory>,
     reaches: AtomicU64,
+    changes: DefaultKeyedRateLimiter<AccountId>,
+}
+
+impl Default for RuleCache {
+    fn default() -> Self {
+        let pace = Quota::per_second(CHANGES_A_SECOND).allow_burst(CHANGES_AT_ONCE);
+        Self {
+            latest: Mutex::default(),
+            memory: Arc::default(),
+            reaches: AtomicU64::default(),
+            changes: RateLimiter::keyed(pace),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -59,6 +79,22 @@ struct Latest {
 }
 
 impl RuleCache {
+    /// Counts a change of rules by an account.
+    ///
+    /// # Errors
+    /// [`Kind::TooMany`] if they come faster than anybody makes them for themselves.
+    pub(super) fn require_pace(&self, account: AccountId) -> Result<()> {
+        let Err(until) = self.changes.check_key(&account) else {
+            return Ok(());
+        };
+        let seconds = until
+            .wait_time_from(DefaultClock::default().now())
+            .as_secs()
+            + 1;
+        let message = format!("You change permissions too often; try again in {seconds} s.");
+        Err(Error::new(Kind::TooMany, message).after(seconds))
+    }
+
     /// The rules as this transaction sees them.
     pub(super) fn rules(&self, c: &Connection) -> Result<Arc<RuleSet>> {
         let revision = revision(c)?;
@@ -157,6 +193,23 @@ impl RuleSet {
         owners.sort_unstable();
         owners.dedup();
         owners
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_changes_rules_in_a_loop_is_slowed_down_and_nobody_else() {
+        let cache = RuleCache::default();
+        assert!((0..1_000).all(|_| cache.require_pace(1).is_ok()));
+        let refused = (0..1_000)
+            .find_map(|_| cache.require_pace(1).err())
+            .unwrap();
+        assert_eq!(refused.kind(), Kind::TooMany);
+        assert!(refused.retry_after().is_some());
+        assert!(cache.require_pace(2).is_ok());
     }
 }
 

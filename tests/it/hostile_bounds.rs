@@ -181,6 +181,33 @@ fn names_count_against_quotas() {
 }
 
 #[test]
+fn tags_count_against_quotas() {
+    let (app, mia) = with_quota(1_000);
+    let id = app.store("Mia/a.txt", &mia, b"x");
+    let counted = || -> i64 {
+        let sql = "SELECT bytes FROM metadata_usage WHERE account_id = 0";
+        catalog(&app).query_row(sql, [], |row| row.get(0)).unwrap()
+    };
+    let before = counted();
+    let tag = |tags: &str| {
+        let tagged = app.send(&format!("/files/{id}/tags"), &mia, &[("tags", tags)]);
+        tagged.status
+    };
+    assert_eq!(tag(&format!("a, {}", "b".repeat(90))), 303);
+    assert_eq!(counted() - before, 2 * 50 + 91);
+    assert_eq!(tag("a"), 303);
+    assert_eq!(counted() - before, 50 + 1);
+    // Beyond the allowance, a tag more is too many, and one less is not.
+    let sql = "UPDATE metadata_usage SET bytes = bytes + (1 << 20) + 1000";
+    assert_eq!(catalog(&app).execute(sql, []).unwrap(), 2);
+    assert_eq!((tag("a, c"), tag("")), (507, 303));
+    let trashed = app.send(&format!("/files/{id}/trash"), &mia, &[]);
+    let purged = app.send(&format!("/files/{id}/purge"), &mia, &[]);
+    assert_eq!((trashed.status, purged.status), (303, 303));
+    assert_eq!(counted(), (1 << 20) + 1_000);
+}
+
+#[test]
 fn files_are_not_renamed_beyond_a_quota_either() {
     let (app, mia) = with_quota(1_000_000);
     let mut refused = 0;

@@ -323,7 +323,7 @@ fn the_last_piece_of_an_upload_is_not_kept_by_a_session_that_has_ended() {
 }
 
 #[test]
-fn a_part_is_joined_once() {
+fn parts_that_are_named_again_add_little() {
     let (app, _) = TestApp::with_owner(&[]);
     let mia = app.let_in("Mia", "member");
     let call = |headers: &[(&str, &str)], body: Option<&[u8]>| {
@@ -336,17 +336,19 @@ fn a_part_is_joined_once() {
         app.call("POST", "/uploads", &all, body)
     };
     let part = call(
-        &[("upload-concat", "partial"), ("upload-length", "4")],
-        Some(b"part"),
+        &[("upload-concat", "partial"), ("upload-length", "1048576")],
+        Some(&vec![b'p'; 1 << 20]),
     );
     assert_eq!(part.status, 201, "{}", part.text());
     let place = part.header("location");
     let metadata = crate::tus::client::metadata(&[("filename", "Mia/a.txt")]);
-    let twice = format!("final;{place} {place}");
+    let often = format!("final;{}", [place].repeat(66).join(" "));
     let refused = call(
-        &[("upload-concat", &twice), ("upload-metadata", &metadata)],
+        &[("upload-concat", &often), ("upload-metadata", &metadata)],
         None,
     );
     assert_eq!(refused.status, 400, "{}", refused.text());
-    assert!(refused.text().contains("named twice"), "{}", refused.text());
+    let text = refused.text();
+    assert!(text.contains("named more than once"), "{text}");
+    assert_eq!(app.look("/api/v1/files/Mia/a.txt", &mia).status, 404);
 }

@@ -114,6 +114,7 @@ impl Library {
         let (folder, change) = (folder.clone(), self.change());
         self.store.sql.write(move |c| {
             refuse_others_than_its_own(c, &change, &folder)?;
+            change.require_rule_pace(c)?;
             c.prepare_cached(
                 "DELETE FROM folder_rule WHERE path = ?1 AND NOT EXISTS
                  (SELECT 1 FROM folder_grant AS given WHERE given.path = ?1 AND may = 'own')",
@@ -237,6 +238,7 @@ fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPa
 
 /// Each rule makes looking a little slower for all, so nobody makes any number of them.
 fn refuse_too_many(c: &Connection, change: &Change, folder: &FolderPath) -> Result<()> {
+    change.require_rule_pace(c)?;
     let most = match change.reach(c)?.is_everything() {
         true => MAX_RULES_OF_OWNERS,
         false => MAX_RULES,

@@ -28,7 +28,7 @@ pub struct Quota {
     pub files: Option<u64>,
 }
 
-/// What is stored, older versions and the trash included.
+/// What is stored, older versions and the trash included, and metadata beyond the allowance.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Usage {
     pub bytes: u64,
@@ -73,9 +73,9 @@ struct Begun {
 }
 
 impl Library {
-    /// What an account has stored.
+    /// What counts against the quota of an account.
     pub fn usage(&self, id: AccountId) -> Result<Usage> {
-        self.store.sql.read(|c| usage(c, id))
+        self.store.sql.read(|c| counted(c, id))
     }
 
     /// Whether there is a quota that what this sender stores counts against.
@@ -287,8 +287,8 @@ pub(in crate::library) fn refuse_longer_names(
     }
 }
 
-/// Called after a file got a longer name, which counts against whoever stored the file.
-pub(in crate::library) fn refuse_longer_name(c: &Connection, file: i64) -> Result<()> {
+/// Called after a file got a longer name or more tags, which count against whoever stored the file.
+pub(in crate::library) fn require_metadata_room(c: &Connection, file: i64) -> Result<()> {
     let sql = "SELECT account_id FROM file WHERE id = ?1";
     let payer: Option<AccountId> = c.prepare_cached(sql)?.query_row([file], |row| row.get(0))?;
     let Some(id) = payer else { return Ok(()) };

@@ -40,7 +40,7 @@ CREATE INDEX token_by_folder ON token (folder) WHERE folder IS NOT NULL;
 ALTER TABLE folder ADD COLUMN account_id INTEGER REFERENCES account (id) ON DELETE SET NULL;
 CREATE INDEX folder_by_account ON folder (account_id) WHERE account_id IS NOT NULL;
 
--- What the catalog itself takes for files, versions and folders, in bytes, by account; 0 is everybody.
+-- What the catalog itself takes for files, versions, folders and tags, in bytes, by account; 0 is everybody.
 -- Names count as often as tables and indexes hold them. Beyond an allowance it counts against quotas,
 -- so that small files with long names are not free. Kept in step by triggers, like `usage`.
 CREATE TABLE metadata_usage (
@@ -80,6 +80,20 @@ CREATE TRIGGER folder_ended AFTER DELETE ON folder BEGIN
     UPDATE metadata_usage SET bytes = bytes - 200 - 5 * octet_length(old.path)
         WHERE account_id IN (0, old.account_id);
 END;
+-- A file's tags go with it, when nobody can be asked any more whose it was.
+CREATE TRIGGER tag_added AFTER INSERT ON tag BEGIN
+    UPDATE metadata_usage SET bytes = bytes + 50 + octet_length(new.tag)
+        WHERE account_id IN (SELECT 0 UNION ALL SELECT account_id FROM file WHERE id = new.file_id);
+END;
+CREATE TRIGGER tag_removed AFTER DELETE ON tag WHEN EXISTS (SELECT 1 FROM file WHERE id = old.file_id) BEGIN
+    UPDATE metadata_usage SET bytes = bytes - 50 - octet_length(old.tag)
+        WHERE account_id IN (SELECT 0 UNION ALL SELECT account_id FROM file WHERE id = old.file_id);
+END;
+CREATE TRIGGER tags_ended BEFORE DELETE ON file BEGIN
+    UPDATE metadata_usage SET bytes = bytes
+            - (SELECT coalesce(sum(50 + octet_length(tag)), 0) FROM tag WHERE file_id = old.id)
+        WHERE account_id IN (0, old.account_id);
+END;
 CREATE TRIGGER account_removed_metadata AFTER DELETE ON account BEGIN
     DELETE FROM metadata_usage WHERE account_id = old.id;
 END;
@@ -87,10 +101,13 @@ END;
 INSERT INTO metadata_usage (account_id, bytes)
     SELECT 0, (SELECT coalesce(sum(600 + 4 * octet_length(path)), 0) FROM file)
             + (SELECT 200 * count(*) FROM version)
+            + (SELECT coalesce(sum(50 + octet_length(tag)), 0) FROM tag)
             + (SELECT coalesce(sum(200 + 5 * octet_length(path)), 0) FROM folder);
 INSERT INTO metadata_usage (account_id, bytes)
     SELECT id, (SELECT coalesce(sum(600 + 4 * octet_length(path)), 0) FROM file WHERE account_id = account.id)
              + (SELECT 200 * count(*) FROM version WHERE account_id = account.id)
+             + (SELECT coalesce(sum(50 + octet_length(tag)), 0) FROM tag JOIN file ON file.id = tag.file_id
+                WHERE file.account_id = account.id)
     FROM account;
 
 -- Secrets of links. With a key in the environment, a link is found by the SHA-256 of its secret and

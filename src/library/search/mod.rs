@@ -9,6 +9,7 @@ mod mark;
 mod needle;
 mod order;
 mod passage;
+mod phrase;
 mod place;
 mod query;
 mod rank;
@@ -228,7 +229,7 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
             .map(|found| (found.place.id, found.place.score(), found.address))
             .collect(),
         facets: tally.facets(),
-        notes: ranker.notes,
+        notes: ranker.into_notes(),
     })
 }
 

@@ -6,10 +6,11 @@
 //! times as much as a text, hid the texts that have them all.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use tantivy::query::{
-    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur,
-    PhrasePrefixQuery, PhraseQuery, Query, RangeQuery, TermQuery, TermSetQuery,
+    AllQuery, BooleanQuery, BoostQuery, ConstScoreQuery, EmptyQuery, ExistsQuery, Occur, Query,
+    RangeQuery, TermQuery, TermSetQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
@@ -19,6 +20,7 @@ use crate::library::{FolderPath, Reach, Right};
 
 use super::expand::expand;
 use super::fields::{Fields, ID, exact_folder_term};
+use super::phrase::{Phrase, PositionBudget, Uncompared};
 use super::query::{Filter, Form, Node, Scope, Text};
 
 const NAME: f32 = 3.0;
@@ -33,7 +35,6 @@ const STEMMED: f32 = 0.02;
 const PREFIXED: f32 = 0.5;
 /// Words that a prefix may stand for.
 const MAX_EXPANSION: usize = 512;
-const MAX_PHRASE_EXPANSION: u32 = 256;
 
 /// Words that may stand between those of a query for closeness to count.
 const CLOSE: u32 = 6;
@@ -42,6 +43,9 @@ const MAX_CLOSE_WORDS: usize = 5;
 /// If even the rarest word is in more files, comparing positions costs more than it is worth.
 const MAX_CLOSE_FILES: u64 = 2_000;
 
+const NOT_COMPARED: &str =
+    "Some files have these words too often to compare their order there; they are shown as well.";
+
 type Clause = (Occur, Box<dyn Query>);
 
 /// Turns trees into queries of one searcher.
@@ -49,7 +53,8 @@ pub struct Ranker<'a> {
     searcher: &'a Searcher,
     fields: &'a Fields,
     /// What the index could not wholly consider, one sentence each.
-    pub notes: Vec<String>,
+    notes: Vec<String>,
+    positions: Arc<PositionBudget>,
 }
 
 impl<'a> Ranker<'a> {
@@ -58,7 +63,16 @@ impl<'a> Ranker<'a> {
             searcher,
             fields,
             notes: Vec::new(),
+            positions: Arc::default(),
         }
+    }
+
+    /// What could not wholly be considered, once the queries were executed, one sentence each.
+    pub fn into_notes(mut self) -> Vec<String> {
+        if self.positions.is_exceeded() {
+            self.notes.push(NOT_COMPARED.to_owned());
+        }
+        self.notes
     }
 
     /// The whole query, inside `folder` if given, and of what may be read; every file there without
@@ -83,7 +97,7 @@ impl<'a> Ranker<'a> {
             clauses.push((Occur::Must, self.readable(reach)));
         }
         if let Some(close) = self.closeness(nodes)? {
-            clauses.push((Occur::Should, boosted(close, TOGETHER)));
+            clauses.push((Occur::Should, boosted(Box::new(close), TOGETHER)));
         }
         Ok(Box::new(BooleanQuery::new(clauses)))
     }
@@ -163,10 +177,21 @@ impl<'a> Ranker<'a> {
             match (text.form, text.words.as_slice()) {
                 (Form::Word, [(_, word)]) => self.word(field, weight, word, &mut parts)?,
                 (Form::Prefix, [(_, word)]) => self.prefix(field, weight, word, &mut parts)?,
-                (Form::Prefix, words) => parts.push(boosted(phrase_prefix(field, words), weight)),
+                (Form::Prefix, [words @ .., (offset, prefix)]) => {
+                    if let Some(phrase) = self.phrase(field, words)? {
+                        let phrase = phrase.with_prefix(*offset, prefix.clone());
+                        parts.push(boosted(Box::new(phrase), weight));
+                    }
+                }
+                (_, [(_, word)]) => {
+                    let term = Term::from_field_text(field, word);
+                    if self.is_there(&term)? {
+                        parts.push(boosted(plain(term), weight));
+                    }
+                }
                 (_, words) => {
-                    if let Some(phrase) = self.phrase(field, words, 0)? {
-                        parts.push(boosted(phrase, weight));
+                    if let Some(phrase) = self.phrase(field, words)? {
+                        parts.push(boosted(Box::new(phrase), weight));
                     }
                 }
             }
@@ -229,26 +254,18 @@ impl<'a> Ranker<'a> {
     }
 
     /// Nothing if one of the words is not in the index at all.
-    fn phrase(
-        &self,
-        field: Field,
-        words: &[(u32, String)],
-        slop: u32,
-    ) -> tantivy::Result<Option<Box<dyn Query>>> {
+    fn phrase(&self, field: Field, words: &[(u32, String)]) -> tantivy::Result<Option<Phrase>> {
         let terms = terms_of(field, words);
         for (_, term) in &terms {
             if !self.is_there(term)? {
                 return Ok(None);
             }
         }
-        Ok(Some(match <[_; 1]>::try_from(terms) {
-            Ok([(_, term)]) => plain(term),
-            Err(terms) => Box::new(PhraseQuery::new_with_offset_and_slop(terms, slop)),
-        }))
+        Ok(Some(Phrase::new(terms, &self.positions)))
     }
 
     /// What files gain in which the words of the query stand close together and in order.
-    fn closeness(&self, nodes: &[Node]) -> tantivy::Result<Option<Box<dyn Query>>> {
+    fn closeness(&self, nodes: &[Node]) -> tantivy::Result<Option<Phrase>> {
         let words: Vec<(u32, String)> = nodes
             .iter()
             .filter_map(|node| match node {
@@ -275,7 +292,8 @@ impl<'a> Ranker<'a> {
         if rarest > MAX_CLOSE_FILES {
             return Ok(None);
         }
-        self.phrase(self.fields.body, &words, CLOSE)
+        let phrase = self.phrase(self.fields.body, &words)?;
+        Ok(phrase.map(|phrase| phrase.with_slop(CLOSE, Uncompared::Differs)))
     }
 
     fn filter(&self, filter: &Filter) -> Box<dyn Query> {
@@ -311,18 +329,11 @@ pub fn forms(word: &str) -> Vec<String> {
     }
 }
 
-fn terms_of(field: Field, words: &[(u32, String)]) -> Vec<(usize, Term)> {
+fn terms_of(field: Field, words: &[(u32, String)]) -> Vec<(u32, Term)> {
     words
         .iter()
-        .map(|(offset, word)| (*offset as usize, Term::from_field_text(field, word)))
+        .map(|(offset, word)| (*offset, Term::from_field_text(field, word)))
         .collect()
-}
-
-/// `words` has at least two.
-fn phrase_prefix(field: Field, words: &[(u32, String)]) -> Box<dyn Query> {
-    let mut query = PhrasePrefixQuery::new_with_offset(terms_of(field, words));
-    query.set_max_expansions(MAX_PHRASE_EXPANSION);
-    Box::new(query)
 }
 
 fn plain(term: Term) -> Box<dyn Query> {

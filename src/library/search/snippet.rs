@@ -21,6 +21,7 @@ use super::expand::expand_segment;
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
 use super::passage::Passages;
+use super::phrase::MAX_OCCURRENCES;
 use super::query::Scope;
 use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};
@@ -31,9 +32,6 @@ const NEIGHBOURHOOD: usize = 900;
 /// of the former is in it.
 const USUAL_EXPANSION: usize = 16;
 const MAX_EXPANSION: usize = 1024;
-/// Occurrences of a word in one file that are looked up: a text with more of them has some at its
-/// beginning, which is shown then.
-const MAX_POSITIONS: u32 = 200_000;
 
 /// The surroundings of a match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -260,7 +258,8 @@ impl Segment {
                 .inverted
                 .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions)?;
             let is_there = postings.doc() <= doc && postings.seek(doc) == doc;
-            if is_there && postings.term_freq() <= MAX_POSITIONS {
+            // A text with more of them has some at its beginning, which is shown then.
+            if is_there && postings.term_freq() <= MAX_OCCURRENCES {
                 postings.append_positions_with_offset(0, &mut positions);
             }
         }

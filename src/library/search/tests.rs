@@ -242,6 +242,70 @@ fn phrases_prefixes_exclusions_and_alternatives() {
 }
 
 #[test]
+fn phrases_find_what_reading_the_texts_finds() {
+    // All texts of five words out of three.
+    let words = ["ant", "bee", "antler"];
+    let texts: Vec<String> = (0..243_usize)
+        .map(|n| {
+            [1, 3, 9, 27, 81]
+                .map(|place| words[n / place % 3])
+                .join(" ")
+        })
+        .collect();
+    let files: Vec<Sample> = texts.iter().map(|text| file("a.txt", text)).collect();
+    let shelf = Shelf::with_batches(&files, 50);
+    let found = |has: &dyn Fn(&str) -> bool| -> Vec<i64> {
+        let texts = texts.iter().zip(1..);
+        texts
+            .filter(|(text, _)| has(text))
+            .map(|(_, id)| id)
+            .collect()
+    };
+    for phrase in [
+        "ant bee",
+        "bee bee",
+        "ant bee ant",
+        "bee ant ant bee",
+        "ant ant ant",
+    ] {
+        let whole = format!(" {phrase} ");
+        let has = |text: &str| format!(" {text} ").contains(&whole);
+        assert_eq!(shelf.set(&format!("\"{phrase}\"")), found(&has), "{phrase}");
+        let begun = format!(" {phrase}");
+        let has = |text: &str| format!(" {text} ").contains(&begun);
+        assert_eq!(
+            shelf.set(&format!("\"{phrase}\"*")),
+            found(&has),
+            "{phrase}*"
+        );
+        let has = |text: &str| format!(" {text} ").contains(&whole) && text.contains("antler");
+        let narrowed = format!("antler \"{phrase}\"");
+        assert_eq!(shelf.set(&narrowed), found(&has), "{narrowed}");
+    }
+}
+
+#[test]
+fn words_that_are_too_many_are_found_without_their_order() {
+    let often = "spam ham ".repeat(phrase::MAX_OCCURRENCES as usize + 1);
+    let shelf = Shelf::of(&[
+        ("a.txt", &often),
+        ("b.txt", "ham spam"),
+        ("c.txt", "spam ham"),
+    ]);
+    for query in ["\"ham ham spam\"", "\"ham ham sp\"*"] {
+        let proposed = shelf.propose(query);
+        let ids: Vec<_> = proposed.hits.iter().map(|hit| hit.0).collect();
+        assert_eq!(ids, [1], "{query}");
+        assert!(proposed.notes[0].contains("too often"), "{query}");
+    }
+    assert_eq!(shelf.set("\"spam ham\""), [1, 3]);
+    // Closeness only ranks: it needs no note.
+    let close = shelf.propose("spam ham");
+    assert_eq!((close.total, close.notes.len()), (3, 0));
+    assert_eq!(close.hits[0].0, 3);
+}
+
+#[test]
 fn scripts_without_spaces_are_searched_by_any_part() {
     let shelf = Shelf::of(&[
         ("a.txt", "東京都は日本の首都である。"),

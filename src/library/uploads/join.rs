@@ -13,6 +13,8 @@ use crate::store::now_ms;
 
 /// Most parts of one upload.
 const MOST_PARTS: usize = 1_000;
+/// What parts that are named again can add: these bytes are written without having been sent.
+const MAX_REPEATED_BYTES: u64 = 64 << 20;
 
 impl Library {
     /// Joins complete parts, in this order, and stores the file; the parts are removed. Asking
@@ -23,8 +25,8 @@ impl Library {
     ///
     /// # Errors
     /// [`Kind::NotFound`] for a part that is not there, [`Kind::Conflict`] for one that is not
-    /// complete, [`Kind::Invalid`] for what is no part, [`Kind::TooLarge`] if they have more than
-    /// `most` bytes; then nothing has changed.
+    /// complete, [`Kind::Invalid`] for what is no part or repeats too much, [`Kind::TooLarge`] if
+    /// they have more than `most` bytes; then nothing has changed.
     pub fn join_uploads(
         &self,
         parts: &[UploadId],
@@ -42,12 +44,6 @@ impl Library {
             key: Some(key(parts)),
             ..new
         };
-        // Each is copied and counts once, so by one part named often an upload could take any room.
-        if parts.iter().collect::<HashSet<_>>().len() < parts.len() {
-            return Err(Error::invalid(
-                "A part is named twice; name each part of the upload once.",
-            ));
-        }
         let known = self
             .store
             .sql
@@ -56,7 +52,7 @@ impl Library {
             return self.state_of(known);
         }
         let rows = self.complete_parts(parts)?;
-        let length = rows.iter().filter_map(|row| row.length).sum();
+        let length: u64 = rows.iter().filter_map(|row| row.length).sum();
         if let Some(most) = most.filter(|most| length > *most) {
             return Err(Error::new(
                 Kind::TooLarge,
@@ -65,6 +61,7 @@ impl Library {
                 ),
             ));
         }
+        require_few_repeats(&rows, length)?;
         self.refuse_without_room(length)?;
         let row = Row {
             concat: Some(concat),
@@ -153,6 +150,22 @@ impl Library {
         };
         self.end_without_file(row, claim, End::Joined).map(drop)
     }
+}
+
+/// # Errors
+/// [`Kind::Invalid`] if the parts that are named again add more than [`MAX_REPEATED_BYTES`] to
+/// those that are named once; `length` counts all of them.
+fn require_few_repeats(rows: &[Row], length: u64) -> Result<()> {
+    let mut seen = HashSet::new();
+    let distinct = rows.iter().filter(|row| seen.insert(row.id));
+    let sent: u64 = distinct.filter_map(|row| row.length).sum();
+    if length - sent > MAX_REPEATED_BYTES {
+        return Err(Error::invalid(format!(
+            "Parts that are named more than once can add {MAX_REPEATED_BYTES} bytes; these add {}.",
+            length - sent
+        )));
+    }
+    Ok(())
 }
 
 /// Stands for this list of parts.
