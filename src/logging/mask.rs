@@ -255,6 +255,29 @@ mod tests {
     }
 
     #[test]
+    fn what_looks_random_is_masked_without_its_prefix() {
+        let random = "q7RkV3x9TzB2mWn5LcYd8HsJ4gFp6AeU1oXiKbZtQ0E";
+        for (line, expected) in [
+            (
+                format!("/s/w\u{f6}l_{random} 404"),
+                "/s/w\u{f6}*** 404".to_owned(),
+            ),
+            (format!("/s/{random}?q={random}"), "/s/***?q=***".to_owned()),
+            (format!("/s/%71{}", &random[1..]), "/s/***".to_owned()),
+        ] {
+            assert_eq!(masked(&line), expected);
+        }
+        for line in [
+            "6ba7b8109dad11d180b400c04fd430c8",
+            "release=4F2A9C01D77B4E12A0B3C4D5E6F70819",
+            "/browse/Quarterly-Reports_2026-Final-Version-From-Accounting",
+            "IMG_20260314_101112_Harbour-Lighthouse.jpeg",
+        ] {
+            assert_eq!(masked(line), line);
+        }
+    }
+
+    #[test]
     fn deeply_encoded_lines_take_no_time() {
         let line = format!("%{}", "25".repeat(1 << 20));
         let began = std::time::Instant::now();

@@ -289,6 +289,9 @@ fn what_was_stored_before_there_was_a_key_is_sealed_and_goes_on() {
             .contains("were sealed with the key")
             .then_some(())
     });
+    // Neither the catalog nor its log has the plain secrets any more.
+    let stored = bytes(&app);
+    assert!(!has(&stored, &link.as_bytes()[3..]) && !has(&stored, secret.bytes()));
     let plain =
         "SELECT count(*) FROM share_link, account WHERE sealed IS NULL OR length(totp) = 20";
     let plain: u64 = catalog(&app)
@@ -386,4 +389,25 @@ fn readiness_has_figures_for_owners_only() {
         let stores = ready["stores"].to_string();
         assert!(stores.contains("at sequence"), "{stores}");
     }
+}
+
+#[test]
+fn without_its_contents_a_release_is_not_ready_and_tells_strangers_no_path() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let (blobs, aside) = (app.directory().join("blobs"), app.directory().join("aside"));
+    fs::rename(&blobs, &aside).unwrap();
+    let ready = |by: &Credentials| app.look("/health/ready", by);
+    let told = eventually("it not to be ready", || {
+        Some(ready(&Credentials::none())).filter(|answer| answer.status == 503)
+    });
+    assert_eq!(told.json()["status"], "unavailable");
+    assert_eq!(told.json()["reason"], "The store blobs cannot be read.");
+    let root = app.directory().display().to_string();
+    assert!(!told.text().contains(&root), "{}", told.text());
+    let reason = ready(&olga).json()["reason"].to_string();
+    assert!(reason.contains("blobs: "), "{reason}");
+    fs::rename(&aside, &blobs).unwrap();
+    eventually("it to be ready again", || {
+        (ready(&Credentials::none()).status == 200).then_some(())
+    });
 }
