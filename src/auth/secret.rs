@@ -44,7 +44,7 @@ impl Purpose {
         Self::Ceremony,
     ];
 
-    const fn prefix(self) -> &'static str {
+    pub const fn prefix(self) -> &'static str {
         match self {
             Self::Session => "ws_",
             Self::Token => "wt_",

@@ -185,8 +185,8 @@ pub enum Precondition {
     Present,
     /// `If-Match: "<digest>", …`: the current content must be one of these.
     Content(Vec<Digest>),
-    /// `If-Unmodified-Since`: what is at the path, if anything, must be from this second or before,
-    /// in milliseconds since the epoch.
+    /// `If-Unmodified-Since`: what is at the path, if anything, must be from this very second, in
+    /// milliseconds since the epoch: an older file that was moved there was never seen.
     UnmodifiedSince(Millis),
 }
 
@@ -199,7 +199,7 @@ impl Precondition {
             (Self::Present, present) => present.is_some(),
             (Self::Content(digests), Some(entry)) => digests.contains(&entry.sha256),
             (Self::Content(_), None) => false,
-            (Self::UnmodifiedSince(at), Some(entry)) => entry.modified_ms / 1000 <= at / 1000,
+            (Self::UnmodifiedSince(at), Some(entry)) => entry.modified_ms / 1000 == at / 1000,
             // RFC 9110, 13.1.4: without a date to compare with, it is not asked for.
             (Self::UnmodifiedSince(_), None) => true,
         }

@@ -172,9 +172,11 @@ fn is_random(run: &[u8]) -> bool {
         _ => 3,
     };
     let has = |wanted| run.iter().any(|byte| class(byte) == wanted);
-    let turns = run
-        .windows(2)
-        .filter(|pair| class(&pair[0]) != class(&pair[1]));
+    let turns = run.windows(2).filter(|pair| {
+        let (one, next) = (class(&pair[0]), class(&pair[1]));
+        // Words in a name are told apart by what is no letter, and are no more random for it.
+        one != next && one != 3 && next != 3
+    });
     run.len() >= MIN_RANDOM && has(0) && has(1) && has(2) && turns.count() * 3 >= run.len()
 }
 

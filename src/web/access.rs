@@ -126,6 +126,7 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/s/{secret}/zip", Nothing),
     ("POST", "/s/{secret}/drop", Nothing),
     ("POST", "/s/{secret}/uploads", Nothing),
+    ("POST", "/s/{secret}/uploads/", Nothing),
     ("GET", "/s/{secret}/uploads/{id}", Nothing),
     ("POST", "/s/{secret}/uploads/{id}", Nothing),
     ("PATCH", "/s/{secret}/uploads/{id}", Nothing),
@@ -145,9 +146,12 @@ pub const RULES: &[(&str, &str, Need)] = &[
     ("GET", "/api/v1/persistence", Administer),
     // tus 1.0: what it can is no secret.
     ("OPTIONS", "/uploads", Nothing),
+    ("OPTIONS", "/uploads/", Nothing),
     ("OPTIONS", "/uploads/{id}", Nothing),
     ("GET", "/uploads", Change),
     ("POST", "/uploads", Change),
+    ("GET", "/uploads/", Change),
+    ("POST", "/uploads/", Change),
     ("GET", "/uploads/{id}", Change),
     ("POST", "/uploads/{id}", Change),
     ("PATCH", "/uploads/{id}", Change),
@@ -360,7 +364,12 @@ mod tests {
         ];
         for route in of(Nothing) {
             let is_known = for_nobody.iter().any(|start| route.starts_with(start));
-            let tells_how = ["/api/v1/openapi.json", "/uploads", "/uploads/{id}"];
+            let tells_how = [
+                "/api/v1/openapi.json",
+                "/uploads",
+                "/uploads/",
+                "/uploads/{id}",
+            ];
             assert!(is_known || tells_how.contains(&route), "{route}");
         }
         for (method, route, need) in RULES {

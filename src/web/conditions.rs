@@ -93,11 +93,12 @@ impl Conditions {
         }
     }
 
-    /// Weighs the conditions of a GET or HEAD in the order of section 13.2.2.
+    /// Weighs the conditions of a GET or HEAD in the order of section 13.2.2. Dates are compared for
+    /// equality, as section 13.1.3 allows: an older file that was moved here is another one.
     pub fn weigh(&self, file: &Validators) -> Verdict {
         let still = match (&self.if_match, self.if_unmodified_since) {
             (Some(tags), _) => tags.hold(|tag| file.is_strongly(tag)),
-            (None, Some(date)) => file.modified <= date,
+            (None, Some(date)) => file.modified == date,
             (None, None) => true,
         };
         if !still {
@@ -105,7 +106,7 @@ impl Conditions {
         }
         let known = match (&self.if_none_match, self.if_modified_since) {
             (Some(tags), _) => tags.hold(|tag| file.is_weakly(tag)),
-            (None, Some(date)) => file.modified <= date,
+            (None, Some(date)) => file.modified == date,
             (None, None) => false,
         };
         if known {
@@ -122,7 +123,8 @@ impl Conditions {
         };
         match Tags::parse(text) {
             Tags::These(tags) if !tags.is_empty() => tags.iter().any(|tag| file.is_strongly(tag)),
-            _ => httpdate::parse_http_date(text).is_ok_and(|date| date == file.modified),
+            _ => httpdate::parse_http_date(text)
+                .is_ok_and(|date| date == file.modified && is_over(date)),
         }
     }
 
@@ -149,6 +151,13 @@ impl Conditions {
             )),
         }
     }
+}
+
+/// Whether the second that a date names is over: until then, another content can follow with the same
+/// date (RFC 9110, section 8.8.2.2).
+fn is_over(date: SystemTime) -> bool {
+    let since = SystemTime::now().duration_since(date);
+    since.is_ok_and(|since| since >= Duration::from_secs(2))
 }
 
 fn millis(time: SystemTime) -> Millis {
@@ -203,6 +212,7 @@ mod tests {
     const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const EARLIER: &str = "Sat, 05 Nov 1994 08:49:37 GMT";
+    const LATER: &str = "Mon, 07 Nov 1994 08:49:37 GMT";
 
     fn file() -> Validators {
         Validators::new(HEX.parse().unwrap(), 784_111_777_250)
@@ -253,6 +263,8 @@ mod tests {
             (vec![("if-match", "*")], Proceed),
             (vec![("if-unmodified-since", EARLIER)], Failed),
             (vec![("if-unmodified-since", THEN)], Proceed),
+            (vec![("if-unmodified-since", LATER)], Failed),
+            (vec![("if-modified-since", LATER)], Proceed),
             (
                 vec![("if-match", &tag), ("if-none-match", &tag)],
                 NotModified,
@@ -278,6 +290,15 @@ mod tests {
             let pairs: Vec<_> = sent.iter().map(|value| ("if-range", *value)).collect();
             assert_eq!(conditions(&pairs).range_holds(&file()), holds, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn a_date_proves_nothing_before_its_second_is_over() {
+        let now = SystemTime::now();
+        let date = httpdate::fmt_http_date(now);
+        let file = Validators::new(HEX.parse().unwrap(), millis(now));
+        let held = conditions(&[("if-range", &date)]).range_holds(&file);
+        assert!(!held, "{date}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use unicode_normalization::UnicodeNormalization;
 
 /// What a content may do when it is displayed: nothing. The rest lets a browser's own viewers for
 /// pictures, sound and video work.
@@ -123,23 +124,24 @@ fn is_plain_text(media: &str) -> bool {
     text && !marked_up
 }
 
-/// `Content-Disposition` as RFC 6266 writes it: a name that any client reads, and, where that
-/// is not the whole truth, the exact one as RFC 8187 encodes it.
+/// `Content-Disposition` as RFC 6266 writes it: the name in `filename`, with what quotes and paths are
+/// made of replaced, and, where that is not the whole truth, the exact one as RFC 8187 encodes it.
+/// Beyond ASCII, `filename` has UTF-8: whoever reads it alone, such as `curl -OJ`, takes it as it is.
 pub fn named(kind: &str, name: &str) -> HeaderValue {
     let plain: String = name
-        .chars()
+        .nfc()
         .map(|c| match c {
             '"' | '\\' | '%' | '/' => '_',
-            ' '..='~' => c,
-            _ => '_',
+            c if c.is_control() => '_',
+            c => c,
         })
         .collect();
     let mut value = format!("{kind}; filename=\"{plain}\"");
-    if plain != name {
+    if plain != name || !name.is_ascii() {
         value.push_str("; filename*=UTF-8''");
         value.extend(utf8_percent_encode(name, NOT_ATTR_CHAR));
     }
-    HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("attachment"))
+    HeaderValue::from_bytes(value.as_bytes()).unwrap_or(HeaderValue::from_static("attachment"))
 }
 
 #[cfg(test)]
@@ -148,7 +150,7 @@ mod tests {
 
     fn shown(media: &str, name: &str) -> (String, String) {
         let shown = disposition(media, None, name);
-        let text = |value: HeaderValue| value.to_str().unwrap().to_owned();
+        let text = |value: HeaderValue| String::from_utf8(value.as_bytes().to_vec()).unwrap();
         (text(shown.content_type), text(shown.content_disposition))
     }
 
@@ -192,7 +194,7 @@ mod tests {
             ("a b.zip", "attachment; filename=\"a b.zip\""),
             (
                 "q3 überblick.zip",
-                "attachment; filename=\"q3 _berblick.zip\"; filename*=UTF-8''q3%20%C3%BCberblick.zip",
+                "attachment; filename=\"q3 überblick.zip\"; filename*=UTF-8''q3%20%C3%BCberblick.zip",
             ),
             (
                 "say \"hi\"\\.zip",
@@ -208,7 +210,7 @@ mod tests {
             ),
             (
                 "資料",
-                "attachment; filename=\"__\"; filename*=UTF-8''%E8%B3%87%E6%96%99",
+                "attachment; filename=\"資料\"; filename*=UTF-8''%E8%B3%87%E6%96%99",
             ),
         ] {
             assert_eq!(shown("application/zip", name).1, value, "{name}");

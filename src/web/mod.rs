@@ -18,6 +18,7 @@ pub mod fuzzing;
 mod health;
 pub mod input;
 mod known_facts;
+mod legacy_digests;
 mod live;
 mod metered_body;
 mod metrics;

@@ -32,16 +32,22 @@ pub fn wanted(header: &str, size: u64) -> Wanted {
         return Wanted::Whole;
     };
     let mut parts = Vec::new();
+    let mut is_all_of_nothing = false;
     for spec in specs
         .split(',')
         .map(str::trim)
         .filter(|spec| !spec.is_empty())
     {
         match part(spec, size) {
+            // An empty file is all of what begins at 0 or ends at its end.
+            Some(_) if size == 0 => is_all_of_nothing |= begins_with_all(spec),
             Some(part) if part.is_empty() => {}
             Some(part) => parts.push(part),
             None => return Wanted::Whole,
         }
+    }
+    if is_all_of_nothing {
+        return Wanted::Whole;
     }
     if parts.is_empty() {
         return Wanted::Unsatisfiable;
@@ -74,6 +80,15 @@ fn part(spec: &str, size: u64) -> Option<Range<u64>> {
     Some(first.min(end)..end)
 }
 
+/// Whether a well-formed part of a file without bytes is the whole of it.
+fn begins_with_all(spec: &str) -> bool {
+    match spec.split_once('-') {
+        Some(("", last)) => number(last).is_some_and(|last| last > 0),
+        Some((first, _)) => number(first) == Some(0),
+        None => false,
+    }
+}
+
 /// Digits only; more than fit count as the largest number.
 fn number(digits: &str) -> Option<u64> {
     let all_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -98,6 +113,20 @@ fn merge(mut parts: Vec<Range<u64>>) -> Vec<Range<u64>> {
 mod tests {
     use super::Wanted::{Parts, Unsatisfiable, Whole};
     use super::*;
+
+    #[test]
+    fn an_empty_file_is_sent_whole() {
+        for (header, wants) in [
+            ("bytes=-5", Whole),
+            ("bytes=0-", Whole),
+            ("bytes=0-1", Whole),
+            ("bytes=5-, -1", Whole),
+            ("bytes=5-", Unsatisfiable),
+            ("bytes=-0", Unsatisfiable),
+        ] {
+            assert_eq!(wanted(header, 0), wants, "{header}");
+        }
+    }
 
     #[test]
     #[expect(

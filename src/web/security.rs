@@ -2,7 +2,7 @@
 
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderName, LOCATION, ORIGIN, REFERRER_POLICY,
-    SET_COOKIE, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    SET_COOKIE, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
@@ -32,7 +32,10 @@ pub fn admit(app: &App, request: &Parts) -> Result<(), Failure> {
     if app.config().access == Access::Local {
         refuse_foreign_host(&request.headers)?;
     }
-    refuse_cross_site(&request.method, &request.headers)?;
+    refuse_transfer_coding(&request.headers)?;
+    refuse_cross_site(&request.method, &request.headers, || {
+        Origin::of(app, request).forwarded_host().to_owned()
+    })?;
     if !app.is_open() && !answers_while_opening(request.uri.path()) {
         app.library()?;
     }
@@ -91,16 +94,40 @@ fn is_loopback(host: &str) -> bool {
     }
 }
 
+/// A coding that is not undone would be stored as the content (RFC 9112, section 6.1).
+fn refuse_transfer_coding(headers: &HeaderMap) -> Result<(), Failure> {
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let is_chunked = |value: &HeaderValue| {
+        let coding = value.as_bytes().trim_ascii();
+        coding.eq_ignore_ascii_case(b"chunked")
+    };
+    match codings.all(is_chunked) {
+        true => Ok(()),
+        false => Err(Failure::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "The only transfer coding that is understood here is chunked; send the body without another one.",
+        )),
+    }
+}
+
 /// Browsers say which site made them send a request: by `Sec-Fetch-Site`, and older ones by
-/// `Origin`. Programs say neither, and no other site can make them send anything.
-fn refuse_cross_site(method: &Method, headers: &HeaderMap) -> Result<(), Failure> {
+/// `Origin`. Programs say neither, and no other site can make them send anything. A proxy that
+/// is trusted can say for which host it asks, if it does not pass that on.
+fn refuse_cross_site(
+    method: &Method,
+    headers: &HeaderMap,
+    forwarded_host: impl FnOnce() -> String,
+) -> Result<(), Failure> {
     if method.is_safe() {
         return Ok(());
     }
     let same = match text(headers, &HeaderName::from_static("sec-fetch-site")) {
         Some(site) => site == "same-origin" || site == "none",
         None => match text(headers, &ORIGIN) {
-            Some(origin) => is_host_of(origin, text(headers, &HOST).unwrap_or_default()),
+            Some(origin) => {
+                is_host_of(origin, text(headers, &HOST).unwrap_or_default())
+                    || is_host_of(origin, &forwarded_host())
+            }
             None => !headers.contains_key(ORIGIN),
         },
     };
@@ -109,7 +136,8 @@ fn refuse_cross_site(method: &Method, headers: &HeaderMap) -> Result<(), Failure
     }
     Err(Failure::new(
         StatusCode::FORBIDDEN,
-        "Another site made this request; changes are only accepted from the pages of this one.",
+        "Another site made this request; changes are only accepted from the pages of this one. If it was \
+         this one, behind a proxy, the proxy hides its host; in nginx, add: proxy_set_header Host $host;",
     ))
 }
 
@@ -234,11 +262,11 @@ mod tests {
             all.extend(extra);
             let headers = headers(&all);
             assert_eq!(
-                refuse_cross_site(&Method::POST, &headers).is_ok(),
+                refuse_cross_site(&Method::POST, &headers, String::new).is_ok(),
                 allowed,
                 "{all:?}"
             );
-            assert!(refuse_cross_site(&Method::GET, &headers).is_ok());
+            assert!(refuse_cross_site(&Method::GET, &headers, String::new).is_ok());
         }
     }
 

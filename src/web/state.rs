@@ -11,6 +11,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -127,6 +128,12 @@ impl App {
     ) -> Result<T> {
         let library = self.library()?;
         blocking(move || work(&library)).await
+    }
+
+    /// Which storage is open, if one is.
+    pub fn storage(&self) -> Option<Uuid> {
+        let library = self.shared.library.get()?;
+        Some(library.store().identity.storage)
     }
 
     pub fn config(&self) -> &Config {

@@ -4,6 +4,7 @@
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 
+use std::collections::HashSet;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -15,6 +16,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use futures_util::{Stream, StreamExt};
+use mail_parser::MessageParser;
 use multer::{Field, Multipart};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -104,6 +106,8 @@ struct Form<'a> {
     folder: FolderPath,
     /// What the field before a file called it.
     path: Option<String>,
+    /// Where files of this form were stored: one more of that name is kept beside it.
+    stored: HashSet<FilePath>,
     outcome: Outcome,
 }
 
@@ -119,6 +123,7 @@ impl<'a> Form<'a> {
             allowance,
             folder: FolderPath::default(),
             path: None,
+            stored: HashSet::new(),
             outcome: Outcome::default(),
         })
     }
@@ -185,12 +190,15 @@ impl<'a> Form<'a> {
         let chunks = field.map(|chunk| chunk.map_err(form_error));
         let mut incoming = Incoming::new(chunks, self.app.config().max_upload);
         let file = NewFile {
-            keep_both: self.link.is_some(),
+            keep_both: self.link.is_some() || self.stored.contains(&path),
             ..new_file(path.clone())
         };
         match receive::store(self.app, &mut incoming, file).await {
             Ok(_) if self.link.is_some() => self.sent.push(name),
-            Ok(receipt) => self.outcome.receipts.push(receipt),
+            Ok(receipt) => {
+                self.stored.insert(path);
+                self.outcome.receipts.push(receipt);
+            }
             // Where a link leads is not for whoever sends by it.
             Err(error) if self.link.is_some() => self.refuse(name, by_a_link(error)),
             Err(error) => self.refuse(path.to_string(), error),
@@ -419,21 +427,40 @@ impl FileName {
     }
 
     /// The reader knows neither a name that is not UTF-8 nor `filename*` (RFC 8187), which forms
-    /// must not use and some clients do.
+    /// must not use and some clients do: it is the whole truth where the other is for old readers.
     fn read(file_name: Option<&str>, disposition: &[u8]) -> Self {
         let names_a_file = || disposition.windows(8).any(|part| part == b"filename");
-        match file_name {
-            Some("") => Self::Empty,
-            // Browsers write a quote in a name like this, and nothing else (HTML, 4.10.21.8).
-            Some(name) => Self::Known(name.replace("%22", "\"")),
-            None if names_a_file() => match extended(disposition) {
-                Some(name) if name.is_empty() => Self::Empty,
-                Some(name) => Self::Known(name),
-                None => Self::Unreadable,
-            },
-            None => Self::None,
+        match (extended(disposition), file_name) {
+            (Some(name), _) if name.is_empty() => Self::Empty,
+            (Some(name), _) => Self::Known(name),
+            (None, Some("")) => Self::Empty,
+            (None, Some(name)) => Self::Known(match decoded_words(name) {
+                Some(decoded) => decoded,
+                // Browsers write a quote in a name like this, and nothing else (HTML, 4.10.21.8).
+                None => name.replace("%22", "\""),
+            }),
+            (None, None) if names_a_file() => Self::Unreadable,
+            (None, None) => Self::None,
         }
     }
+}
+
+/// A name that is written in encoded words (RFC 2047) alone, as some mailers' libraries do.
+fn decoded_words(name: &str) -> Option<String> {
+    let mut words = name.split_ascii_whitespace();
+    let is_encoded = |word: &str| {
+        let inner = word
+            .strip_prefix("=?")
+            .and_then(|word| word.strip_suffix("?="));
+        inner.is_some_and(|inner| inner.split('?').count() == 3)
+    };
+    if name.len() > MAX_PATH_BYTES || !words.clone().any(is_encoded) || !words.all(is_encoded) {
+        return None;
+    }
+    let header = format!("Subject: {name}\r\n\r\n");
+    let message = MessageParser::default().parse(header.as_bytes())?;
+    let decoded = message.subject()?.to_owned();
+    (!decoded.is_empty() && !is_encoded(&decoded)).then_some(decoded)
 }
 
 /// The value of `filename*=UTF-8''…`.
@@ -543,6 +570,25 @@ mod tests {
             read(b"form-data; name=\"f\"; filename*=utf-8''na%C3%AFve.txt; x=y"),
             named("na\u{ef}ve.txt")
         );
+        let both = b"form-data; name=f; filename=\"=?utf-8?B?w5w=?=\"; filename*=utf-8''%C3%9Cbersicht.txt";
+        assert_eq!(
+            FileName::read(Some("=?utf-8?B?w5w=?="), both),
+            named("\u{dc}bersicht.txt")
+        );
+        for (written, meant) in [
+            ("=?utf-8?B?w5xiZXJzaWNodC50eHQ=?=", "\u{dc}bersicht.txt"),
+            ("=?utf-8?Q?=C3=9Cber_1/2.txt?=", "\u{dc}ber 1/2.txt"),
+            ("=?iso-8859-1?Q?caf=E9.txt?=", "caf\u{e9}.txt"),
+            ("=?utf-8?B?w5xi?= =?utf-8?B?ZXI=?=", "\u{dc}ber"),
+            ("=?what?.txt", "=?what?.txt"),
+            ("a =?utf-8?B?w5w=?=", "a =?utf-8?B?w5w=?="),
+        ] {
+            assert_eq!(
+                FileName::read(Some(written), b""),
+                named(meant),
+                "{written}"
+            );
+        }
         for unreadable in [
             &b"form-data; name=\"f\"; filename=\"caf\xe9.txt\""[..],
             b"form-data; name=\"f\"; filename*=iso-8859-1''caf%E9.txt",

@@ -6,6 +6,9 @@ use std::sync::{Arc, Once};
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use uuid::Uuid;
 
 use super::problem::Failure;
 use super::state::App;
@@ -21,11 +24,13 @@ pub struct Peer(pub IpAddr);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
-/// Name of the cookie that holds a session. Over https it has the prefix that keeps others, such as
-/// a neighbouring subdomain, from setting it (RFC 6265bis, 4.1.3.2).
-const SECURE_COOKIE: &str = "__Host-wharfside";
-const PLAIN_COOKIE: &str = "wharfside";
+/// End of the name of the cookie that holds a session. Cookies are shared by all ports of a host, so the
+/// name begins with what tells installations apart. Over https it also has the prefix that keeps others,
+/// such as a neighbouring subdomain, from setting it (RFC 6265bis, 4.1.3.2).
+const COOKIE_NAME: &str = "wharfside";
+const HOST_PREFIX: &str = "__Host-";
 /// How long a browser keeps the cookie, in seconds; the session itself ends when it is not used for
 /// that long.
 const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
@@ -36,7 +41,11 @@ const COOKIE_SECONDS: u32 = 30 * 24 * 3600;
 pub struct Origin {
     pub address: IpAddr,
     pub is_https: bool,
+    /// The storage that sessions are kept in, once it is open.
+    storage: Option<Uuid>,
     host: Option<HeaderValue>,
+    /// The host that a trusted proxy was asked for; empty if none says so.
+    forwarded_host: String,
     agent: Option<HeaderValue>,
 }
 
@@ -75,6 +84,7 @@ impl Origin {
         let is_trusted = |address: &IpAddr| app.config().trusts(*address);
         let headers = &request.headers;
         let (host, agent) = (headers.get(HOST).cloned(), headers.get(USER_AGENT).cloned());
+        let storage = app.storage();
         if !is_trusted(&peer) {
             if headers.contains_key(FORWARDED_FOR) {
                 tell_of_proxy(canonical(peer));
@@ -82,15 +92,19 @@ impl Origin {
             return Self {
                 address: canonical(peer),
                 is_https: false,
+                storage,
                 host,
+                forwarded_host: String::new(),
                 agent,
             };
         }
         let (forwarded, hops) = forwarded(headers, is_trusted);
         Self {
             address: canonical(forwarded.unwrap_or(peer)),
-            is_https: scheme(headers, hops).eq_ignore_ascii_case("https"),
+            is_https: stated(headers, &FORWARDED_PROTO, hops).eq_ignore_ascii_case("https"),
+            storage,
             host,
+            forwarded_host: stated(headers, &FORWARDED_HOST, hops),
             agent,
         }
     }
@@ -99,6 +113,11 @@ impl Origin {
     /// concerns that client alone.
     pub fn host(&self) -> &str {
         said(self.host.as_ref())
+    }
+
+    /// The host that a trusted proxy was asked for, where it says so; else empty.
+    pub fn forwarded_host(&self) -> &str {
+        &self.forwarded_host
     }
 
     /// What the client calls itself.
@@ -124,11 +143,26 @@ impl Origin {
         HeaderValue::try_from(cookie).unwrap_or(HeaderValue::from_static(""))
     }
 
-    pub fn cookie(&self) -> &'static str {
-        match self.is_https {
-            true => SECURE_COOKIE,
-            false => PLAIN_COOKIE,
+    fn cookie(&self) -> String {
+        let prefix = if self.is_https { HOST_PREFIX } else { "" };
+        match self.storage {
+            Some(storage) => {
+                let (id, ..) = storage.as_fields();
+                format!("{prefix}{id:08x}-{COOKIE_NAME}")
+            }
+            None => format!("{prefix}{COOKIE_NAME}"),
         }
+    }
+
+    /// The secret of the session that a browser presents. Earlier releases called the cookie by the end
+    /// of its name alone.
+    fn session_secret(&self, headers: &HeaderMap) -> Option<Secret> {
+        let own = cookie(headers, &self.cookie());
+        let text = own.or_else(|| {
+            let prefix = if self.is_https { HOST_PREFIX } else { "" };
+            cookie(headers, &format!("{prefix}{COOKIE_NAME}"))
+        });
+        Secret::parse(Purpose::Session, text?)
     }
 }
 
@@ -150,10 +184,10 @@ fn forwarded(headers: &HeaderMap, is_trusted: impl Fn(&IpAddr) -> bool) -> (Opti
     (nearest, hops)
 }
 
-/// The scheme by which the client reached the proxy that is `hops` before the last: each adds its
-/// own at the end, or the first alone states one.
-fn scheme(headers: &HeaderMap, hops: usize) -> String {
-    let mut stated = list(headers, &FORWARDED_PROTO);
+/// The scheme or host by which the client reached the proxy that is `hops` before the last: each adds
+/// its own at the end, or the first alone states one.
+fn stated(headers: &HeaderMap, name: &HeaderName, hops: usize) -> String {
+    let mut stated = list(headers, name);
     let at = stated.len().saturating_sub(hops + 1);
     match stated.is_empty() {
         true => String::new(),
@@ -237,7 +271,9 @@ impl Visitor {
             origin: Origin {
                 address: IpAddr::from([127, 0, 0, 1]),
                 is_https: false,
+                storage: None,
                 host: None,
+                forwarded_host: String::new(),
                 agent: None,
             },
         }
@@ -253,8 +289,7 @@ impl Visitor {
     /// The session's cookie once more, if the session lasts longer from now on.
     pub fn renewed_cookie(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         self.session().filter(|session| session.is_renewed)?;
-        let secret = cookie(headers, self.origin.cookie())?;
-        let secret = Secret::parse(Purpose::Session, secret)?;
+        let secret = self.origin.session_secret(headers)?;
         Some(self.origin.session_cookie(Some(&secret)))
     }
 
@@ -345,14 +380,12 @@ impl By {
 }
 
 impl Credentials {
+    /// What is none of ours counts as nothing: a proxy that asks for a password of its own passes it on.
     fn of(headers: &HeaderMap, origin: &Origin) -> Self {
-        if let Some(authorization) = headers.get(AUTHORIZATION) {
-            let secret = authorization.to_str().ok().and_then(bearer);
-            let secret = secret.and_then(|text| Secret::parse(Purpose::Token, text));
-            return secret.map_or(Self::Unknown, Self::Token);
+        if let Some(text) = headers.get(AUTHORIZATION).and_then(token) {
+            return Secret::parse(Purpose::Token, &text).map_or(Self::Unknown, Self::Token);
         }
-        let secret = cookie(headers, origin.cookie());
-        let secret = secret.and_then(|text| Secret::parse(Purpose::Session, text));
+        let secret = origin.session_secret(headers);
         secret.map_or(Self::None, Self::Session)
     }
 
@@ -381,23 +414,38 @@ fn no_token() -> Error {
     )
 }
 
-/// RFC 6750, 2.1; the scheme's case does not matter.
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, secret) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| secret.trim())
+/// What looks like a token of ours: by Bearer (RFC 6750, 2.1), or as the password or the name of Basic
+/// (RFC 7617), for programs that know nothing else. The scheme's case does not matter.
+fn token(value: &HeaderValue) -> Option<String> {
+    let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
+    let is_ours = |text: &&str| text.starts_with(Purpose::Token.prefix());
+    if scheme.eq_ignore_ascii_case("bearer") {
+        return Some(rest.trim()).filter(is_ours).map(str::to_owned);
+    }
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let pair = STANDARD.decode(rest.trim()).ok()?;
+    let pair = String::from_utf8(pair).ok()?;
+    let (name, password) = pair.split_once(':')?;
+    [password, name]
+        .into_iter()
+        .find(is_ours)
+        .map(str::to_owned)
 }
 
-/// The one cookie of that name. Two of them are none: somebody else has set one.
+/// The one cookie of that name. Two of them are none: somebody else has set one. What other cookies
+/// hold does not matter, text or not.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let all = headers.get_all(COOKIE).iter();
-    let pairs = all.filter_map(|value| value.to_str().ok());
-    let pairs = pairs.flat_map(|value| value.split(';'));
-    let pairs = pairs.filter_map(|pair| pair.trim().split_once('='));
-    let mut values = pairs
-        .filter(|(found, _)| *found == name)
-        .map(|(_, value)| value);
+    let lines = headers.get_all(COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut values = pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    });
     let first = values.next()?;
-    values.next().is_none().then_some(first)
+    let is_one = values.next().is_none();
+    std::str::from_utf8(first).ok().filter(|_| is_one)
 }
 
 /// Empty if it is missing or no text.
@@ -480,7 +528,11 @@ mod tests {
                 .iter()
                 .map(|value| ("x-forwarded-proto", *value))
                 .collect();
-            assert_eq!(scheme(&headers(&pairs), hops), seen, "{protos:?}");
+            assert_eq!(
+                stated(&headers(&pairs), &FORWARDED_PROTO, hops),
+                seen,
+                "{protos:?}"
+            );
         }
         let chain = headers(&[("x-forwarded-for", "203.0.113.7, 10.0.0.3")]);
         assert_eq!(forwarded(&chain, is_private).1, 1);
@@ -496,9 +548,36 @@ mod tests {
     }
 
     #[test]
-    fn only_bearer_tokens_are_taken() {
-        assert_eq!(bearer("bearer wt_x"), Some("wt_x"));
-        assert_eq!(bearer("Basic wt_x"), None);
-        assert_eq!(bearer("wt_x"), None);
+    fn cookies_of_others_may_hold_anything() {
+        let mut all = HeaderMap::new();
+        let utf8 = HeaderValue::from_bytes("city=Z\u{fc}rich; wharfside=x; a=\u{1f389}".as_bytes());
+        all.append("cookie", utf8.unwrap());
+        all.append("cookie", HeaderValue::from_bytes(b"latin=\xfc").unwrap());
+        assert_eq!(cookie(&all, "wharfside"), Some("x"));
+        let broken = HeaderValue::from_bytes(b"wharfside=\xfc").unwrap();
+        let broken = HeaderMap::from_iter([(COOKIE, broken)]);
+        assert_eq!(cookie(&broken, "wharfside"), None);
+    }
+
+    #[test]
+    fn tokens_are_taken_by_bearer_and_by_basic() {
+        let taken = |value: &str| token(&value.parse().unwrap());
+        let basic = |pair: &str| format!("Basic {}", STANDARD.encode(pair));
+        for (value, found) in [
+            ("bearer wt_x".to_owned(), Some("wt_x")),
+            ("Bearer  wt_x ".to_owned(), Some("wt_x")),
+            ("Bearer eyJhbGciOiJI".to_owned(), None),
+            (basic("anybody:wt_x"), Some("wt_x")),
+            (basic(":wt_x"), Some("wt_x")),
+            (basic("wt_x:"), Some("wt_x")),
+            (basic("wt_x:x-oauth-basic"), Some("wt_x")),
+            (basic("admin:secret"), None),
+            ("basic !".to_owned(), None),
+            ("Basic wt_x".to_owned(), None),
+            ("wt_x".to_owned(), None),
+            ("Digest username=\"a\"".to_owned(), None),
+        ] {
+            assert_eq!(taken(&value).as_deref(), found, "{value}");
+        }
     }
 }

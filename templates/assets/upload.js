@@ -32,6 +32,8 @@ export async function upload(files, typed) {
   const folder = typed.trim().replace(/^\/+|\/+$/g, "");
   // A page of a link has an address of its own for what is dropped there.
   const door = document.body.dataset.uploads;
+  // Some cameras and phones give every file the same name: all of them are kept.
+  const firstOf = new Map();
   let batch = [];
   for await (const { file, handle, path, trouble } of files) {
     if (trouble) {
@@ -39,7 +41,12 @@ export async function upload(files, typed) {
       continue;
     }
     const { size = 0, lastModified = 0 } = file ?? {};
-    batch.push({ key: newKey(), path, folder, door, ifPresent: "version", size, lastModified, url: null, paused: false, file, handle });
+    const item = { key: newKey(), path, folder, door, ifPresent: "version", size, lastModified, url: null, paused: false, file, handle };
+    const first = firstOf.get(path.normalize("NFC"));
+    // Either may arrive first.
+    if (first) first.ifPresent = item.ifPresent = "keep-both";
+    else firstOf.set(path.normalize("NFC"), item);
+    batch.push(item);
     if (batch.length === LOOKED_UP) {
       await admit(batch, folder);
       batch = [];
@@ -108,7 +115,7 @@ function askAbout(items) {
   if (items.length === 0) return;
   asking += 1;
   ask(items, (item, ifPresent) => {
-    if (ifPresent !== "skip") enqueue([{ ...item, ifPresent }]);
+    if (ifPresent !== "skip") enqueue([{ ...item, ifPresent: decided(item, ifPresent) }]);
   }, () => { asking -= 1; });
 }
 
@@ -140,11 +147,16 @@ async function askLater(items, folder) {
     if (ifPresent === "skip") {
       over(job);
     } else {
-      item.ifPresent = ifPresent;
+      item.ifPresent = decided(item, ifPresent);
       job.row = rowOf(job);
       settled(job);
     }
   }, () => {});
+}
+
+// A new version of what is there would hide the others that came by the same name.
+function decided(item, ifPresent) {
+  return item.ifPresent === "keep-both" ? "keep-both" : ifPresent;
 }
 
 function settled(job) {

@@ -13,6 +13,7 @@ use crate::web::conditions::{Conditions, Validators, Verdict};
 use crate::web::digest_fields::announced;
 use crate::web::download::{self, Asked};
 use crate::web::input::Path;
+use crate::web::legacy_digests::{self, Verified};
 use crate::web::pages::encode;
 use crate::web::patience::body_error;
 use crate::web::problem::{self, Failure, Problem};
@@ -22,8 +23,8 @@ use crate::web::state::App;
 /// Stores a file
 ///
 /// The body is the content. A path that is taken gets a new version. With `Repr-Digest` or
-/// `Content-Digest` (RFC 9530, sha-256) a content that arrives altered is refused. Whatever is
-/// refused leaves nothing behind.
+/// `Content-Digest` (RFC 9530, sha-256) a content that arrives altered is refused; so it is with the
+/// older `Content-MD5`, `Digest` and `OC-Checksum`. Whatever is refused leaves nothing behind.
 #[utoipa::path(
     put,
     path = "/api/v1/files/{*path}",
@@ -68,8 +69,10 @@ pub async fn put(
         expected: announced(&headers)?,
         keep_both: false,
     };
+    let checks = legacy_digests::announced(&headers)?;
     refuse_early(&app, &file).await?;
     let chunks = body.into_data_stream().map_err(body_error);
+    let chunks = Verified::new(chunks, checks);
     let incoming = Incoming::new(chunks, app.config().max_upload);
     let mut incoming = incoming.announced(announced_length(&headers));
     let receipt = receive::store(&app, &mut incoming, file).await?;

@@ -147,6 +147,7 @@ fn sharing_pages() -> Router<App> {
         .merge(tus::speaking(
             Router::new()
                 .route("/s/{secret}/uploads", any(shared::uploads))
+                .route("/s/{secret}/uploads/", any(shared::uploads))
                 .route("/s/{secret}/uploads/{id}", any(shared::one_upload)),
         ))
 }

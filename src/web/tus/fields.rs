@@ -99,7 +99,7 @@ fn part_ids(list: &str) -> Result<Vec<UploadId>, Failure> {
         .map(|address| {
             let uri: Uri = address.parse().map_err(|_| malformed_concat())?;
             let id = uri.path().strip_prefix("/uploads/");
-            upload_id(id.ok_or_else(malformed_concat)?)
+            upload_id(id.ok_or_else(malformed_concat)?.trim_end_matches('/'))
         })
         .collect()
 }
@@ -135,8 +135,10 @@ impl Metadata {
         if written.is_empty() {
             return Ok(Self(pairs));
         }
-        for pair in written.split(',') {
-            let (key, value) = pair.trim().split_once(' ').unwrap_or((pair.trim(), ""));
+        // Some clients end the list with a comma.
+        let pairs_written = written.split(',').map(str::trim);
+        for pair in pairs_written.filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once(' ').unwrap_or((pair, ""));
             if key.is_empty() || pairs.iter().any(|(known, _)| known == key) {
                 return Err(Error::invalid(
                     "Upload-Metadata needs a key before each value, and each key once.",
@@ -152,11 +154,12 @@ impl Metadata {
         Ok(Self(pairs))
     }
 
-    /// The first of these keys that has a value.
+    /// The first of these keys that has a value. Clients written in JavaScript send the names of
+    /// nothing for what they do not know.
     fn value(&self, keys: &[&str]) -> Result<Option<&str>> {
         let found = keys.iter().find_map(|key| {
             let pair = self.0.iter().find(|(known, _)| known == key);
-            pair.filter(|(_, value)| !value.is_empty())
+            pair.filter(|(_, value)| !matches!(&value[..], b"" | b"undefined" | b"null"))
         });
         let Some((key, value)) = found else {
             return Ok(None);
@@ -170,10 +173,8 @@ impl Metadata {
 
     fn destination(&self) -> Result<Destination> {
         let folder = FolderPath::parse(self.value(&["folder"])?.unwrap_or_default())?;
-        // Clients that know no folders send the name alone, and some write "null" for none.
-        let relative = self
-            .value(&["relativePath"])?
-            .filter(|path| *path != "null");
+        // Clients that know no folders send the name alone.
+        let relative = self.value(&["relativePath"])?;
         let name = self.value(&["filename", "name"])?;
         let named = match relative.map(|path| path.trim_start_matches('/')).or(name) {
             Some(name) => name.to_owned(),

@@ -58,6 +58,8 @@ const ON_ONE: HeaderValue = HeaderValue::from_static("OPTIONS, HEAD, GET, PATCH,
 pub fn router() -> Router<App> {
     let routes = Router::new()
         .route("/uploads", any(all))
+        // Some clients add the slash themselves.
+        .route("/uploads/", any(all))
         .route("/uploads/{id}", any(one));
     speaking(routes)
 }
