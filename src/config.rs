@@ -71,6 +71,8 @@ pub enum LogFormat {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub storage_dir: PathBuf,
+    /// Whether it is meant that what is stored goes with the container.
+    pub is_ephemeral: bool,
     pub host: IpAddr,
     pub port: u16,
     pub access: Access,
@@ -234,6 +236,11 @@ impl Config {
         }
         Ok(Self {
             storage_dir: get("STORAGE_DIR").unwrap_or("./storage").into(),
+            is_ephemeral: match get("STORAGE_EPHEMERAL") {
+                None | Some("0") => false,
+                Some("1") => true,
+                Some(other) => return Err(bad("STORAGE_EPHEMERAL", other, "0 or 1")),
+            },
             host,
             port: parse(&get, "PORT", "a port number from 0 to 65535")?.unwrap_or(5000),
             access,

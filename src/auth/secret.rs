@@ -44,7 +44,7 @@ impl Purpose {
         Self::Ceremony,
     ];
 
-    pub const fn prefix(self) -> &'static str {
+    const fn prefix(self) -> &'static str {
         match self {
             Self::Session => "ws_",
             Self::Token => "wt_",

@@ -192,7 +192,8 @@ impl Preflight<'_> {
                 .ancestors()
                 .find(|path| path.exists());
             let above = above.and_then(|path| Mount::inspect(path).ok());
-            if above.is_some_and(|above| above.writable) {
+            if let Some(above) = above.filter(|above| above.writable) {
+                self.lasting(above.vanishing())?;
                 self.ok(
                     "mount",
                     format!("{} does not exist yet; the start makes it.", mount.path),
@@ -215,10 +216,29 @@ impl Preflight<'_> {
                 mount.path, mount.filesystem, mount.source, mount.uid, mount.gid
             ),
         );
-        for finding in mount.findings() {
+        let vanishing = mount.vanishing();
+        self.lasting(vanishing.clone())?;
+        let others = mount.findings().into_iter();
+        for finding in others.filter(|finding| Some(finding) != vanishing.as_ref()) {
             self.finding("mount", Verdict::Warning, finding);
         }
         Ok(Some(mount))
+    }
+
+    /// Whether what is stored outlives the release, unless that is not meant.
+    fn lasting(&mut self, vanishing: Option<Finding>) -> Result<(), Ended> {
+        let Some(mut finding) = vanishing else {
+            return Ok(());
+        };
+        if self.config.is_ephemeral {
+            self.finding("mount", Verdict::Warning, finding);
+            return Ok(());
+        }
+        finding
+            .sentence
+            .push_str(" If that is meant, set STORAGE_EPHEMERAL=1.");
+        self.finding("mount", Verdict::Wrong, finding);
+        Err(Ended)
     }
 
     fn entries(&mut self, mount: &Mount) -> Result<(), Ended> {

@@ -95,6 +95,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "hours after which an unfinished upload that nobody goes on with is removed",
     },
     Variable {
+        name: "STORAGE_EPHEMERAL",
+        default: "0",
+        help: "1 to deploy a container without a mounted directory, whose files are gone at the next deploy",
+    },
+    Variable {
         name: "STORAGE_RESERVE",
         default: "5 % or 1GiB, the smaller",
         help: "space that uploads leave free on the filesystem, such as 500MB; 0 for none",

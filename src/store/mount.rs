@@ -63,6 +63,9 @@ pub struct Mount {
     pub in_container: bool,
     /// What shows that it does; empty outside.
     pub container_signs: Vec<String>,
+    /// In a container, what the platform calls the directory on its host, where the mount shows it.
+    #[serde(default)]
+    pub host_directory: Option<String>,
 }
 
 /// What stands at the path.
@@ -150,6 +153,7 @@ impl Mount {
             free_inodes: space.f_favail,
             in_container: !container_signs.is_empty(),
             container_signs,
+            host_directory: row.host_directory(),
         })
     }
 

@@ -97,6 +97,11 @@ impl<'a> Account<'a> {
         }
     }
 
+    /// Something that is done otherwise than was asked for.
+    pub fn note(&self, sentence: &str) {
+        self.progress.say(&escaped(sentence));
+    }
+
     /// Something that was asked for and cannot be done.
     pub fn left_out(&mut self, sentence: &str) {
         self.failed += 1;

@@ -42,9 +42,13 @@ pub fn get(how: &Get) -> Result<bool> {
     let questions = Questions::new(&server, &progress, &stop).begun_at_any_time();
     let mut wanted = Wanted::default();
     wanted.find(&questions, &progress, &paths)?;
+    wanted.tell_apart();
     let place = Place::open(&how.to)?;
     progress.awaits(wanted.files.iter().map(|want| want.found.size).sum());
     let mut account = Account::new(&progress, &stop, how.json);
+    for sentence in &wanted.renamed {
+        account.note(sentence);
+    }
     for sentence in &wanted.left_out {
         account.left_out(sentence);
     }
@@ -77,6 +81,8 @@ pub fn get(how: &Get) -> Result<bool> {
 struct Wanted {
     files: Vec<Want>,
     left_out: Vec<String>,
+    /// A sentence for each file that gets another name here.
+    renamed: Vec<String>,
     taken: HashSet<FilePath>,
 }
 
@@ -92,7 +98,14 @@ impl Wanted {
         let mut files = questions.look_up(&names)?;
         for path in paths {
             match files.iter().position(|file| file.path == path.as_str()) {
-                Some(at) => self.file(files.swap_remove(at), path),
+                Some(at) => {
+                    self.file(files.swap_remove(at), path);
+                    // A library may have a folder of the same name beside it.
+                    match self.folder(questions, progress, path) {
+                        Err(trouble) if trouble.is_gone() && trouble.is_ours => {}
+                        listed => listed?,
+                    }
+                }
                 None => match self.folder(questions, progress, path) {
                     Err(trouble) if trouble.is_gone() && trouble.is_ours => {
                         let sentence = format!("{path}: there is no such file and no such folder");
@@ -139,6 +152,31 @@ impl Wanted {
                 self.leave_out(&found, &format!("another file of this run goes to {path}"));
             }
             Ok(path) => self.files.push(Want { found, path }),
+        }
+    }
+
+    /// A file and a folder of one name cannot lie side by side here: the file gets a number.
+    fn tell_apart(&mut self) {
+        let paths = self.files.iter().map(|want| want.path.folder());
+        let folders: HashSet<String> = paths
+            .flat_map(|folder| folder.ancestors().map(String::from).collect::<Vec<_>>())
+            .collect();
+        for want in &mut self.files {
+            if !folders.contains(want.path.as_str()) {
+                continue;
+            }
+            let numbered = (2..).map_while(|number| want.path.numbered(number).ok());
+            let is_free =
+                |path: &FilePath| !folders.contains(path.as_str()) && !self.taken.contains(path);
+            if let Some(path) = numbered.take(1_000).find(is_free) {
+                self.renamed.push(format!(
+                    "{}: there is a folder of that name, too; the file is called {} here",
+                    want.found.path,
+                    path.name()
+                ));
+                self.taken.insert(path.clone());
+                want.path = path;
+            }
         }
     }
 

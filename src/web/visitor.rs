@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::problem::Failure;
 use super::state::App;
 use crate::auth::passkey::Site;
-use crate::auth::{Purpose, Secret};
+use crate::auth::{PREFIXES, Purpose, Secret};
 use crate::config::Access;
 use crate::error::{Error, Kind, Result};
 use crate::library::{Acting, Credential, Library, Right, Role, Scope, Session, Token, Viewer};
@@ -414,11 +414,11 @@ fn no_token() -> Error {
     )
 }
 
-/// What looks like a token of ours: by Bearer (RFC 6750, 2.1), or as the password or the name of Basic
+/// What looks like a secret of ours: by Bearer (RFC 6750, 2.1), or as the password or the name of Basic
 /// (RFC 7617), for programs that know nothing else. The scheme's case does not matter.
 fn token(value: &HeaderValue) -> Option<String> {
     let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-    let is_ours = |text: &&str| text.starts_with(Purpose::Token.prefix());
+    let is_ours = |text: &&str| PREFIXES.iter().any(|prefix| text.starts_with(prefix));
     if scheme.eq_ignore_ascii_case("bearer") {
         return Some(rest.trim()).filter(is_ours).map(str::to_owned);
     }
@@ -567,6 +567,7 @@ mod tests {
             ("bearer wt_x".to_owned(), Some("wt_x")),
             ("Bearer  wt_x ".to_owned(), Some("wt_x")),
             ("Bearer eyJhbGciOiJI".to_owned(), None),
+            ("Bearer wl_x".to_owned(), Some("wl_x")),
             (basic("anybody:wt_x"), Some("wt_x")),
             (basic(":wt_x"), Some("wt_x")),
             (basic("wt_x:"), Some("wt_x")),

@@ -79,7 +79,7 @@ impl Answer {
     pub fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
-            .map_or("", |value| value.to_str().unwrap())
+            .map_or("", |value| std::str::from_utf8(value.as_bytes()).unwrap())
     }
 
     pub fn text(&self) -> String {

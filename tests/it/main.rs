@@ -17,6 +17,7 @@ mod drops;
 mod entries;
 mod events;
 mod extracting;
+mod foreign_clients;
 mod guestbook;
 mod hostile;
 mod hostile_accounts;

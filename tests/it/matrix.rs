@@ -676,7 +676,9 @@ fn of_link(kind: &str, state: &str, method: &str, route: &str) -> &'static [Trea
         ("folder", "/s/{secret}/in/{*path}" | "/s/{secret}/get/{*path}" | "/s/{secret}/zip") => {
             &[Admitted]
         }
-        ("drop", "/s/{secret}/drop" | "/s/{secret}/uploads") => &[Admitted],
+        ("drop", "/s/{secret}/drop" | "/s/{secret}/uploads" | "/s/{secret}/uploads/") => {
+            &[Admitted]
+        }
         ("drop", "/s/{secret}/in/{*path}") => &[Admitted, Hidden],
         _ => &[Hidden],
     }

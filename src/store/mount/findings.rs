@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::table::HOST_STORAGE;
 use super::{Mount, Presence, Trial};
 
 /// How much a finding weighs.
@@ -58,11 +59,27 @@ impl Mount {
         Advice { mount: self }.unusable()
     }
 
+    /// Why everything will be gone at the next deploy, if it will.
+    pub fn vanishing(&self) -> Option<Finding> {
+        Advice { mount: self }.vanishing()
+    }
+
+    /// The directory as commands on the host name it.
+    fn on_the_host(&self) -> String {
+        match &self.host_directory {
+            Some(directory) => quoted(directory),
+            None => format!("{HOST_STORAGE}/APP"),
+        }
+    }
+
     /// The command that makes everything in the directory ours.
     pub(super) fn give_to_us(&self) -> String {
         let Self { path, uid, gid, .. } = self;
         if self.in_container {
-            format!("chown -R {uid}:{gid} /var/lib/dokku/data/storage/APP\ndokku ps:restart APP")
+            format!(
+                "chown -R {uid}:{gid} {}\ndokku ps:restart APP",
+                self.on_the_host()
+            )
         } else {
             format!("chown -R {uid}:{gid} {}", quoted(path))
         }
@@ -199,7 +216,7 @@ impl Advice<'_> {
             "The storage directory {path} (mode {mode:04o}) lets other users of this machine read what is in it, such as {first}; each start closes it to them if it can."
         );
         let place = match self.mount.in_container {
-            true => "/var/lib/dokku/data/storage/APP".to_owned(),
+            true => self.mount.on_the_host(),
             false => quoted(path),
         };
         Some(warning(sentence, Some(format!("chmod go-rwx {place}"))))
@@ -238,7 +255,7 @@ impl Advice<'_> {
             let uid = self.mount.uid;
             format!(
                 "dokku storage:ensure-directory APP\n\
-                 dokku storage:mount APP /var/lib/dokku/data/storage/APP:{path}\n\
+                 dokku storage:mount APP {HOST_STORAGE}/APP:{path}\n\
                  dokku ps:restart APP\n\
                  # or, where dokku storage:create exists:\n\
                  dokku storage:create APP-data --chown {uid}\n\
@@ -252,9 +269,7 @@ impl Advice<'_> {
 
     fn look_for_space(&self) -> String {
         match self.mount.in_container {
-            true => "df -h -i /var/lib/dokku/data/storage/APP\n\
-                     df -h /var/lib/dokku/data/storage/APP"
-                .to_owned(),
+            true => format!("df -h -i {0}\ndf -h {0}", self.mount.on_the_host()),
             false => format!("df -h -i {0}\ndf -h {0}", quoted(&self.mount.path)),
         }
     }
@@ -317,6 +332,7 @@ mod tests {
             free_inodes: 2_000_000,
             in_container: true,
             container_signs: vec!["/.dockerenv exists".into()],
+            host_directory: None,
         }
     }
 
@@ -346,6 +362,17 @@ mod tests {
     fn a_bind_mount_and_a_plain_directory_outside_a_container_are_fine() {
         assert_eq!(good().findings(), []);
         assert_eq!(bare().findings(), []);
+    }
+
+    #[test]
+    fn remedies_name_the_directory_that_is_mounted() {
+        let mounted = Mount {
+            host_directory: Some("/var/lib/dokku/data/storage/app-data".into()),
+            owner_uid: 0,
+            ..good()
+        };
+        let mends = "chown -R 32767:32767 /var/lib/dokku/data/storage/app-data\n";
+        only(&mounted, Severity::Warning, "belongs to user 0", mends);
     }
 
     #[test]

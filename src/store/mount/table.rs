@@ -74,6 +74,14 @@ impl Row {
         matches!(self.filesystem.as_str(), "tmpfs" | "ramfs")
     }
 
+    /// The directory on the host that Dokku mounts, by its name below the one for storage. The table
+    /// tells the path within the filesystem, which begins anywhere on the host.
+    pub fn host_directory(&self) -> Option<String> {
+        let root = self.root.to_str()?;
+        let (_, name) = root.split_once("dokku/data/storage/")?;
+        (!name.is_empty()).then(|| format!("{HOST_STORAGE}/{name}"))
+    }
+
     /// Whether it is a volume that an engine made up for one container and will not give to
     /// the next: its directory has 64 hexadecimal digits for a name.
     pub fn anonymous_volume(&self) -> bool {
@@ -84,6 +92,9 @@ impl Row {
                 .is_some_and(|name| name.len() == 64 && name.bytes().all(|c| c.is_ascii_hexdigit()))
     }
 }
+
+/// Where Dokku keeps directories for apps.
+pub(super) const HOST_STORAGE: &str = "/var/lib/dokku/data/storage";
 
 /// Reads the table; lines that are not as documented are passed over.
 pub(super) fn parse(text: &[u8]) -> Vec<Row> {
@@ -218,6 +229,19 @@ not a line
         let storage = at(&rows, "/storage");
         assert_eq!(storage.point, Path::new("/storage"));
         assert_eq!(storage.root, Path::new("/var/lib/dokku/data/storage/notes"));
+        let known = storage.host_directory();
+        assert_eq!(known.as_deref(), Some("/var/lib/dokku/data/storage/notes"));
+        // On a host whose /var is a filesystem of its own, and where there is no directory of Dokku's.
+        let rooted = |root: &str| Row {
+            root: root.into(),
+            ..storage.clone()
+        };
+        let known = rooted("/lib/dokku/data/storage/app-data").host_directory();
+        assert_eq!(
+            known.as_deref(),
+            Some("/var/lib/dokku/data/storage/app-data")
+        );
+        assert_eq!(rooted("/srv/notes").host_directory(), None);
         assert_eq!(
             (&*storage.filesystem, &*storage.source),
             ("ext4", "/dev/vda1")

@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 
+use unicode_normalization::UnicodeNormalization;
+
 use super::record::{End, Entry};
 use crate::error::Result;
 use crate::library::{FilePath, Library, Selected, Selection};
@@ -116,8 +118,8 @@ impl Contents {
     }
 }
 
-/// The names given so far to files, and to the folders above them, as hashes: two that are taken
-/// for one only cost a number.
+/// The names given so far to files, and to the folders above them, as hashes of what is the same name
+/// to file systems that ignore case: two that are taken for one only cost a number.
 #[derive(Default)]
 struct Taken {
     hasher: RandomState,
@@ -133,23 +135,28 @@ impl Taken {
         let plain = self.beside_files(harmless(path))?;
         let mut name = plain.clone();
         let mut number = 2;
-        while self.is_folder(&name) || !self.files.insert(self.hasher.hash_one(&name)) {
+        while self.is_folder(&name) || !self.files.insert(self.key(&name)) {
             name = FilePath::parse(&plain)?.numbered(number)?.into();
             number += 1;
         }
         for (at, _) in name.match_indices('/') {
-            self.folders.insert(self.hasher.hash_one(&name[..at]));
+            self.folders.insert(self.key(&name[..at]));
         }
         Ok(name)
     }
 
+    fn key(&self, name: &str) -> u64 {
+        let folded: String = name.nfc().flat_map(char::to_lowercase).collect();
+        self.hasher.hash_one(folded)
+    }
+
     fn is_folder(&self, name: &str) -> bool {
-        self.folders.contains(&self.hasher.hash_one(name))
+        self.folders.contains(&self.key(name))
     }
 
     /// The same inside another folder, if there is a file where its own would be.
     fn beside_files(&self, name: String) -> Result<String> {
-        let is_file = |at: &usize| self.files.contains(&self.hasher.hash_one(&name[..*at]));
+        let is_file = |at: &usize| self.files.contains(&self.key(&name[..*at]));
         let mut slashes = name.match_indices('/').map(|(at, _)| at);
         match slashes.find(is_file) {
             Some(at) => {
@@ -161,14 +168,37 @@ impl Taken {
     }
 }
 
-/// A library's path is relative and without `..`; to Windows a backslash is a slash, too, and a
-/// letter with a colon a drive.
+/// A library's path is relative and without `..`, but Windows takes more characters for separators,
+/// drives and wildcards, and some names for devices; it drops dots and blanks at the end.
 fn harmless(path: &str) -> String {
-    let path = path.replace('\\', "_");
-    match path.as_bytes() {
-        [letter, b':', ..] if letter.is_ascii_alphabetic() => path.replacen(':', "_", 1),
-        _ => path,
+    let parts: Vec<String> = path.split('/').map(harmless_part).collect();
+    parts.join("/")
+}
+
+fn harmless_part(part: &str) -> String {
+    let is_harmful =
+        |c: char| c.is_control() || matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '|');
+    let mut name = part.replace(is_harmful, "_");
+    let kept = name.trim_end_matches(['.', ' ']).len();
+    let dropped = name[kept..].chars().count();
+    name.replace_range(kept.., &"_".repeat(dropped));
+    match is_device(&name) {
+        true => format!("_{name}"),
+        false => name,
     }
+}
+
+/// Whether Windows takes a name for a device, whatever its case and extension.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or_default().trim_end();
+    let stem = stem.to_ascii_uppercase();
+    let numbered = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));
+    let is_digit = |rest: &str| {
+        matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}")
+            || rest.len() == 1 && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9'))
+    };
+    matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
+        || numbered.is_some_and(is_digit)
 }
 
 #[cfg(test)]
@@ -181,8 +211,16 @@ mod tests {
             ("a/b.txt", "a/b.txt"),
             ("..\\..\\evil.exe", ".._.._evil.exe"),
             ("C:/evil.exe", "C_/evil.exe"),
-            ("12:30.txt", "12:30.txt"),
-            ("ä:b", "ä:b"),
+            ("12:30.txt", "12_30.txt"),
+            ("ä:b", "ä_b"),
+            ("what? <all> | \"none\"*.txt", "what_ _all_ _ _none__.txt"),
+            ("con", "_con"),
+            ("a/Nul.tar.gz", "a/_Nul.tar.gz"),
+            ("com1 .txt", "_com1 .txt"),
+            ("lpt\u{b2}", "_lpt\u{b2}"),
+            ("console/communal.txt", "console/communal.txt"),
+            ("etc./and so on... /x. .", "etc_/and so on____/x___"),
+            ("tab\there", "tab_here"),
         ] {
             assert_eq!(harmless(path), name);
         }
@@ -201,5 +239,9 @@ mod tests {
         assert_eq!(name("c/d.txt"), "c (2)/d.txt");
         assert_eq!(name("c/e.txt"), "c (2)/e.txt");
         assert_eq!(name("a"), "a (2)");
+        // The same to file systems that ignore case, or how a letter is composed.
+        assert_eq!(name("A/B.TXT"), "A/B (4).TXT");
+        assert_eq!(name("Gr\u{fc}n.txt"), "Gr\u{fc}n.txt");
+        assert_eq!(name("GRU\u{308}N.txt"), "GRU\u{308}N (2).txt");
     }
 }
