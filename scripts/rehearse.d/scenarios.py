@@ -273,8 +273,13 @@ def no_mount(stage, row):
         if code != 0:
             raise RuntimeError(f"nothing could be stored: {said}")
         row.requests = len(receipts.splitlines())
-        warned = site.deploy(stage.new, mounted=False)
-        row.notes += [f"the postdeploy script fails: {warned}"] if warned else []
+        if stage.chosen.is_wharfside:
+            expect_refusal(row, site, stage.new)
+        warned = site.deploy(stage.new, mounted=False, settings={"STORAGE_EPHEMERAL": 1})
+        if warned and stage.chosen.is_wharfside:
+            row.problems.append(f"the postdeploy script fails, though the release is live: {warned}")
+        elif warned:
+            row.notes.append(f"the postdeploy script fails: {warned}")
         if stage.chosen.is_wharfside:
             expect_warning(row, site)
         code, printed, said = verify(stage, site, receipts)
@@ -287,6 +292,16 @@ def no_mount(stage, row):
         row.lost = 0 if code == 0 else max(1, len(said.splitlines()))
         if code != 0:
             row.problems.append(f"not everything is back: {said.strip()}")
+
+
+def expect_refusal(row, site, release):
+    """Unless it is meant, a release without a mount is refused before it goes live."""
+    try:
+        for container in site.launch(release, mounted=False):
+            container.remove()
+        row.problems.append("a release without a mount was not refused")
+    except Refused as refused:
+        row.notes.append(f"the {refused.step} refuses it: {refused.said}")
 
 
 def expect_warning(row, site):

@@ -184,21 +184,22 @@ fn prove(
         }
     }
     if let (ProofState::Proven, Some(boot)) = (proof.state, &proof.written_by) {
-        let when = since(now_ms() - boot.started_ms, proof.boots_ago);
         proof.sentence = format!(
-            "Written by release {} {when}, read back by this one.",
-            boot.release
+            "Written at start {} by release {}, {}, and read back.",
+            boot.number,
+            boot.release,
+            since(now_ms() - boot.started_ms)
         );
     }
     proof
 }
 
-/// `41 days and 17 deploys ago`; the days are left out of the first one.
-fn since(age_ms: i64, boots: u64) -> String {
-    let count = |n: u64, noun: &str| format!("{n} {noun}{}", if n == 1 { "" } else { "s" });
-    match u64::try_from(age_ms / 86_400_000).unwrap_or(0) {
-        0 => format!("{} ago", count(boots, "deploy")),
-        days => format!("{} and {} ago", count(days, "day"), count(boots, "deploy")),
+/// `41 days ago`. How many deploys that were cannot be said: a deploy may start several processes.
+fn since(age_ms: i64) -> String {
+    match age_ms / 86_400_000 {
+        ..=0 => "less than a day ago".to_owned(),
+        1 => "a day ago".to_owned(),
+        days => format!("{days} days ago"),
     }
 }
 

@@ -290,7 +290,7 @@ fn persistence() -> String {
         boots_ago: 17,
         sentence: sentence.into(),
     };
-    let read_back = "Written by release a1b2c3 41 days and 17 deploys ago, read back by this one.";
+    let read_back = "Written at start 3 by release a1b2c3, 41 days ago, and read back.";
     let nowhere = "Everything here will be gone at the next deploy: the directory is no mount.";
     let page = Persistence {
         verdict: Verdict { level: Level::Bad, sentence: nowhere.into() },
