@@ -193,7 +193,7 @@ impl Preflight<'_> {
                 .find(|path| path.exists());
             let above = above.and_then(|path| Mount::inspect(path).ok());
             if let Some(above) = above.filter(|above| above.writable) {
-                self.lasting(above.vanishing())?;
+                self.lasting(&above)?;
                 self.ok(
                     "mount",
                     format!("{} does not exist yet; the start makes it.", mount.path),
@@ -216,8 +216,8 @@ impl Preflight<'_> {
                 mount.path, mount.filesystem, mount.source, mount.uid, mount.gid
             ),
         );
+        self.lasting(&mount)?;
         let vanishing = mount.vanishing();
-        self.lasting(vanishing.clone())?;
         let others = mount.findings().into_iter();
         for finding in others.filter(|finding| Some(finding) != vanishing.as_ref()) {
             self.finding("mount", Verdict::Warning, finding);
@@ -226,11 +226,11 @@ impl Preflight<'_> {
     }
 
     /// Whether what is stored outlives the release, unless that is not meant.
-    fn lasting(&mut self, vanishing: Option<Finding>) -> Result<(), Ended> {
-        let Some(mut finding) = vanishing else {
+    fn lasting(&mut self, mount: &Mount) -> Result<(), Ended> {
+        let Some(mut finding) = mount.vanishing() else {
             return Ok(());
         };
-        if self.config.is_ephemeral {
+        if self.config.is_ephemeral || !mount.is_thrown_away() {
             self.finding("mount", Verdict::Warning, finding);
             return Ok(());
         }

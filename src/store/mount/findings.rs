@@ -64,6 +64,13 @@ impl Mount {
         Advice { mount: self }.vanishing()
     }
 
+    /// Whether the next deploy surely throws away what is stored. The marker file of an engine alone does
+    /// not prove that: a virtual machine whose disk was made of an image has it, too.
+    pub fn is_thrown_away(&self) -> bool {
+        let mut signs = self.container_signs.iter();
+        self.vanishing().is_some() && signs.any(|sign| !sign.ends_with(" exists"))
+    }
+
     /// The directory as commands on the host name it.
     fn on_the_host(&self) -> String {
         match &self.host_directory {
@@ -362,6 +369,25 @@ mod tests {
     fn a_bind_mount_and_a_plain_directory_outside_a_container_are_fine() {
         assert_eq!(good().findings(), []);
         assert_eq!(bare().findings(), []);
+    }
+
+    #[test]
+    fn a_marker_file_alone_proves_no_container() {
+        let inside = Mount {
+            mounted_at: "/".into(),
+            ..good()
+        };
+        assert!(inside.vanishing().is_some() && !inside.is_thrown_away());
+        let layered = Mount {
+            container_signs: vec!["the root is a layer of a container image".into()],
+            ..inside
+        };
+        assert!(layered.is_thrown_away());
+        let mounted = Mount {
+            mounted_at: "/storage".into(),
+            ..layered
+        };
+        assert!(!mounted.is_thrown_away());
     }
 
     #[test]

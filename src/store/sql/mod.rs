@@ -188,6 +188,9 @@ fn connect(path: &Path) -> Result<Connection> {
     let mut connection = Connection::open_with_flags(path, flags)?;
     prepare(&mut connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
+    // Triggers make SQLite note how to undo a statement. In a file for temporary data, that would fail
+    // where a container has nothing writable but its storage directory.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     // What is replaced or deleted can be a secret; zeros over it cost no further page.
     connection.query_row("PRAGMA secure_delete = FAST", [], |_| Ok(()))?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
