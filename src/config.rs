@@ -6,6 +6,7 @@
 //! most likely a misspelt one. An empty value counts as unset: platforms set `PORT` to nothing
 //! in containers that serve no web traffic.
 
+mod base_path;
 mod contacts;
 mod proxies;
 mod variables;
@@ -21,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::extract::{Ocr, child};
 use crate::library::{Generation, Limits, Quota, Reserve, Right, SealingKeys, Settings};
 
+pub use base_path::BasePath;
 pub use variables::{VARIABLES, Variable};
 
 const PREFIX: &str = "WHARFSIDE_";
@@ -75,6 +77,8 @@ pub struct Config {
     pub is_ephemeral: bool,
     pub host: IpAddr,
     pub port: u16,
+    /// The path below which everything is served.
+    pub base_path: BasePath,
     pub access: Access,
     /// Of the account `owner`.
     pub admin_password: Option<String>,
@@ -242,6 +246,11 @@ impl Config {
                 Some(other) => return Err(bad("STORAGE_EPHEMERAL", other, "0 or 1")),
             },
             host,
+            base_path: match get("BASE_PATH") {
+                None => BasePath::default(),
+                Some(text) => BasePath::parse(text)
+                    .ok_or_else(|| bad("BASE_PATH", text, "a path such as /files"))?,
+            },
             port: parse(&get, "PORT", "a port number from 0 to 65535")?.unwrap_or(5000),
             access,
             admin_password: get("ADMIN_PASSWORD").map(str::to_owned),

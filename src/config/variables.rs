@@ -25,6 +25,11 @@ pub const VARIABLES: &[Variable] = &[
         help: "port to listen on; 0 picks a free one and prints it",
     },
     Variable {
+        name: "BASE_PATH",
+        default: "/",
+        help: "path below which everything is served, such as /files; a trusted proxy can say it by X-Forwarded-Prefix",
+    },
+    Variable {
         name: "ACCESS",
         default: "private",
         help: "\"private\" is for accounts only; \"public-read\" lets anyone read and search; \"open\" lets anyone who can reach the address read and write; \"local\" likewise, but serves this machine only",

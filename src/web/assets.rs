@@ -43,6 +43,7 @@ macro_rules! source {
 const SOURCES: &[Source] = &[
     source!("app"."css"),
     source!("mark"."svg"),
+    source!("base"."js"),
     source!("copy"."js"),
     source!("visit"."js"),
     source!("find"."js"),

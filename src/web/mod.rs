@@ -6,6 +6,7 @@
 pub mod access;
 mod api;
 pub mod assets;
+pub mod base_path;
 mod compress;
 mod conditions;
 mod connection;
@@ -55,6 +56,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use futures_util::FutureExt;
+use tower::util::MapRequest;
 use tracing::Instrument;
 
 use crate::error::Error;
@@ -66,8 +68,21 @@ const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// An answer that takes longer than this is worth a line in the log.
 const SLOW: Duration = Duration::from_secs(1);
 
-/// Every route of the application.
+/// Every route of the application, below the path that it is configured to.
 pub fn router(app: App) -> Router {
+    let base = app.config().base_path.clone();
+    let routes = routes(app);
+    match base.is_root() {
+        true => routes,
+        false => {
+            // Routes are found by the address, so it has to be within the app before that.
+            let within = MapRequest::new(routes, move |request: Request| base.strip(request));
+            Router::new().fallback_service(within)
+        }
+    }
+}
+
+fn routes(app: App) -> Router {
     Router::new()
         .merge(pages::router(&app))
         .merge(assets::router())
@@ -107,12 +122,14 @@ async fn front(app: App, request: Request, next: Next) -> Response {
     let asked = Asked::new(request.uri(), request.headers());
     let (parts, body) = request.into_parts();
     let sealed = security::Sealed::new(&app, &parts);
+    let base = visitor::base_path(&app, &parts);
     let request = Request::from_parts(parts, body);
     let takes_gzip = compress::is_taken(request.headers());
     async move {
         let exchange = app.metrics().begin(asked.uri.path());
         let response = admitted(&app, request, &asked, next).await;
         let response = problem::render(response, &asked, &id);
+        let response = base.add_to(response).await;
         let mut response = compress::page(response, takes_gzip).await;
         security::seal(&mut response, sealed);
         if let Ok(id) = HeaderValue::try_from(id) {

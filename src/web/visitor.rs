@@ -10,11 +10,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
+use super::base_path::FORWARDED_PREFIX;
 use super::problem::Failure;
 use super::state::App;
 use crate::auth::passkey::Site;
 use crate::auth::{PREFIXES, Purpose, Secret};
-use crate::config::Access;
+use crate::config::{Access, BasePath};
 use crate::error::{Error, Kind, Result};
 use crate::library::{Acting, Credential, Library, Right, Role, Scope, Session, Token, Viewer};
 
@@ -164,6 +165,19 @@ impl Origin {
         });
         Secret::parse(Purpose::Session, text?)
     }
+}
+
+/// The path below which the client sees the app: as a trusted proxy says it, else as it is configured.
+pub fn base_path(app: &App, request: &Parts) -> BasePath {
+    let configured = &app.config().base_path;
+    let Some(stated) = request.headers.get(FORWARDED_PREFIX) else {
+        return configured.clone();
+    };
+    let peer = request.extensions.get::<Peer>();
+    let is_trusted = peer.is_none_or(|Peer(address)| app.config().trusts(*address));
+    let stated = stated.to_str().ok().filter(|_| is_trusted);
+    let stated = stated.and_then(BasePath::parse);
+    stated.unwrap_or_else(|| configured.clone())
 }
 
 /// The client as the nearest proxy that is not ours to trust saw it: each proxy adds at the end

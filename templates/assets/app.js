@@ -1,5 +1,6 @@
 // What every page gains from a script. Each part leaves the page as it was if it has no use.
 
+import { base } from "./base.js";
 import { layBlocks, refresh } from "./blocks.js";
 import { chooseRows, tell } from "./choose.js";
 import { addCopyButtons } from "./copy.js";
@@ -50,7 +51,7 @@ async function lookAgain() {
 
 function prepare() {
   addCopyButtons();
-  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin;
+  for (const place of document.querySelectorAll("[data-origin]")) place.textContent = location.origin + base;
   for (const state of document.querySelectorAll("[data-searchable]")) {
     whenSearchable(0, Number(state.dataset.searchable), () => {
       state.className = "mark good";

@@ -1,6 +1,7 @@
 // Choosing rows: by tick, by click, with Shift for all between, with the keyboard; and dragging
 // what is chosen onto a folder.
 
+import { within } from "./base.js";
 import { exceptionName, exceptionOf, fill, tickAll, ticks } from "./blocks.js";
 
 const ROW = "[data-row]";
@@ -247,7 +248,7 @@ function acceptRows() {
     if (row && row !== document.body) return { place: row, folder: row.dataset.folder };
     const crumb = target.closest?.(".crumbs a");
     if (!crumb) return null;
-    const path = decodeURIComponent(crumb.pathname);
+    const path = decodeURIComponent(within(crumb.pathname));
     return { place: crumb, folder: path.replace(/^\/(browse\/)?/, "") };
   };
   let over;

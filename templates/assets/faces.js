@@ -6,7 +6,7 @@ document.addEventListener("error", ({ target }) => {
 
 /** Looks for pictures that were given up before anybody listened. */
 export function mendFaces(main) {
-  for (const image of main.querySelectorAll(".face img[src^='/thumbnail/']")) {
+  for (const image of main.querySelectorAll(".face img[src*='/thumbnail/']")) {
     if (image.complete && !image.naturalWidth) giveUp(image);
   }
 }

@@ -1,6 +1,7 @@
 // Results while somebody is typing, and the searches that this browser remembers. What is typed
 // replaces its own address; what is committed, with Enter or by going on, stays in the history.
 
+import { base, within } from "./base.js";
 import { glance, onShow } from "./visit.js";
 
 const PAUSE_MS = 120;
@@ -43,12 +44,12 @@ export function findAsTyped() {
 
 async function look(box, said) {
   const fields = asked(box.form);
-  const isHere = location.pathname === "/search";
+  const isHere = within(location.pathname) === "/search";
   if (!isHere && box.value.trim().length < LEAST_LETTERS) return;
-  const address = `/search${fields.size ? `?${fields}` : ""}`;
+  const address = `${base}/search${fields.size ? `?${fields}` : ""}`;
   const isNew = isFresh;
   fields.set("unfinished", "true");
-  const isShown = await glance(`/search?${fields}`, address, !isHere || isNew);
+  const isShown = await glance(`${base}/search?${fields}`, address, !isHere || isNew);
   if (!isShown) return;
   isFresh = false;
   said.textContent = document.querySelector("main h1").textContent;
@@ -65,7 +66,7 @@ function commit() {
   clearTimeout(timer);
   const fields = asked(document.getElementById("q").form);
   if (!fields.has("q")) return;
-  const address = `/search?${fields}`;
+  const address = `${base}/search?${fields}`;
   keep([address, ...kept().filter((other) => other !== address)].slice(0, MOST_KEPT));
 }
 
@@ -94,7 +95,7 @@ function named(address) {
 function kept() {
   try {
     const list = JSON.parse(localStorage.getItem(KEPT) ?? "[]");
-    return list.filter((address) => typeof address === "string" && address.startsWith("/search?"));
+    return list.filter((address) => typeof address === "string" && address.startsWith(`${base}/search?`));
   } catch {
     return [];
   }

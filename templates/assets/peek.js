@@ -1,5 +1,6 @@
 // A look at a file without leaving the list: what its own page shows of it.
 
+import { base } from "./base.js";
 import { read } from "./visit.js";
 
 /** Shows the file of a row; answers whether there is one. */
@@ -14,7 +15,7 @@ export function peek(row) {
   const acts = document.createElement("p");
   const close = Object.assign(document.createElement("button"), { textContent: "Close" });
   close.addEventListener("click", () => dialog.close());
-  acts.append(button("Open", link.href), " ", button("Download", `/download/${row.dataset.row}`, true), " ", close);
+  acts.append(button("Open", link.href), " ", button("Download", `${base}/download/${row.dataset.row}`, true), " ", close);
   dialog.append(title, place, acts);
   dialog.addEventListener("close", () => {
     dialog.remove();
@@ -39,7 +40,7 @@ export function peek(row) {
 // What the file's own page shows of it.
 async function fill(place, id) {
   try {
-    const page = await read(`/files/${id}`);
+    const page = await read(`${base}/files/${id}`);
     const preview = page?.getElementById("preview");
     const isEmpty = !preview?.querySelector("img, audio, video, iframe, .said");
     if (isEmpty) place.textContent = "There is no preview of this file; open or download it.";

@@ -2,6 +2,8 @@
 // search has come. A page that nobody sees closes it, unless something is waited for: browsers
 // allow few connections, and other pages need them.
 
+import { base } from "./base.js";
+
 // The pause before it is tried again doubles while there is no stream to be had: whoever was signed
 // out meanwhile must not ask all day.
 const BACK_MS = 2000;
@@ -41,7 +43,7 @@ addEventListener("pageshow", open);
 function open() {
   clearTimeout(timer);
   if (stream || (document.hidden && !waiting.length) || "deaf" in document.body.dataset) return;
-  stream = new EventSource(`/api/v1/events${last && `?after=${last}`}`);
+  stream = new EventSource(`${base}/api/v1/events${last && `?after=${last}`}`);
   stream.addEventListener("message", hear);
   stream.addEventListener("error", () => {
     // It comes back by itself after a cut, but not after an answer that is no stream.

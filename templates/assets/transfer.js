@@ -1,6 +1,7 @@
 // Carrying one file to the server, through whatever happens on the way: it waits, asks where the
 // upload stands, and goes on from there, until the file is stored or there is no point in trying.
 
+import { base } from "./base.js";
 import { forget, keep, newKey, note } from "./kept.js";
 import { pieceSize, wasLost, wasRefused, wentWell } from "./pieces.js";
 import { sha256 } from "./sha256.js";
@@ -56,7 +57,7 @@ export class Transfer {
   }
 
   async begin() {
-    const { file, item: { key, path, folder, ifPresent, door = "/uploads" } } = this;
+    const { file, item: { key, path, folder, ifPresent, door = `${base}/uploads` } } = this;
     const metadata = { filename: path, key, ifPresent };
     if (folder) metadata.folder = folder;
     const whole = file.size > 0 && file.size <= pieceSize();

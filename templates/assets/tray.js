@@ -1,5 +1,6 @@
 // The list of uploads in the corner: what is on its way, what is stored, what can be found.
 
+import { base } from "./base.js";
 import { copyButton } from "./copy.js";
 
 // Thousands of files may be dropped at once, and a browser lays out all rows whenever one changes: those
@@ -172,7 +173,7 @@ export function addRow(path, size, wishes) {
     stored(receipt) {
       done();
       const link = element("a", "", path);
-      link.href = `/files/${receipt.id}`;
+      link.href = `${base}/files/${receipt.id}`;
       name.replaceChildren(link);
       const search = element("span", "search", "searchable in a moment");
       state.replaceChildren(element("br"), element("span", "mark good", "stored"), search, digestOf(receipt, path));

@@ -1,6 +1,7 @@
 // Sending files: several at a time, each for itself, so that each has its own progress, its own
 // receipt, and a failure costs nothing but itself.
 
+import { base } from "./base.js";
 import { forget, isKept, keep, NeedsLeave, newKey, note, open, takeOver } from "./kept.js";
 import { pieceSize } from "./pieces.js";
 import { whenSearchable } from "./searchable.js";
@@ -184,7 +185,7 @@ function isAmong(taken, { path }) {
 // The paths of a batch that are taken; nothing if the server cannot be asked now.
 async function takenAmong(batch, folder) {
   try {
-    const answer = await fetch("/api/v1/entries/lookup", {
+    const answer = await fetch(`${base}/api/v1/entries/lookup`, {
       method: "POST",
       headers: { "content-type": "application/json", accept: "application/json" },
       body: JSON.stringify({ folder, paths: batch.map(({ path }) => path) }),

@@ -2,6 +2,8 @@
 // between the head and the foot is exchanged. So uploads go on while people look around. What
 // cannot be done this way is left to the browser.
 
+import { base, within } from "./base.js";
+
 const shown = new Set();
 let going;
 
@@ -140,7 +142,7 @@ function say(sentence) {
 
 function isPage(address) {
   const { origin, pathname } = new URL(address, location.href);
-  return origin === location.origin && /^\/($|browse\/|files\/|folders\/|search$|searches|selection|trash$|persistence$)/.test(pathname);
+  return origin === location.origin && (!base || pathname.startsWith(`${base}/`)) && /^\/($|browse\/|files\/|folders\/|search$|searches|selection|trash$|persistence$)/.test(within(pathname));
 }
 
 function samePage(address) {

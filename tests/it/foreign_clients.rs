@@ -335,3 +335,129 @@ fn names_beyond_ascii_are_what_curl_takes() {
         "{answer}"
     );
 }
+
+/// Everything that a page or an answer leads to lies below the base.
+fn assert_below(base: &str, page: &str) {
+    for attribute in [
+        " href=\"/",
+        " src=\"/",
+        " action=\"/",
+        " formaction=\"/",
+        " data-uploads=\"/",
+    ] {
+        for (at, _) in page.match_indices(attribute) {
+            let address = &page[at + attribute.len() - 1..];
+            let address = address.split('"').next().unwrap();
+            assert!(address.starts_with(&format!("{base}/")), "{address}");
+        }
+    }
+}
+
+#[test]
+fn below_a_path_every_address_has_it() {
+    for (environment, sent, header) in [
+        (&[("BASE_PATH", "/files")][..], "/files", ""),
+        (&[("BASE_PATH", "/files")], "", ""),
+        (&[], "", "/files"),
+    ] {
+        let (app, olga) = TestApp::with_owner(environment);
+        let mut by = olga.clone();
+        if !header.is_empty() {
+            by.0.push(("x-forwarded-prefix", header.to_owned()));
+        }
+        let at = |target: &str| format!("{sent}{target}");
+        let stored = app.ask("PUT", &at(&file("a b.txt")), &by, Some(b"harbour"));
+        assert_eq!(stored.status, 201, "{}", stored.text());
+        assert_eq!(stored.header("location"), "/files/api/v1/files/a%20b.txt");
+        let id = stored.receipt().id;
+        for target in [
+            "/",
+            "/search?q=harbour",
+            &format!("/files/{id}"),
+            "/account",
+            "/links",
+            "/trash",
+        ] {
+            let page = app.look(&at(target), &by);
+            assert_eq!(page.status, 200, "{target}");
+            assert_below("/files", &page.text());
+            assert!(page.text().contains("data-base=\"/files/\""), "{target}");
+        }
+        let page = app.look(&at("/"), &by).text();
+        let style = page
+            .split("href=\"")
+            .find(|part| part.contains(".css"))
+            .unwrap();
+        let style = style
+            .split('"')
+            .next()
+            .unwrap()
+            .strip_prefix("/files")
+            .unwrap();
+        assert_eq!(app.look(&at(style), &by).status, 200);
+        let lost = app.send(
+            &at(&format!("/files/{id}/rename")),
+            &by,
+            &[("path", "c.txt")],
+        );
+        assert!(
+            lost.header("location").starts_with("/files/"),
+            "{}",
+            lost.header("location")
+        );
+        let headers = [
+            ("content-type", "application/x-www-form-urlencoded"),
+            ("x-forwarded-prefix", header),
+        ];
+        let form = format!("name=Olga&password={}", PASSWORD.replace(' ', "+"));
+        let sent_in = app.call("POST", &at("/sign-in"), &headers, Some(form.as_bytes()));
+        assert!(
+            sent_in.header("set-cookie").contains("; Path=/files/;"),
+            "{}",
+            sent_in.header("set-cookie")
+        );
+        assert!(sent_in.header("location").starts_with("/files/"));
+        let mut tus = vec![("tus-resumable", "1.0.0"), ("upload-length", "1")];
+        tus.extend(by.0.iter().map(|(name, value)| (*name, value.as_str())));
+        let begun = app.call("POST", &at("/uploads"), &tus, None);
+        assert!(begun.header("location").starts_with("/files/uploads/"));
+        let described = app.look_json(&at("/api/v1/openapi.json"), &by);
+        assert_eq!(described["servers"][0]["url"], "/files");
+        assert_eq!(app.fetch("/health/ready").status, 200);
+    }
+    // Whoever is no proxy of ours cannot put addresses elsewhere, nor can a path that is none.
+    let (app, olga) = TestApp::with_owner(&[("TRUSTED_PROXIES", "none")]);
+    let page = app
+        .look("/", &with(&olga, "x-forwarded-prefix", "/evil"))
+        .text();
+    assert!(!page.contains("/evil"));
+    let (app, olga) = TestApp::with_owner(&[]);
+    let page = app
+        .look("/", &with(&olga, "x-forwarded-prefix", "//evil.example"))
+        .text();
+    assert!(!page.contains("evil"));
+}
+
+#[test]
+fn programs_work_below_a_path() {
+    let app = TestApp::with(&[("BASE_PATH", "/files")]);
+    let desk = TempDir::new().unwrap();
+    fs::write(desk.path().join("a.txt"), "harbour").unwrap();
+    let server = app.url("/files");
+    let run_it = |words: &[&str]| {
+        let mut command = wharfside(words);
+        command
+            .env("WHARFSIDE_SERVER", &server)
+            .current_dir(desk.path());
+        let ended = run(command, "");
+        assert_eq!(ended.code, Some(0), "{words:?}: {}", ended.stderr);
+        ended.stdout
+    };
+    run_it(&["put", "a.txt"]);
+    assert!(run_it(&["ls"]).contains("a.txt"));
+    run_it(&["get", "a.txt", "--to", "back"]);
+    assert_eq!(
+        fs::read(desk.path().join("back/a.txt")).unwrap(),
+        b"harbour"
+    );
+}

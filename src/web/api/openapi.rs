@@ -4,6 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::body::Bytes;
+use axum::extract::Request;
 use axum::http::Method;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::get;
@@ -13,12 +14,13 @@ use utoipa::openapi::OpenApi as Description;
 
 use super::described;
 use super::events::News;
-use crate::config::Access;
+use crate::config::{Access, BasePath};
 use crate::library::Sort;
 use crate::library::search::{Class, Order, SizeClass};
 use crate::web::access::is_for_everybody;
 use crate::web::problem::Problem;
 use crate::web::state::App;
+use crate::web::visitor::base_path;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -80,16 +82,24 @@ const REFUSALS: &[(&str, &str, Option<&str>)] = &[
 /// Serves the document of the API's own routes. It is made when it is first asked for: a start
 /// would take longer, and keep what hardly anybody wants.
 pub fn router(access: Access) -> Router<App> {
-    let made = Arc::new(OnceLock::new());
-    let serve = move || {
-        let document = made.get_or_init(|| Bytes::from(describe(&described().1, access)));
-        std::future::ready(([(CONTENT_TYPE, "application/json")], document.clone()))
+    let made = Arc::new(OnceLock::<Bytes>::new());
+    let serve = async move |app: App, request: Request| {
+        let make = |base: &BasePath| Bytes::from(describe(&described().1, access, base));
+        let base = base_path(&app, &request.into_parts().0);
+        let document = match base.is_root() {
+            true => made.get_or_init(|| make(&base)).clone(),
+            false => make(&base),
+        };
+        ([(CONTENT_TYPE, "application/json")], document)
     };
     Router::new().route("/api/v1/openapi.json", get(serve))
 }
 
-fn describe(description: &Description, access: Access) -> String {
+fn describe(description: &Description, access: Access, base: &BasePath) -> String {
     let mut document = serde_json::to_value(description).unwrap_or_default();
+    if !base.is_root() {
+        document["servers"] = json!([{ "url": base.as_str() }]);
+    }
     let described = document["paths"].as_object_mut().map(std::mem::take);
     let mut paths = Map::new();
     for (route, mut item) in described.unwrap_or_default() {
@@ -161,7 +171,7 @@ mod tests {
 
     fn document_where(access: Access) -> Value {
         let (_, description) = described();
-        serde_json::from_str(&describe(&description, access)).unwrap()
+        serde_json::from_str(&describe(&description, access, &BasePath::default())).unwrap()
     }
 
     fn document() -> Value {

@@ -98,8 +98,12 @@ fn part_ids(list: &str) -> Result<Vec<UploadId>, Failure> {
     list.split_ascii_whitespace()
         .map(|address| {
             let uri: Uri = address.parse().map_err(|_| malformed_concat())?;
-            let id = uri.path().strip_prefix("/uploads/");
-            upload_id(id.ok_or_else(malformed_concat)?.trim_end_matches('/'))
+            // Where a proxy serves the app below a path, that comes before.
+            let (_, id) = uri
+                .path()
+                .rsplit_once("/uploads/")
+                .ok_or_else(malformed_concat)?;
+            upload_id(id.trim_end_matches('/'))
         })
         .collect()
 }
