@@ -40,7 +40,9 @@ use tantivy::tokenizer::{PreTokenizedString, Token, TokenStream, Tokenizer};
 use compound::Compound;
 pub use fold::{fold, fold_word};
 pub use language::{Language, Languages};
-pub use query::{Sequence, is_lone, query_words, rewritings, spaced_words, stems_as_typed};
+pub use query::{
+    Sequence, is_lone, query_words, rewritings, spaced_words, stems_as_typed, umlaut_term,
+};
 use scan::{Clusters, Run, Runs, Script};
 use stem::Stems;
 pub use stem::all as stems;

@@ -91,6 +91,8 @@ pub struct Text {
     pub words: Sequence,
     /// Other ways to write them, each a sequence of terms, of what is not quoted.
     pub rewritings: Vec<Sequence>,
+    /// A term that a file has where it has a single word with the umlauts that were typed.
+    pub umlaut: Option<String>,
     /// The stems of a single word in each language that has its letters.
     pub stems: Vec<(Language, String)>,
     /// As it was typed.
@@ -431,21 +433,23 @@ impl Parser {
     }
 
     fn text(&mut self, scope: Scope, item: &Item<'_>, value: &str, at: usize) -> Option<Node> {
-        if !item.quoted && value.contains('*') {
-            if let Some(pattern) = pattern(value, item.star) {
+        if value.contains('*') {
+            if let Some(pattern) = pattern(value, item.star).filter(|_| !item.quoted) {
                 return Some(Node::Text(Text {
                     scope,
                     form: Form::Pattern,
                     words: vec![(0, pattern)],
                     rewritings: Vec::new(),
+                    umlaut: None,
                     stems: Vec::new(),
                     typed: value.trim().to_owned(),
                     range: at..at + value.len(),
                 }));
             }
-            if !value.starts_with("*.") {
+            // The extension alone says the same.
+            if !value.starts_with("*.") || value[1..].contains('*') {
                 self.note(format!(
-                    "A * stands for letters before or inside a single word; in \"{}\" it was ignored.",
+                    "A * stands for letters of a single word outside quotes; in \"{}\" it was ignored.",
                     describe::shortened(item.source)
                 ));
             }
@@ -473,6 +477,10 @@ impl Parser {
             rewritings: match is_word {
                 true => text::rewritings(value),
                 false => Vec::new(),
+            },
+            umlaut: match words.as_slice() {
+                [_] if is_word => text::umlaut_term(value),
+                _ => None,
             },
             stems: match words.as_slice() {
                 [(_, word)] if is_word => text::stems_as_typed(value, word),

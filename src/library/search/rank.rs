@@ -32,6 +32,8 @@ const TOGETHER: f32 = 3.0;
 /// itself: so little that even in the name of one file among a million it stays below the word
 /// itself in a text.
 const RELATED: f32 = 0.02;
+/// How much of what a word counts goes to files that have it with the umlauts that were typed.
+const UMLAUT: f32 = 0.7;
 /// A file found by a prefix, per field; a plain word scores about ten times this.
 const PREFIXED: f32 = 0.5;
 /// A file found by a prefix of a part of a word.
@@ -183,7 +185,14 @@ impl<'a> Ranker<'a> {
             match (text.form, text.words.as_slice()) {
                 (Form::Word, [(_, word)]) => {
                     let forms = forms(word, &text.stems, self.languages);
-                    self.word(field, weight, &forms, &mut parts)?;
+                    let exact = match text.umlaut {
+                        Some(_) => 1.0 - UMLAUT,
+                        None => 1.0,
+                    };
+                    self.word(field, weight, exact, &forms, &mut parts)?;
+                    if let Some(umlaut) = &text.umlaut {
+                        self.term(field, weight * UMLAUT, umlaut, &mut parts)?;
+                    }
                 }
                 (Form::Pattern, [(_, pattern)]) => {
                     let expansion = expand_pattern(self.searcher, field, pattern, MAX_EXPANSION)?;
@@ -234,15 +243,27 @@ impl<'a> Ranker<'a> {
         &self,
         field: Field,
         weight: f32,
+        exact: f32,
         forms: &[String],
         parts: &mut Vec<Box<dyn Query>>,
     ) -> tantivy::Result<()> {
         for (index, form) in forms.iter().enumerate() {
-            let term = Term::from_field_text(field, form);
-            if self.is_there(&term)? {
-                let share = if index == 0 { 1.0 } else { RELATED };
-                parts.push(boosted(plain(term), weight * share));
-            }
+            let share = if index == 0 { exact } else { RELATED };
+            self.term(field, weight * share, form, parts)?;
+        }
+        Ok(())
+    }
+
+    fn term(
+        &self,
+        field: Field,
+        weight: f32,
+        term: &str,
+        parts: &mut Vec<Box<dyn Query>>,
+    ) -> tantivy::Result<()> {
+        let term = Term::from_field_text(field, term);
+        if self.is_there(&term)? {
+            parts.push(boosted(plain(term), weight));
         }
         Ok(())
     }

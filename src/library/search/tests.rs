@@ -347,6 +347,7 @@ fn letters_that_are_written_differently_find_each_other() {
         ("f.txt", "Herr Mueller"),
         ("g.txt", "ทำน\u{E4D}้าใจ"),
         ("h.txt", "do\u{200B}nau\u{200E} har\u{2060}bo\u{34F}ur"),
+        ("i.txt", "Herr Muller, ⼭ und ⽔"),
     ]);
     check_found(
         &shelf,
@@ -366,10 +367,11 @@ fn letters_that_are_written_differently_find_each_other() {
             ("hawaii", &[3]),
             ("п’ять", &[4]),
             ("пʼять", &[4]),
-            ("muller", &[5]),
-            ("Müller", &[5, 6]),
+            ("muller", &[9, 5]),
+            ("Müller", &[5, 9, 6]),
             ("mueller", &[6, 5]),
             ("oelpreis", &[5]),
+            ("山", &[9]),
             ("lodz", &[5]),
             ("น้ำใจ", &[7]),
             ("donau harbour", &[8]),

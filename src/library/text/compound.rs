@@ -24,49 +24,43 @@ const MAX_NAME_BYTES: usize = 12;
 const MAX_EXTENSION_BYTES: usize = 5;
 
 /// Calls `found` with the parts of a word that has inner capitals, or digits beside letters, that
-/// look meant: `getHTTPServer2` is `get`, `HTTP`, `Server`, `2`. Parts of a single letter mean that
-/// capitals and digits are noise, as in encoded data; of `v1`, only the number is a part.
+/// look meant: `getHTTPServer2` is `get`, `HTTP`, `Server`, `2`. Single letters are no parts, and
+/// several mean that capitals and digits are noise, as in encoded data; beside one, as in `v1`, a
+/// number is a part.
 pub fn parts(word: &str, mut found: impl FnMut(Range<usize>)) {
     if word.len() > MAX_SPLIT_BYTES || !has_borders(word) {
         return;
     }
     let mut ends = [0; MAX_PARTS];
-    let (mut count, mut from) = (0, 0);
+    let (mut count, mut lone, mut from) = (0, 0, 0);
     let mut previous: Option<char> = None;
     let mut chars = word.char_indices().peekable();
-    let mut lone: Option<Range<usize>> = None;
     while let Some((at, c)) = chars.next() {
         let next = chars.peek().map(|&(_, c)| c);
         if previous.is_some_and(|previous| is_border(previous, c, next)) {
             if count == MAX_PARTS - 1 {
                 return;
             }
-            if is_lone_letter(&word[from..at]) {
-                lone = Some(from..at);
-            }
+            lone += usize::from(is_lone_letter(&word[from..at]));
             ends[count] = at;
             count += 1;
             from = at;
         }
         previous = Some(c);
     }
-    if count == 0 || is_lone_letter(&word[from..]) {
+    lone += usize::from(is_lone_letter(&word[from..]));
+    // `iPhone` is one word, `v1` is a letter and a number.
+    let is_noise = lone > 1 || (lone == 1 && count == 1 && !is_number(&word[from..]));
+    if count == 0 || is_noise {
         return;
     }
     ends[count] = word.len();
-    match lone {
-        // `v1`, `A4`.
-        Some(lone) if lone.start == 0 && count == 1 && is_number(&word[from..]) => {
-            found(from..word.len());
+    let mut from = 0;
+    for &to in &ends[..=count] {
+        if !is_lone_letter(&word[from..to]) {
+            found(from..to);
         }
-        Some(_) => {}
-        None => {
-            let mut from = 0;
-            for &to in &ends[..=count] {
-                found(from..to);
-                from = to;
-            }
-        }
+        from = to;
     }
 }
 

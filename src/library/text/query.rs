@@ -118,6 +118,12 @@ fn rewrite_word(word: &str, found: &mut Vec<Sequence>) {
     }
 }
 
+/// The term that only words with the same umlauts have, if a word was typed with some.
+pub fn umlaut_term(typed: &str) -> Option<String> {
+    let (range, _) = spaced_words(typed).next()?;
+    compound::spelled_out(&typed[range]).map(|spelled| part_term(&spelled))
+}
+
 /// The stems of a single word as it was typed, `folded` if it is nothing but that word; of `C++`
 /// there are none.
 pub fn stems_as_typed(typed: &str, folded: &str) -> Vec<(Language, String)> {

@@ -322,5 +322,7 @@ fn is_dense(c: char) -> bool {
         | '\u{F900}'..='\u{FAFF}'
         | '\u{FF66}'..='\u{FFDC}'   // half-width Kana and Hangul
         | '\u{20000}'..='\u{3FFFF}');
-    in_block && (c.is_alphanumeric() || is_combining_mark(c))
+    // Radicals are symbols by themselves, and stand for the ideographs that they look like.
+    (in_block && (c.is_alphanumeric() || is_combining_mark(c)))
+        || matches!(c, '\u{2F00}'..='\u{2FD5}')
 }

@@ -112,6 +112,10 @@ fn identifiers_paths_and_addresses_fall_into_parts() {
         ),
         ("A4 20kg 7f3a9c1", "a4 +4 20kg +20 +kg 7f3a9c1"),
         (
+            "getAValue A4Format aB",
+            "getavalue +get +value a4format +4 +format ab",
+        ),
+        (
             "C++ c++11 F# (.NET) asp.net a#b",
             "c c++ c c++ 11 f f# net .net asp net .net a b",
         ),
@@ -188,6 +192,7 @@ fn dense_scripts_become_pairs_that_keep_positions() {
         }
     }
     assert_ne!(texts("ทำ"), texts("ทา"));
+    assert_eq!(texts("⼭⽔"), texts("山水"));
     assert_eq!(texts("ភាសា\u{200B}ខ្មែរ"), texts("ភាសាខ្មែរ"));
     assert_eq!(texts("葛\u{E0100}城"), texts("葛城"));
     assert!(is_lone("水"));

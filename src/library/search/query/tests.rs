@@ -133,12 +133,17 @@ fn broken_queries_still_search_and_say_so() {
         (
             "東*京",
             "phrase beginning with \"東*京\"",
-            "A * stands for letters before or inside a single word; in \"東*京\" it was ignored.",
+            "A * stands for letters of a single word outside quotes; in \"東*京\" it was ignored.",
+        ),
+        (
+            "\"inv*ce\" a",
+            "all of: phrase \"inv*ce\", a",
+            "A * stands for letters of a single word outside quotes; in \"\"inv*ce\"\" it was ignored.",
         ),
         (
             "foo*-bar*baz",
             "phrase \"foo*-bar*baz\"",
-            "A * stands for letters before or inside a single word; in \"foo*-bar*baz\" it was ignored.",
+            "A * stands for letters of a single word outside quotes; in \"foo*-bar*baz\" it was ignored.",
         ),
         (
             "larger:big",
