@@ -93,9 +93,13 @@ pub fn words(output: &str) -> String {
         match before.replace(place) {
             None => {}
             Some(before) if before == place => {
-                if !is_dense(text.chars().next_back()) || !is_dense(word.trim().chars().next()) {
-                    text.push(' ');
-                }
+                let (left, right) = (text.chars().next_back(), word.trim().chars().next());
+                let gap = if is_dense(left) && is_dense(right) {
+                    ""
+                } else {
+                    " "
+                };
+                text.push_str(gap);
             }
             Some(before) if before[..3] == place[..3] => text.push('\n'),
             Some(_) => text.push_str("\n\n"),

@@ -116,9 +116,10 @@ impl Compound {
         }
         let mut next = Some(joined(text, first.end)?);
         let mut compound = Self {
-            words: vec![first.start..first.end],
-            joiners: Vec::new(),
+            words: Vec::with_capacity(2),
+            joiners: Vec::with_capacity(1),
         };
+        compound.words.push(first.start..first.end);
         while compound.words.len() <= MAX_JOINED_DIGITS
             && let Some((joiner, word)) = next.take()
         {
@@ -222,7 +223,7 @@ impl Compound {
 fn may_join(bytes: &[u8], at: usize) -> bool {
     matches!(
         bytes.get(at),
-        Some(b'\'' | b'-' | b'_' | b'.' | b',' | 0x80..)
+        Some(b'\'' | b'`' | b'-' | b'_' | b'.' | b',' | 0x80..)
     )
 }
 

@@ -48,7 +48,10 @@ const SAMPLE_BYTES: usize = 600;
 /// From this confidence on, a text is in one language alone; below, its words get English stems too.
 const SURE: f64 = 0.5;
 /// Below, a text may be in any language, or be no language at all.
-const UNSURE: f64 = 0.12;
+const UNSURE: f64 = 0.05;
+/// The same for a text of so few words that chance decides.
+const UNSURE_OF_FEW: f64 = 0.12;
+const FEW_WORDS: usize = 3;
 
 /// Languages that are told from each other: those with a stemmer, and neighbours that would be
 /// mistaken for them.
@@ -187,8 +190,14 @@ impl Languages {
     /// that the text is in, and English beside it as long as that is not certain.
     pub fn from_text(text: &str) -> Self {
         let usual = Self::usual();
-        let Some(info) = DETECTOR.detect(&sample(text)) else {
+        let words = sample(text);
+        let Some(info) = DETECTOR.detect(&words.join(" ")) else {
             return usual;
+        };
+        let unsure = if words.len() < FEW_WORDS {
+            UNSURE_OF_FEW
+        } else {
+            UNSURE
         };
         let is_sure = info.is_reliable() || info.confidence() >= SURE;
         let language = Language::from_lang(info.lang());
@@ -198,7 +207,7 @@ impl Languages {
             (None, Lang::Pol | Lang::Ces) if is_sure => usual.without(Language::English),
             (Some(language), _) if language.alphabet() == Alphabet::Latin => match () {
                 () if is_sure => usual.without(Language::English).with(language),
-                () if info.confidence() >= UNSURE => usual.with(language),
+                () if info.confidence() >= unsure => usual.with(language),
                 () => usual,
             },
             _ => usual,
@@ -208,27 +217,28 @@ impl Languages {
 
 /// Each word once of the beginning, the middle and the end of a text, or of all of a short one, so
 /// that a word that is repeated, as in tables, counts as one.
-fn sample(text: &str) -> String {
+fn sample(text: &str) -> Vec<&str> {
     let middle = (text.len() / 2).saturating_sub(SAMPLE_BYTES / 2);
-    let starts = match text.len() <= 3 * SAMPLE_BYTES {
-        true => vec![0..text.len()],
-        false => [0, middle, text.len() - SAMPLE_BYTES]
-            .map(|start| start..start + SAMPLE_BYTES)
-            .to_vec(),
+    let (starts, length) = match text.len() <= 3 * SAMPLE_BYTES {
+        true => ([0; 3], text.len()),
+        false => ([0, middle, text.len() - SAMPLE_BYTES], SAMPLE_BYTES),
     };
     let mut words: Vec<&str> = Vec::new();
-    for part in starts {
+    for start in starts {
         let (from, to) = (
-            text.floor_char_boundary(part.start),
-            text.floor_char_boundary(part.end),
+            text.floor_char_boundary(start),
+            text.floor_char_boundary(start + length),
         );
         for word in text[from..to].split_whitespace() {
             if !words.contains(&word) {
                 words.push(word);
             }
         }
+        if length == text.len() {
+            break;
+        }
     }
-    words.join(" ")
+    words
 }
 
 #[cfg(test)]
@@ -262,6 +272,8 @@ mod tests {
             of("Die Rechnungen sind bezahlt").last(),
             Some(&Language::German)
         );
+        let spanish = "Las facturas fueron pagadas";
+        assert_eq!(of(spanish), [Language::English, Language::Spanish]);
         assert_eq!(of("Rechnungen"), [Language::English, Language::German]);
         let table = "words other words other ".repeat(100);
         assert!(of(&table).contains(&Language::English));

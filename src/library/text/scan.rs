@@ -256,7 +256,7 @@ pub fn is_ignorable(c: char) -> bool {
 pub fn is_apostrophe(c: char) -> bool {
     matches!(
         c,
-        '\'' | '\u{2B9}' | '\u{2BB}'
+        '\'' | '`' | '\u{B4}' | '\u{2B9}' | '\u{2BB}'
             ..='\u{2BF}'
                 | '\u{2C8}'
                 | '\u{2CA}'
