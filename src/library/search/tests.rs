@@ -921,6 +921,39 @@ fn the_best_passage_of_a_long_text_is_found_without_reading_the_rest() {
 }
 
 #[test]
+fn a_match_is_shown_though_another_release_counted_the_words() {
+    let filler = "waves roll against the stones ".repeat(3 * MAX_PASSAGE_BYTES / 30);
+    let text = format!("{filler}the lighthouse was lit {filler}");
+    let shelf = Shelf::of(&[("a.txt", &text)]);
+    let parsed = parse("lighthouse", NOW);
+    let hit = shelf.propose("lighthouse").hits[0];
+    let split = split(&text);
+    for shift in [-1300, 0, 1300] {
+        let bytes = split.passages.to_bytes();
+        let (numbers, _) = bytes.as_chunks::<4>();
+        let moved = numbers
+            .iter()
+            .map(|number| match u32::from_le_bytes(*number) {
+                0 => 0,
+                first => first.saturating_add_signed(shift),
+            });
+        let moved: Vec<u8> = moved.flat_map(u32::to_le_bytes).collect();
+        let passages = Passages::from_bytes(&moved).unwrap();
+        let snippets = Snippets::new(&shelf.searcher, &shelf.fields, &parsed)
+            .of(hit.2, &passages, 1, |number| {
+                let range = split.ranges[number as usize].clone();
+                Ok(Some(text[range].to_owned()))
+            })
+            .unwrap();
+        let shown = &snippets[0].html;
+        assert!(
+            shown.contains("<mark>lighthouse</mark>"),
+            "{shift}: {shown}"
+        );
+    }
+}
+
+#[test]
 fn a_passage_that_is_gone_gives_no_snippet() {
     let shelf = Shelf::of(&[("a.txt", "quiet water")]);
     let parsed = parse("quiet", NOW);
