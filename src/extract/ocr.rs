@@ -3,6 +3,9 @@
 
 use std::path::PathBuf;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::Script;
+
 use super::{Details, PAGE_BREAK, PDF, is_drawable, plain};
 
 /// Pages of one document that are recognised at most.
@@ -89,13 +92,42 @@ pub fn words(output: &str) -> String {
         let place = [page, block, paragraph, row];
         match before.replace(place) {
             None => {}
-            Some(before) if before == place => text.push(' '),
+            Some(before) if before == place => {
+                let (left, right) = (text.chars().next_back(), word.trim().chars().next());
+                let gap = if is_dense(left) && is_dense(right) {
+                    ""
+                } else {
+                    " "
+                };
+                text.push_str(gap);
+            }
             Some(before) if before[..3] == place[..3] => text.push('\n'),
             Some(_) => text.push_str("\n\n"),
         }
         text.push_str(word.trim());
     }
     plain::clean(text).replace(PAGE_BREAK, " ")
+}
+
+/// Whether a character is of a script that has no spaces between words, which tesseract puts where
+/// characters stand apart. Thai, Lao, Khmer and Burmese have some between sentences.
+fn is_dense(character: Option<char>) -> bool {
+    let scripts = CodePointMapData::<Script>::new();
+    character.is_some_and(|character| {
+        let is_mark = matches!(character, '\u{3005}' | '\u{3007}' | '\u{30FC}');
+        is_mark
+            || matches!(
+                scripts.get(character),
+                Script::Han
+                    | Script::Hiragana
+                    | Script::Katakana
+                    | Script::Bopomofo
+                    | Script::Thai
+                    | Script::Lao
+                    | Script::Khmer
+                    | Script::Myanmar
+            )
+    })
 }
 
 /// The languages to use of those that there are, one a line; nothing if there is none.
@@ -161,6 +193,24 @@ mod tests {
             row("1\t2\t1\t1", "95", " "),
         ];
         assert_eq!(words(&output.concat()), "quiet water\nbelow\n\nend");
+    }
+
+    #[test]
+    fn characters_of_scripts_without_spaces_are_joined() {
+        let line = |words: &[&str]| {
+            let row = |word: &&str| format!("5\t1\t1\t1\t1\t0\t0\t0\t9\t9\t91\t{word}\n");
+            words.iter().map(row).collect::<String>()
+        };
+        for (read, joined) in [
+            (&["灯台", "守"][..], "灯台守"),
+            (&["ター", "ミ", "ナル"], "ターミナル"),
+            (&["ประ", "ภาคาร"], "ประภาคาร"),
+            (&["第", "3", "章", "USB"], "第 3 章 USB"),
+            (&["한국", "어"], "한국 어"),
+            (&["quiet", "water"], "quiet water"),
+        ] {
+            assert_eq!(words(&line(read)), joined);
+        }
     }
 
     #[test]

@@ -61,6 +61,8 @@ fn replace<'a>(text: &'a str, out: &mut String) -> &'a str {
             }
         }
         '\u{1b}' => return after_escape(rest),
+        // At the end of a line it shows, and says that the word goes on.
+        '\u{ad}' if rest.starts_with(['\r', '\n']) => out.push('-'),
         '\u{ad}' | '\u{feff}' => {}
         other if other.is_control() => {}
         other => out.push(other),
@@ -112,6 +114,7 @@ mod tests {
             cleaned("soft\u{ad}ware\u{feff} \0\u{7}\u{9f}end"),
             "software end"
         );
+        assert_eq!(cleaned("do\u{ad}\r\nnau"), "do-\nnau");
         assert_eq!(cleaned("10\u{a0}€ «½» \u{fb01}"), "10\u{a0}€ «½» \u{fb01}");
     }
 

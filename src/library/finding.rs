@@ -21,7 +21,7 @@ use crate::store::now_ms;
 /// So few hits may be due to a slip in the query.
 const FEW: u64 = 3;
 /// Raised when the same files must be indexed differently though the schema is the same.
-pub(super) const REVISION: u32 = 1;
+pub(super) const REVISION: u32 = 2;
 
 /// The library's index: its fields, and what the kit needs to make it.
 pub(super) fn index(revision: u32) -> (Fields, Spec) {

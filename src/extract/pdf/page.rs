@@ -256,6 +256,13 @@ mod tests {
         assert_eq!(page(&lines, Affine::IDENTITY), "harbour\nNorth-\nWest-");
     }
 
+    /// Search goes on over line ends in scripts without spaces, so that this is one word.
+    #[test]
+    fn columns_keep_the_order_of_their_characters() {
+        let column = [("灯", 50.0, 50.0), ("台", 50.0, 38.0), ("守", 50.0, 26.0)];
+        assert_eq!(page(&column, Affine::IDENTITY), "灯\n台\n守");
+    }
+
     #[test]
     fn accents_and_bold_letters_are_one_letter() {
         let mut found = Page::default();

@@ -8,10 +8,12 @@ use tantivy::schema::Field;
 use tantivy::termdict::TermStreamer;
 use tantivy::{InvertedIndexReader, Searcher, SegmentReader};
 
-use crate::library::text::MAX_WORD_BYTES;
+use crate::library::text::{AFTER_MARKS, MAX_WORD_BYTES};
 
 /// Words looked at in each segment.
 const MAX_SCANNED: usize = 10_000;
+/// The same for a pattern, which few of the words fit.
+const MAX_COMPARED: usize = 300_000;
 
 /// Words that begin with a prefix.
 pub struct Expansion {
@@ -28,10 +30,34 @@ pub fn expand(
     prefix: &str,
     limit: usize,
 ) -> tantivy::Result<Expansion> {
+    most_common(searcher, limit, |segment, found| {
+        scan(segment, field, prefix, found)
+    })
+}
+
+/// At most `limit` words of `field` that fit a pattern, as [`expand`] has those with a prefix. A
+/// pattern has a `*` for any letters, or none.
+pub fn expand_pattern(
+    searcher: &Searcher,
+    field: Field,
+    pattern: &str,
+    limit: usize,
+) -> tantivy::Result<Expansion> {
+    most_common(searcher, limit, |segment, found| {
+        scan_pattern(segment, field, pattern, found)
+    })
+}
+
+/// What is found in each segment; the answer to a scan is whether it stopped early.
+fn most_common(
+    searcher: &Searcher,
+    limit: usize,
+    scan: impl Fn(&SegmentReader, &mut dyn FnMut(&str, &TermInfo)) -> tantivy::Result<bool>,
+) -> tantivy::Result<Expansion> {
     let mut files: HashMap<String, u64> = HashMap::new();
     let mut truncated = false;
     for segment in searcher.segment_readers() {
-        truncated |= scan(segment, field, prefix, |word, info| {
+        truncated |= scan(segment, &mut |word, info| {
             let count = u64::from(info.doc_freq);
             match files.get_mut(word) {
                 Some(total) => *total += count,
@@ -73,10 +99,76 @@ pub fn expand_segment(
     limit: usize,
 ) -> tantivy::Result<Vec<TermInfo>> {
     let mut infos = Vec::new();
-    scan(segment, field, prefix, |_, info| infos.push(info.clone()))?;
+    scan(segment, field, prefix, &mut |_, info| {
+        infos.push(info.clone());
+    })?;
     infos.sort_by_key(|info| Reverse(info.doc_freq));
     infos.truncate(limit);
     Ok(infos)
+}
+
+/// As [`expand_segment`], of a pattern.
+pub fn expand_pattern_segment(
+    segment: &SegmentReader,
+    field: Field,
+    pattern: &str,
+    limit: usize,
+) -> tantivy::Result<Vec<TermInfo>> {
+    let mut infos = Vec::new();
+    scan_pattern(segment, field, pattern, &mut |_, info| {
+        infos.push(info.clone());
+    })?;
+    infos.sort_by_key(|info| Reverse(info.doc_freq));
+    infos.truncate(limit);
+    Ok(infos)
+}
+
+/// Whether a word fits a pattern; a `*` stands for any letters, or none. The work is at most the
+/// product of both lengths.
+pub fn fits(pattern: &str, word: &str) -> bool {
+    let Some((head, rest)) = pattern.split_once('*') else {
+        return pattern == word;
+    };
+    let Some(mut word) = word.strip_prefix(head) else {
+        return false;
+    };
+    let (middle, tail) = rest.rsplit_once('*').unwrap_or(("", rest));
+    for piece in middle.split('*').filter(|piece| !piece.is_empty()) {
+        // The first place leaves the most for the pieces that follow.
+        let Some(at) = word.find(piece) else {
+            return false;
+        };
+        word = &word[at + piece.len()..];
+    }
+    word.ends_with(tail)
+}
+
+/// As [`scan`], of a pattern: the words with its beginning are compared with it.
+fn scan_pattern(
+    segment: &SegmentReader,
+    field: Field,
+    pattern: &str,
+    found: &mut dyn FnMut(&str, &TermInfo),
+) -> tantivy::Result<bool> {
+    let inverted = segment.inverted_index(field)?;
+    let head = pattern.split('*').next().unwrap_or_default();
+    let mut stream = match head.is_empty() {
+        true => inverted.terms().range().ge([AFTER_MARKS]).into_stream()?,
+        false => words(&inverted, head)?,
+    };
+    let mut compared = 0;
+    while stream.advance() {
+        if compared == MAX_COMPARED {
+            return Ok(true);
+        }
+        compared += 1;
+        if let Ok(word) = std::str::from_utf8(stream.key())
+            && fits(pattern, word)
+        {
+            found(word, stream.value());
+        }
+    }
+    Ok(false)
 }
 
 /// Calls `found` with each word and where its postings are; true if it stopped early.
@@ -84,7 +176,7 @@ fn scan(
     segment: &SegmentReader,
     field: Field,
     prefix: &str,
-    mut found: impl FnMut(&str, &TermInfo),
+    found: &mut dyn FnMut(&str, &TermInfo),
 ) -> tantivy::Result<bool> {
     let inverted = segment.inverted_index(field)?;
     let mut stream = words(&inverted, prefix)?;
@@ -110,4 +202,27 @@ fn words<'a>(inverted: &'a InvertedIndexReader, prefix: &str) -> std::io::Result
     above.push(0xFF);
     let range = inverted.terms().range();
     range.ge(prefix).lt(&above).into_stream()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_star_stands_for_any_letters() {
+        for (pattern, fitting, others) in [
+            (
+                "inv*ce",
+                &["invoice", "invce", "invxcece"][..],
+                &["invoices", "inv", "ince"][..],
+            ),
+            ("*5025", &["5025", "as5025"], &["50251"]),
+            ("*a*b*", &["ab", "xaxbx"], &["ba", "aa"]),
+            ("a*a", &["aa", "aba"], &["a"]),
+            ("*", &["", "x"], &[]),
+        ] {
+            assert!(fitting.iter().all(|word| fits(pattern, word)), "{pattern}");
+            assert!(!others.iter().any(|word| fits(pattern, word)), "{pattern}");
+        }
+    }
 }

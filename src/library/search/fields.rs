@@ -7,7 +7,7 @@ use tantivy::schema::{
 use tantivy::tokenizer::TokenizerManager;
 
 use super::class::Class;
-use crate::library::text::{TOKENIZER, WordTokenizer, fold};
+use crate::library::text::{Language, Languages, STEM_MARK, TOKENIZER, WordTokenizer, fold};
 use crate::library::{FileId, FilePath, FolderPath, Millis};
 
 /// Names of the columns that are read for matches.
@@ -36,7 +36,8 @@ pub struct Fields {
     pub folder: Field,
     /// Each tag, folded.
     pub tag: Field,
-    /// Media type, its group and subtype, the name's extension, and the [`Class`].
+    /// Media type, its group and subtype, the name's extension, the [`Class`], and the languages in
+    /// which the words have stems; see [`language_term`].
     pub kind: Field,
     /// The text, as words.
     pub body: Field,
@@ -104,10 +105,18 @@ impl Fields {
 
     pub fn document(&self, source: &Source<'_>) -> TantivyDocument {
         let mut document = TantivyDocument::with_capacity(source.text.len() + 512);
-        document.add_text(self.name, source.path.name());
+        let spoken = Languages::from_text(source.text);
+        // What is around a text is in its language.
+        let named = match source.text.is_empty() {
+            true => Languages::from_text(source.path.as_str()),
+            false => spoken,
+        };
+        let mut tokenizer = WordTokenizer::for_short();
+        let mut words = |text: &str| tokenizer.tokens_in(named, text);
+        document.add_pre_tokenized_text(self.name, words(source.path.name()));
         let folder = source.path.folder();
         if !folder.is_root() {
-            document.add_text(self.around, folder.as_str());
+            document.add_pre_tokenized_text(self.around, words(folder.as_str()));
         }
         for term in folder_terms(&folder) {
             document.add_text(self.folder, term);
@@ -115,7 +124,7 @@ impl Fields {
         let mut labelled: Vec<String> = Vec::new();
         for tag in source.tags {
             let folded = fold(tag);
-            document.add_text(self.around, tag);
+            document.add_pre_tokenized_text(self.around, words(tag));
             document.add_text(self.tag, &folded);
             if !labelled.contains(&folded) {
                 document.add_text(self.label, format!("{folded}{LABEL_SEPARATOR}{tag}"));
@@ -125,6 +134,10 @@ impl Fields {
         let class = Class::of(source.media_type, source.path.name());
         for term in kind_terms(source.media_type, source.path.name(), class) {
             document.add_text(self.kind, term);
+        }
+        let usual = Languages::usual();
+        for language in named.iter().filter(|language| !usual.contains(*language)) {
+            document.add_text(self.kind, language_term(language));
         }
         if !source.text.is_empty() {
             document.add_text(self.body, source.text);
@@ -143,6 +156,11 @@ impl Fields {
 /// that it cannot be taken for one of the folded terms.
 pub fn exact_folder_term(folder: &FolderPath) -> String {
     format!("/{folder}")
+}
+
+/// The term of files with stems of a language; no media type can contain it.
+pub fn language_term(language: Language) -> String {
+    format!("{STEM_MARK}{}", language.code())
 }
 
 /// For each folder from `folder` up: its exact term, its folded path, and its folded name alone,

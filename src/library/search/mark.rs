@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::library::text::{WordTokenizer, splits_word};
+use crate::library::text::{Languages, WordTokenizer, splits_word};
 
 use super::Parsed;
 use super::needle::{Found, Needle, find, needles, tokenizer_for};
@@ -12,7 +12,7 @@ const SNIPPET_CHARS: usize = 200;
 
 /// A file's name, or another short text, with what the query wants in it marked.
 pub fn highlight(parsed: &Parsed, text: &str) -> String {
-    let needles = needles(parsed.root.as_ref());
+    let needles = needles(parsed.root.as_ref(), Languages::ALL);
     let found = find(text, &needles, &mut tokenizer_for(&needles));
     render(text, 0..text.len(), &found)
 }
@@ -25,7 +25,7 @@ pub struct Marker {
 
 impl Marker {
     pub fn new(parsed: &Parsed) -> Self {
-        let needles = needles(parsed.root.as_ref());
+        let needles = needles(parsed.root.as_ref(), Languages::ALL);
         Self {
             tokenizer: tokenizer_for(&needles),
             needles,

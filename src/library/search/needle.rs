@@ -2,8 +2,9 @@
 
 use tantivy::tokenizer::{TokenStream, Tokenizer};
 
-use crate::library::text::{STEM_MARK, WordTokenizer, is_lone};
+use crate::library::text::{Languages, Sequence, WordTokenizer, is_lone, part_term};
 
+use super::expand::fits;
 use super::query::{self, Node, Scope, Text};
 use super::rank::forms;
 
@@ -26,6 +27,7 @@ pub struct Slot {
 pub enum Form {
     Word(String),
     Prefix(String),
+    Pattern(String),
 }
 
 /// Where a needle is in a text.
@@ -43,30 +45,47 @@ impl Form {
         match self {
             Self::Word(word) => token == word,
             Self::Prefix(prefix) => token.starts_with(prefix.as_str()),
+            Self::Pattern(pattern) => fits(pattern, token),
         }
     }
 }
 
-/// Everything that a query wants; what it excludes is not there to be seen.
-pub fn needles(root: Option<&Node>) -> Vec<Needle> {
+/// Everything that a query wants, with stems in these languages; what it excludes is not there to
+/// be seen.
+pub fn needles(root: Option<&Node>, languages: Languages) -> Vec<Needle> {
     let mut needles = Vec::new();
     if let Some(root) = root {
-        gather(root, &mut needles);
+        gather(root, languages, &mut needles);
     }
     needles
 }
 
-fn gather(node: &Node, needles: &mut Vec<Needle>) {
+fn gather(node: &Node, languages: Languages, needles: &mut Vec<Needle>) {
     match node {
-        Node::Text(text) => needles.push(needle(text)),
+        Node::Text(text) => {
+            needles.push(needle(text, languages));
+            needles.extend(text.rewritings.iter().map(|words| rewritten(text, words)));
+        }
         Node::All(nodes) | Node::Any(nodes) => {
-            nodes.iter().for_each(|node| gather(node, needles));
+            let each = |node| gather(node, languages, needles);
+            nodes.iter().for_each(each);
         }
         Node::Not(_) | Node::Filter(_) => {}
     }
 }
 
-fn needle(text: &Text) -> Needle {
+fn rewritten(text: &Text, words: &Sequence) -> Needle {
+    let slot = |(offset, word): &(u32, String)| Slot {
+        offset: *offset,
+        forms: vec![Form::Word(word.clone())],
+    };
+    Needle {
+        scope: text.scope,
+        slots: words.iter().map(slot).collect(),
+    }
+}
+
+fn needle(text: &Text, languages: Languages) -> Needle {
     let last = text.words.len() - 1;
     let slots = text
         .words
@@ -75,8 +94,15 @@ fn needle(text: &Text) -> Needle {
         .map(|(index, (offset, word))| Slot {
             offset: *offset,
             forms: match text.form {
+                query::Form::Prefix if last == 0 && !is_lone(word) => {
+                    vec![Form::Prefix(word.clone()), Form::Prefix(part_term(word))]
+                }
                 query::Form::Prefix if index == last => vec![Form::Prefix(word.clone())],
-                query::Form::Word if last == 0 => forms(word).into_iter().map(Form::Word).collect(),
+                query::Form::Pattern => vec![Form::Pattern(word.clone())],
+                query::Form::Word if last == 0 => {
+                    let forms = forms(word, &text.stems, languages);
+                    forms.into_iter().map(Form::Word).collect()
+                }
                 _ => vec![Form::Word(word.clone())],
             },
         })
@@ -94,7 +120,8 @@ pub fn tokenizer_for(needles: &[Needle]) -> WordTokenizer {
         .flat_map(|needle| &needle.slots)
         .flat_map(|slot| &slot.forms);
     WordTokenizer::looking_for(forms.filter_map(|form| match form {
-        Form::Word(word) | Form::Prefix(word) => word.strip_prefix(STEM_MARK),
+        Form::Word(word) => Some(word.as_str()),
+        Form::Prefix(_) | Form::Pattern(_) => None,
     }))
 }
 

@@ -16,7 +16,7 @@ mod lex;
 use std::ops::Range;
 
 use crate::library::Millis;
-use crate::library::text::{self, fold};
+use crate::library::text::{self, Language, Sequence, fold, fold_word};
 
 use super::values;
 pub use describe::shortened;
@@ -31,6 +31,8 @@ const MAX_WORDS: usize = 128;
 /// Levels of parentheses that are considered.
 const MAX_DEPTH: usize = 20;
 const MAX_NOTES: usize = 8;
+/// Stars in one word.
+const MAX_STARS: usize = 8;
 
 /// A query as it was understood.
 #[derive(Clone, Debug, Default)]
@@ -84,8 +86,15 @@ pub enum Node {
 pub struct Text {
     pub scope: Scope,
     pub form: Form,
-    /// Folded words with their distances from the first; never empty.
-    pub words: Vec<(u32, String)>,
+    /// Folded words with their distances from the first; never empty. Of a pattern it is one, with
+    /// a `*` for any letters.
+    pub words: Sequence,
+    /// Other ways to write them, each a sequence of terms, of what is not quoted.
+    pub rewritings: Vec<Sequence>,
+    /// A term that a file has where it has a single word with the umlauts that were typed.
+    pub umlaut: Option<String>,
+    /// The stems of a single word in each language that has its letters.
+    pub stems: Vec<(Language, String)>,
     /// As it was typed.
     pub typed: String,
     /// Where that stands in the query, in bytes; blanks around it included.
@@ -108,6 +117,8 @@ pub enum Form {
     Phrase,
     /// As a phrase, but the last word is only the beginning of one.
     Prefix,
+    /// Words that fit a pattern.
+    Pattern,
 }
 
 /// A condition on a file that does not score.
@@ -422,6 +433,27 @@ impl Parser {
     }
 
     fn text(&mut self, scope: Scope, item: &Item<'_>, value: &str, at: usize) -> Option<Node> {
+        if value.contains('*') {
+            if let Some(pattern) = pattern(value, item.star).filter(|_| !item.quoted) {
+                return Some(Node::Text(Text {
+                    scope,
+                    form: Form::Pattern,
+                    words: vec![(0, pattern)],
+                    rewritings: Vec::new(),
+                    umlaut: None,
+                    stems: Vec::new(),
+                    typed: value.trim().to_owned(),
+                    range: at..at + value.len(),
+                }));
+            }
+            // The extension alone says the same.
+            if !value.starts_with("*.") || value[1..].contains('*') {
+                self.note(format!(
+                    "A * stands for letters of a single word outside quotes; in \"{}\" it was ignored.",
+                    describe::shortened(item.source)
+                ));
+            }
+        }
         let words = text::query_words(value);
         let Some((_, last)) = words.last() else {
             self.note(format!(
@@ -430,16 +462,30 @@ impl Parser {
             ));
             return None;
         };
-        let form = if item.star || (words.len() == 1 && text::is_lone(last)) {
+        // In the index, another character may follow the last one.
+        let form = if item.star || text::is_lone(last) {
             Form::Prefix
         } else if item.quoted {
             Form::Phrase
         } else {
             Form::Word
         };
+        let is_word = form == Form::Word;
         Some(Node::Text(Text {
             scope,
             form,
+            rewritings: match is_word {
+                true => text::rewritings(value),
+                false => Vec::new(),
+            },
+            umlaut: match words.as_slice() {
+                [_] if is_word => text::umlaut_term(value),
+                _ => None,
+            },
+            stems: match words.as_slice() {
+                [(_, word)] if is_word => text::stems_as_typed(value, word),
+                _ => Vec::new(),
+            },
             words,
             typed: value.trim().to_owned(),
             range: at..at + value.len(),
@@ -477,6 +523,31 @@ impl Parser {
 fn no_value(key: &str) -> String {
     let key = describe::shortened(key);
     format!("\"{key}:\" has no value; it was left out.")
+}
+
+/// A word with stars before or in it, folded; nothing if that is not a single word of a script with
+/// spaces.
+fn pattern(value: &str, star: bool) -> Option<String> {
+    let pieces: Vec<&str> = value.split('*').collect();
+    let is_word = |piece: &&str| {
+        let mut words = text::spaced_words(piece);
+        piece.is_empty()
+            || words
+                .next()
+                .is_some_and(|(range, word)| range == (0..piece.len()) && !word.is_empty())
+    };
+    if pieces.len() > MAX_STARS || !pieces.iter().all(is_word) {
+        return None;
+    }
+    let folded: Vec<String> = pieces.iter().map(|piece| fold_word(piece)).collect();
+    let mut pattern = folded.join("*");
+    if star {
+        pattern.push('*');
+    }
+    while pattern.contains("**") {
+        pattern = pattern.replace("**", "*");
+    }
+    Some(pattern)
 }
 
 /// All of these, without a level for one alone.

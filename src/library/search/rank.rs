@@ -15,11 +15,11 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{Searcher, Term};
 
-use crate::library::text::{STEM_MARK, stem};
+use crate::library::text::{Language, Languages, part_term, stem_term};
 use crate::library::{FolderPath, Reach, Right};
 
-use super::expand::expand;
-use super::fields::{Fields, ID, exact_folder_term};
+use super::expand::{Expansion, expand, expand_pattern};
+use super::fields::{Fields, ID, exact_folder_term, language_term};
 use super::phrase::{Phrase, PositionBudget, Uncompared};
 use super::query::{Filter, Form, Node, Scope, Text};
 
@@ -28,11 +28,16 @@ const AROUND: f32 = 1.5;
 const BODY: f32 = 1.0;
 /// What the words of a query count more in a text that has them close together and in order.
 const TOGETHER: f32 = 3.0;
-/// What a word of the same stem counts beside the word itself: so little that even in the name of
-/// one file among a million it stays below the word itself in a text.
-const STEMMED: f32 = 0.02;
+/// What a word of the same stem, a part of a word or another way to write it counts beside the word
+/// itself: so little that even in the name of one file among a million it stays below the word
+/// itself in a text.
+const RELATED: f32 = 0.02;
+/// How much of what a word counts goes to files that have it with the umlauts that were typed.
+const UMLAUT: f32 = 0.7;
 /// A file found by a prefix, per field; a plain word scores about ten times this.
 const PREFIXED: f32 = 0.5;
+/// A file found by a prefix of a part of a word.
+const PREFIXED_PART: f32 = 0.05;
 /// Words that a prefix may stand for.
 const MAX_EXPANSION: usize = 512;
 
@@ -55,6 +60,7 @@ pub struct Ranker<'a> {
     /// What the index could not wholly consider, one sentence each.
     notes: Vec<String>,
     positions: Arc<PositionBudget>,
+    languages: Languages,
 }
 
 impl<'a> Ranker<'a> {
@@ -64,6 +70,7 @@ impl<'a> Ranker<'a> {
             fields,
             notes: Vec::new(),
             positions: Arc::default(),
+            languages: Languages::usual(),
         }
     }
 
@@ -83,6 +90,7 @@ impl<'a> Ranker<'a> {
         folder: Option<&FolderPath>,
         reach: &Reach,
     ) -> tantivy::Result<Box<dyn Query>> {
+        self.languages = languages(self.searcher, self.fields)?;
         let nodes = match root {
             Some(Node::All(nodes)) => nodes.as_slice(),
             Some(other) => std::slice::from_ref(other),
@@ -175,7 +183,25 @@ impl<'a> Ranker<'a> {
         let mut parts = Vec::new();
         for &(field, weight) in fields {
             match (text.form, text.words.as_slice()) {
-                (Form::Word, [(_, word)]) => self.word(field, weight, word, &mut parts)?,
+                (Form::Word, [(_, word)]) => {
+                    let forms = forms(word, &text.stems, self.languages);
+                    let exact = match text.umlaut {
+                        Some(_) => 1.0 - UMLAUT,
+                        None => 1.0,
+                    };
+                    self.word(field, weight, exact, &forms, &mut parts)?;
+                    if let Some(umlaut) = &text.umlaut {
+                        self.term(field, weight * UMLAUT, umlaut, &mut parts)?;
+                    }
+                }
+                (Form::Pattern, [(_, pattern)]) => {
+                    let expansion = expand_pattern(self.searcher, field, pattern, MAX_EXPANSION)?;
+                    self.expanded(field, weight * PREFIXED, expansion, &mut parts, || {
+                        format!(
+                            "Not all words were compared with \"{pattern}\", or too many are like it; the {MAX_EXPANSION} most common were taken."
+                        )
+                    });
+                }
                 (Form::Prefix, [(_, word)]) => self.prefix(field, weight, word, &mut parts)?,
                 (Form::Prefix, [words @ .., (offset, prefix)]) => {
                     if let Some(phrase) = self.phrase(field, words)? {
@@ -195,6 +221,12 @@ impl<'a> Ranker<'a> {
                     }
                 }
             }
+            for words in &text.rewritings {
+                if let Some(phrase) = self.phrase(field, words)? {
+                    let related = Box::new(phrase);
+                    parts.push(boosted(related, weight * RELATED));
+                }
+            }
         }
         Ok(match parts.len() {
             0 => Box::new(EmptyQuery),
@@ -211,15 +243,27 @@ impl<'a> Ranker<'a> {
         &self,
         field: Field,
         weight: f32,
-        word: &str,
+        exact: f32,
+        forms: &[String],
         parts: &mut Vec<Box<dyn Query>>,
     ) -> tantivy::Result<()> {
-        for (index, form) in forms(word).into_iter().enumerate() {
-            let term = Term::from_field_text(field, &form);
-            if self.is_there(&term)? {
-                let share = if index == 0 { 1.0 } else { STEMMED };
-                parts.push(boosted(plain(term), weight * share));
-            }
+        for (index, form) in forms.iter().enumerate() {
+            let share = if index == 0 { exact } else { RELATED };
+            self.term(field, weight * share, form, parts)?;
+        }
+        Ok(())
+    }
+
+    fn term(
+        &self,
+        field: Field,
+        weight: f32,
+        term: &str,
+        parts: &mut Vec<Box<dyn Query>>,
+    ) -> tantivy::Result<()> {
+        let term = Term::from_field_text(field, term);
+        if self.is_there(&term)? {
+            parts.push(boosted(plain(term), weight));
         }
         Ok(())
     }
@@ -235,22 +279,40 @@ impl<'a> Ranker<'a> {
         if self.is_there(&exact)? {
             parts.push(boosted(plain(exact), weight));
         }
-        let expansion = expand(self.searcher, field, prefix, MAX_EXPANSION)?;
-        let note = format!(
-            "Too many words begin with \"{prefix}\"; the {MAX_EXPANSION} most common were taken."
-        );
-        if expansion.truncated && !self.notes.contains(&note) {
-            self.notes.push(note);
+        let note = || {
+            format!(
+                "Too many words begin with \"{prefix}\"; the {MAX_EXPANSION} most common were taken."
+            )
+        };
+        let words = expand(self.searcher, field, prefix, MAX_EXPANSION)?;
+        self.expanded(field, weight * PREFIXED, words, parts, note);
+        let beginning = part_term(prefix);
+        let words = expand(self.searcher, field, &beginning, MAX_EXPANSION)?;
+        self.expanded(field, weight * PREFIXED_PART, words, parts, note);
+        Ok(())
+    }
+
+    /// Any of the words that a prefix or pattern stands for.
+    fn expanded(
+        &mut self,
+        field: Field,
+        weight: f32,
+        expansion: Expansion,
+        parts: &mut Vec<Box<dyn Query>>,
+        note: impl Fn() -> String,
+    ) {
+        if expansion.truncated {
+            let note = note();
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
         }
         if !expansion.words.is_empty() {
-            let terms = expansion
-                .words
-                .iter()
-                .map(|word| Term::from_field_text(field, word));
+            let words = expansion.words.iter();
+            let terms = words.map(|word| Term::from_field_text(field, word));
             let any = Box::new(TermSetQuery::new(terms));
-            parts.push(Box::new(ConstScoreQuery::new(any, weight * PREFIXED)));
+            parts.push(Box::new(ConstScoreQuery::new(any, weight)));
         }
-        Ok(())
     }
 
     /// Nothing if one of the words is not in the index at all.
@@ -320,13 +382,33 @@ impl<'a> Ranker<'a> {
     }
 }
 
-/// The tokens by which a word is found: itself first, then those of its stem; see
-/// [`text`](crate::library::text) for why these are all.
-pub fn forms(word: &str) -> Vec<String> {
-    match stem(word) {
-        Some(stem) => vec![word.to_owned(), format!("{STEM_MARK}{stem}"), stem],
-        None => vec![word.to_owned(), format!("{STEM_MARK}{word}")],
+/// The terms by which a word is found: itself first, then those of its stems and of its use as a
+/// part; see [`text`](crate::library::text) for why these are all.
+pub fn forms(word: &str, stems: &[(Language, String)], languages: Languages) -> Vec<String> {
+    let mut forms = vec![word.to_owned(), part_term(word)];
+    for (language, stem) in stems {
+        if !languages.contains(*language) {
+            continue;
+        }
+        for form in [stem_term(*language, stem), stem.clone(), part_term(stem)] {
+            if !forms.contains(&form) {
+                forms.push(form);
+            }
+        }
     }
+    forms
+}
+
+/// Languages in which some file of the index has stems.
+pub fn languages(searcher: &Searcher, fields: &Fields) -> tantivy::Result<Languages> {
+    let mut languages = Languages::usual();
+    for language in Languages::ALL.iter() {
+        let term = Term::from_field_text(fields.kind, &language_term(language));
+        if !languages.contains(language) && searcher.doc_freq(&term)? > 0 {
+            languages = languages.with(language);
+        }
+    }
+    Ok(languages)
 }
 
 fn terms_of(field: Field, words: &[(u32, String)]) -> Vec<(u32, Term)> {

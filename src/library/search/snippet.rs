@@ -15,14 +15,15 @@ use utoipa::ToSchema;
 
 use crate::error::Result;
 use crate::extract::PAGE_BREAK;
-use crate::library::text::{WordTokenizer, positions, splits_word};
+use crate::library::text::{Languages, WordTokenizer, positions, splits_word};
 
-use super::expand::expand_segment;
+use super::expand::{expand_pattern_segment, expand_segment};
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
 use super::passage::Passages;
 use super::phrase::MAX_OCCURRENCES;
 use super::query::Scope;
+use super::rank::languages;
 use super::window::{Window, best_windows, thin_out};
 use super::{Fields, Parsed, unreadable};
 
@@ -62,7 +63,9 @@ struct Segment {
 impl<'a> Snippets<'a> {
     /// `searcher` must be the one that proposed the hits: addresses are its own.
     pub fn new(searcher: &'a Searcher, fields: &'a Fields, parsed: &Parsed) -> Self {
-        let mut needles = needles(parsed.root.as_ref());
+        // An index that cannot be read is found out about by whoever asks it for hits.
+        let languages = languages(searcher, fields).unwrap_or(Languages::usual());
+        let mut needles = needles(parsed.root.as_ref(), languages);
         needles.retain(|needle| needle.scope == Scope::Anywhere);
         Self {
             searcher,
@@ -95,13 +98,28 @@ impl<'a> Snippets<'a> {
             let Some((number, first)) = passages.locate(window.first) else {
                 continue;
             };
-            if loaded.as_ref().is_none_or(|(have, _)| *have != number) {
-                loaded = load(number)?.map(|text| (number, text));
-            }
-            let Some((_, text)) = &loaded else { continue };
             let last = first + (window.last - window.first);
-            let snippet = self.around(text, first, last, number, passages);
-            snippets.extend(snippet.filter(|snippet| !snippets.contains(snippet)));
+            // Where another release counted the words of a text, the match may be next door.
+            let neighbours = [
+                Some((number, first, last)),
+                Some((number + 1, 0, 0)),
+                number
+                    .checked_sub(1)
+                    .map(|before| (before, u32::MAX, u32::MAX)),
+            ];
+            for (number, first, last) in neighbours.into_iter().flatten() {
+                if number as usize >= passages.len() {
+                    continue;
+                }
+                if loaded.as_ref().is_none_or(|(have, _)| *have != number) {
+                    loaded = load(number)?.map(|text| (number, text));
+                }
+                let Some((_, text)) = &loaded else { continue };
+                if let Some(snippet) = self.around(text, first, last, number, passages) {
+                    snippets.extend(Some(snippet).filter(|snippet| !snippets.contains(snippet)));
+                    break;
+                }
+            }
         }
         if snippets.is_empty()
             && count > 0
@@ -207,6 +225,14 @@ impl Segment {
                         Form::Word(word) => infos.extend(
                             inverted.get_term_info(&Term::from_field_text(fields.body, word))?,
                         ),
+                        Form::Pattern(pattern) => {
+                            infos.extend(expand_pattern_segment(
+                                reader,
+                                fields.body,
+                                pattern,
+                                MAX_EXPANSION,
+                            )?);
+                        }
                         Form::Prefix(prefix) => {
                             infos.extend(expand_segment(
                                 reader,

@@ -15,10 +15,10 @@ use tantivy::{Searcher, SegmentReader, TantivyError, Term};
 use super::expand::begins_some;
 use super::fields::Fields;
 use super::query::{Form, Node, Parsed, Scope, Text};
-use super::rank::forms;
+use super::rank::{forms, languages};
 use super::slips::Slips;
 use crate::error::Result;
-use crate::library::text::spaced_words;
+use crate::library::text::{Languages, spaced_words, stems};
 
 /// Words that are looked at; a query of more is not misspelt but long.
 const MOST_WORDS: usize = 4;
@@ -99,8 +99,10 @@ fn gather<'a>(node: &'a Node, texts: &mut Vec<&'a Text>) {
 fn words_of(text: &Text, query: &str) -> Vec<Wanted> {
     let typed = query.get(text.range.clone()).unwrap_or_default();
     let mut words: Vec<_> = spaced_words(typed).collect();
-    if text.form == Form::Prefix {
-        words.pop();
+    match text.form {
+        Form::Prefix => drop(words.pop()),
+        Form::Pattern => words.clear(),
+        Form::Word | Form::Phrase => {}
     }
     let is_alone = text.form == Form::Word && words.len() == 1;
     let words = words.into_iter().filter(|(_, word)| is_ordinary(word));
@@ -127,6 +129,7 @@ struct Dictionary<'a> {
     /// Steps that a word may take.
     share: u32,
     count: Option<CountSeen<'a>>,
+    languages: Languages,
 }
 
 impl<'a> Dictionary<'a> {
@@ -144,6 +147,7 @@ impl<'a> Dictionary<'a> {
             segments,
             share: MOST_STEPS / words.max(1) as u32,
             count,
+            languages: languages(searcher, fields).unwrap_or(Languages::usual()),
         }
     }
 
@@ -232,7 +236,7 @@ impl<'a> Dictionary<'a> {
         }
         let mut most = 0;
         for field in self.fields_of(word.scope) {
-            for form in forms(&word.folded) {
+            for form in forms(&word.folded, &stems(&word.folded), self.languages) {
                 let term = Term::from_field_text(field, &form);
                 most = most.max(self.searcher.doc_freq(&term)?);
             }

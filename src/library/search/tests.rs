@@ -329,6 +329,332 @@ fn scripts_without_spaces_are_searched_by_any_part() {
     assert_eq!(snippets, ["京都は古い町である。<mark>水</mark>"]);
 }
 
+/// For each query the files it should find, of which the first ones have the word itself.
+fn check_found(shelf: &Shelf, expected: &[(&str, &[i64])]) {
+    for (query, ids) in expected {
+        assert_eq!(shelf.ids(query), *ids, "{query}");
+    }
+}
+
+#[test]
+fn letters_that_are_written_differently_find_each_other() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "من می\u{200C}خواهم کتاب علی را در سال ۱۴۰۲"),
+        ("b.txt", "كتاب علي في مدرسة عام ٢٠٢٤"),
+        ("c.txt", "Mr O’Neil went to Hawaiʻi in २०२४"),
+        ("d.txt", "У Наталії п'ять"),
+        ("e.txt", "Ölpreis: Herr Müller und Frau Łódź"),
+        ("f.txt", "Herr Mueller"),
+        ("g.txt", "ทำน\u{E4D}้าใจ"),
+        ("h.txt", "do\u{200B}nau\u{200E} har\u{2060}bo\u{34F}ur"),
+        ("i.txt", "Herr Muller, ⼭ und ⽔"),
+    ]);
+    check_found(
+        &shelf,
+        &[
+            ("میخواهم", &[1]),
+            ("می\u{200D}خواهم", &[1]),
+            ("كتاب", &[1, 2]),
+            ("علی", &[1, 2]),
+            ("مدرسه", &[2]),
+            ("1402", &[1]),
+            ("2024", &[2, 3]),
+            ("٢٠٢٤", &[2, 3]),
+            ("O'Neil", &[3]),
+            ("\"OʼNeil went\"", &[3]),
+            ("oneil", &[3]),
+            ("Hawai'i", &[3]),
+            ("hawaii", &[3]),
+            ("п’ять", &[4]),
+            ("пʼять", &[4]),
+            ("muller", &[9, 5]),
+            ("Müller", &[5, 9, 6]),
+            ("mueller", &[6, 5]),
+            ("oelpreis", &[5]),
+            ("山", &[9]),
+            ("lodz", &[5]),
+            ("น้ำใจ", &[7]),
+            ("donau harbour", &[8]),
+            ("har\u{200C}bour", &[8]),
+        ],
+    );
+    let (snippets, _) = shelf.snippets("mueller");
+    assert_eq!(snippets, ["Herr <mark>Mueller</mark>"]);
+    let (snippets, _) = shelf.snippets("oelpreis");
+    assert!(
+        snippets[0].starts_with("<mark>Ölpreis</mark>"),
+        "{snippets:?}"
+    );
+}
+
+#[test]
+fn words_go_on_over_line_ends() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "日本の海\n岸を歩く"),
+        ("b.txt", "縦\n書\nき\n灯\n台\n守\n\n終わり"),
+        ("c.txt", "the old tele-\n  phone box"),
+        ("d.txt", "a telephone"),
+    ]);
+    check_found(
+        &shelf,
+        &[
+            ("海岸", &[1]),
+            ("\"海岸を歩く\"", &[1]),
+            ("灯台守", &[2]),
+            ("守終", &[]),
+            ("telephone", &[3, 4]),
+            ("\"old telephone\"", &[3]),
+            ("\"telephone box\"", &[3]),
+            ("\"tele phone\"", &[3]),
+            ("-telephone", &[1, 2]),
+        ],
+    );
+    let (snippets, _) = shelf.snippets("\"telephone box\"");
+    assert_eq!(snippets, ["the old <mark>tele- phone box</mark>"]);
+    let (snippets, _) = shelf.snippets("灯台守");
+    assert_eq!(snippets, ["縦 書 き <mark>灯 台 守</mark> 終わり"]);
+}
+
+#[test]
+fn a_lone_character_is_the_beginning_of_what_follows() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "2024年3月に開催"),
+        ("b.txt", "第3章の要約"),
+        ("c.txt", "USB端子"),
+        ("d.txt", "13月"),
+    ]);
+    for (query, ids) in [
+        ("3月", &[1][..]),
+        ("2024年3月", &[1]),
+        ("\"2024年3月\"", &[1]),
+        ("年3月に", &[1]),
+        ("第3章", &[2]),
+        ("\"第3章\"", &[2]),
+        ("USB端", &[3]),
+        ("3章", &[2]),
+        ("4月", &[]),
+    ] {
+        assert_eq!(shelf.set(query), ids, "{query}");
+    }
+    let (snippets, _) = shelf.snippets("3月");
+    assert_eq!(snippets, ["2024年<mark>3月</mark>に開催"]);
+}
+
+#[test]
+fn names_with_signs_and_emoji_are_words() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "written in C++, not in C#"),
+        ("b.txt", "vitamin C and the net"),
+        ("c.txt", "ASP.NET and .NET 8; see notes.md"),
+        ("party 🎉.txt", "👍🏽 done 🇩🇪"),
+        ("e.txt", "run it with --verbose"),
+    ]);
+    for (query, ids) in [
+        ("C++", &[1][..]),
+        ("c#", &[1]),
+        ("F#", &[]),
+        ("c", &[1, 2, 3]),
+        ("\"in C++\"", &[1]),
+        (".NET", &[3]),
+        ("net", &[2, 3]),
+        ("asp.net", &[3]),
+        (".md", &[3]),
+        ("*.txt", &[1, 2, 3, 4, 5]),
+        ("🎉", &[4]),
+        ("name:🎉", &[4]),
+        ("👍", &[4]),
+        ("👍🏿", &[4]),
+        ("🇩🇪", &[4]),
+        ("🇩🇰", &[]),
+        ("--verbose", &[5]),
+        ("\"with --verbose\"", &[5]),
+        ("run -verbose", &[]),
+    ] {
+        assert_eq!(shelf.set(query), ids, "{query}");
+    }
+    assert_eq!(
+        highlight(&parse("C++ 🎉", NOW), "C C++ 🎉🎉"),
+        "C <mark>C++</mark> <mark>🎉🎉</mark>"
+    );
+}
+
+#[test]
+fn stars_stand_for_letters_before_and_inside() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "the invoice and the invoices"),
+        ("scan 4415025.txt", "inventory of rennrechnung"),
+        ("c.txt", "Abrechnung, Stromrechnung"),
+    ]);
+    for (query, ids) in [
+        ("inv*ce", &[1][..]),
+        ("*5025", &[2]),
+        ("name:*5025", &[2]),
+        ("*rechnung", &[2, 3]),
+        ("Strom*", &[3]),
+        ("*voi*", &[1]),
+        ("inv*", &[1, 2]),
+        ("x*z", &[]),
+        ("the -*rechnung", &[1]),
+    ] {
+        assert_eq!(shelf.set(query), ids, "{query}");
+    }
+    let (snippets, _) = shelf.snippets("*rechnung inv*y");
+    assert_eq!(
+        snippets,
+        ["<mark>inventory</mark> of <mark>rennrechnung</mark>"]
+    );
+    let many: String = (0..2000).map(|n| format!("w{n:04}x ")).collect();
+    let proposed = Shelf::of(&[("a.txt", &many)]).propose("*x");
+    assert_eq!(proposed.total, 1);
+    assert!(proposed.notes[0].contains("*x"), "{:?}", proposed.notes);
+}
+
+#[test]
+fn one_word_and_its_parts_find_each_other() {
+    let shelf = Shelf::of(&[
+        ("a.txt", "send me an email over wifi"),
+        ("b.txt", "send me an e-mail over wi-fi"),
+        ("c.txt", "total 1,234.56 in release v1.2.3"),
+        ("d.txt", "total 1234.56 in release 1.2.3"),
+        ("e.txt", "ISBN 978-3-16-148410-0"),
+        ("f.txt", "ISBN 9783161484100"),
+        ("g.txt", "the phoneNumber of user_id"),
+        ("h.txt", "the phone number of userId"),
+        ("Invoice2024.txt", "HTTPServer"),
+        ("DSC0123.jpg", ""),
+        ("k.txt", "der Betrag 1.234,56"),
+    ]);
+    check_found(
+        &shelf,
+        &[
+            ("email", &[1, 2]),
+            ("e-mail", &[2, 1]),
+            ("\"e-mail\"", &[2]),
+            ("\"email\"", &[1]),
+            ("emails", &[1, 2]),
+            ("wifi", &[1, 2]),
+            ("wi-fi", &[2, 1]),
+            ("\"1234.56\"", &[4]),
+            ("\"1,234.56 in\"", &[3]),
+            ("9783161484100", &[6, 5]),
+            ("978-3-16-148410-0", &[5, 6]),
+            ("v1.2.3", &[3, 4]),
+            ("1.2.3", &[4, 3]),
+            ("phoneNumber", &[7, 8]),
+            ("\"phone number\"", &[8]),
+            ("number", &[8, 7]),
+            ("numbers", &[8, 7]),
+            ("user_id", &[7, 8]),
+            ("userId", &[8, 7]),
+            ("server", &[9]),
+            ("invoice", &[9]),
+            ("2024", &[9]),
+            ("invoice 2024", &[9]),
+            ("dsc", &[10]),
+            ("0123", &[10]),
+            ("DSC_0123", &[10]),
+        ],
+    );
+    for query in ["1234.56", "1,234.56", "1.234,56", "1'234.56"] {
+        assert_eq!(shelf.set(query), [3, 4, 11], "{query}");
+    }
+    assert_eq!(shelf.ids("1234.56")[0], 4);
+    assert_eq!(shelf.ids("\"1.234,56\"")[0], 11);
+    let parsed = parse("email", NOW);
+    assert_eq!(
+        highlight(&parsed, "my e-mail.txt"),
+        "my <mark>e-mail</mark>.txt"
+    );
+    let parsed = parse("number", NOW);
+    assert_eq!(
+        highlight(&parsed, "phoneNumber"),
+        "phone<mark>Number</mark>"
+    );
+    // Typed to its end or not.
+    let ids = |query: &str| {
+        let found = shelf.ask(question(&parse_unfinished(query, NOW), 9));
+        found.hits.iter().map(|hit| hit.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids("numbe"), [8, 7]);
+    assert_eq!(ids("emai"), [1, 2]);
+}
+
+#[test]
+fn words_are_stemmed_in_the_language_of_their_text() {
+    let shelf = Shelf::of(&[
+        (
+            "a.txt",
+            "Die Rechnungen aus dem Jahr wurden gestern bezahlt und liegen im Ordner.",
+        ),
+        (
+            "b.txt",
+            "Diese Rechnung wurde nicht bezahlt, weil sie noch nicht eingegangen war.",
+        ),
+        (
+            "c.txt",
+            "Корабли стояли в гавани и ждали утра, когда можно будет выйти в море.",
+        ),
+        (
+            "d.txt",
+            "Большой корабль вышел из гавани рано утром и взял курс на север.",
+        ),
+        (
+            "e.txt",
+            "Les factures générales de mars sont réglées et rangées dans le dossier.",
+        ),
+        (
+            "f.txt",
+            "Una canción de amor que se cantaba en el puerto cuando llegaban los barcos.",
+        ),
+        (
+            "g.txt",
+            "De rekeningen van maart zijn betaald en liggen in de map op tafel.",
+        ),
+        (
+            "h.txt",
+            "The invoices of march were paid and are running in the folder.",
+        ),
+        (
+            "Rechnungen.txt",
+            "Alle Belege des Jahres wurden geprüft und liegen jetzt beim Steuerberater.",
+        ),
+        (
+            "k.txt",
+            "Fakturorna för mars är betalda och ligger i mappen på skrivbordet.",
+        ),
+    ]);
+    check_found(
+        &shelf,
+        &[
+            ("Rechnungen", &[9, 1, 2]),
+            ("\"Rechnung\"", &[2]),
+            ("корабль", &[4, 3]),
+            ("корабли", &[3, 4]),
+            ("кораблями", &[4, 3]),
+            ("\"корабли\"", &[3]),
+            ("facture", &[5]),
+            ("générale", &[5]),
+            ("canciones", &[6]),
+            ("rekening", &[7]),
+            ("invoice", &[8]),
+            ("run", &[8]),
+            ("faktura", &[10]),
+        ],
+    );
+    assert_eq!(shelf.ids("Rechnung")[0], 2);
+    assert_eq!(shelf.set("Rechnung"), [1, 2, 9]);
+    let (snippets, _) = shelf.snippets("кораблями гавань");
+    assert!(
+        snippets[0].contains("<mark>Корабли</mark> стояли в <mark>гавани</mark>")
+            || snippets[0].contains("<mark>корабль</mark>"),
+        "{snippets:?}"
+    );
+    assert_eq!(
+        highlight(&parse("Rechnung", NOW), "Rechnungen.txt"),
+        "<mark>Rechnungen</mark>.txt"
+    );
+}
+
 #[test]
 fn filters_narrow_without_scoring() {
     let mut files = vec![
@@ -470,14 +796,17 @@ fn pages_go_on_where_they_were_though_the_matches_change() {
     // The best file is gone, a better one is there, and others move all scores.
     let mut changed = files.clone();
     changed[all[0] as usize - 1] = file("gone.txt", "nothing");
-    changed.push(file("better.txt", &"words ".repeat(70)));
+    changed.push(file(
+        "better.txt",
+        &format!("other {}", "words ".repeat(70)),
+    ));
     changed.extend((0..30).map(|n| file(&format!("late{n}.txt"), &"other ".repeat(n))));
     follows(&Shelf::with_batches(&changed, 11), next.clone(), &all[10..]);
 
     // The file that ended the page is gone: its old place is still about right.
     let mut without = files.clone();
     without[first[9] as usize - 1].text = "other ".repeat(60);
-    without[149].text = "words ".repeat(61);
+    without[149].text = format!("other {}", "words ".repeat(61));
     follows(&Shelf::with_batches(&without, 7), next, &all[10..]);
 }
 
@@ -589,6 +918,39 @@ fn the_best_passage_of_a_long_text_is_found_without_reading_the_rest() {
     );
     assert_eq!(read, [last]);
     assert!(snippets[0].chars().count() < 260, "{snippets:?}");
+}
+
+#[test]
+fn a_match_is_shown_though_another_release_counted_the_words() {
+    let filler = "waves roll against the stones ".repeat(3 * MAX_PASSAGE_BYTES / 30);
+    let text = format!("{filler}the lighthouse was lit {filler}");
+    let shelf = Shelf::of(&[("a.txt", &text)]);
+    let parsed = parse("lighthouse", NOW);
+    let hit = shelf.propose("lighthouse").hits[0];
+    let split = split(&text);
+    for shift in [-1300, 0, 1300] {
+        let bytes = split.passages.to_bytes();
+        let (numbers, _) = bytes.as_chunks::<4>();
+        let moved = numbers
+            .iter()
+            .map(|number| match u32::from_le_bytes(*number) {
+                0 => 0,
+                first => first.saturating_add_signed(shift),
+            });
+        let moved: Vec<u8> = moved.flat_map(u32::to_le_bytes).collect();
+        let passages = Passages::from_bytes(&moved).unwrap();
+        let snippets = Snippets::new(&shelf.searcher, &shelf.fields, &parsed)
+            .of(hit.2, &passages, 1, |number| {
+                let range = split.ranges[number as usize].clone();
+                Ok(Some(text[range].to_owned()))
+            })
+            .unwrap();
+        let shown = &snippets[0].html;
+        assert!(
+            shown.contains("<mark>lighthouse</mark>"),
+            "{shift}: {shown}"
+        );
+    }
 }
 
 #[test]

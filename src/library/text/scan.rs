@@ -1,5 +1,7 @@
 //! Where words begin and end: runs of letters and digits, and the clusters within dense runs.
 
+use icu_properties::CodePointSetData;
+use icu_properties::props::{DefaultIgnorableCodePoint, ExtendedPictographic};
 use unicode_normalization::char::is_combining_mark;
 
 /// How a run is written.
@@ -9,7 +11,12 @@ pub enum Script {
     Spaced,
     /// Without: Han, Kana, Hangul, Thai, Lao, Khmer, Burmese.
     Dense,
+    /// One emoji, with what modifies it, or one flag.
+    Emoji,
 }
+
+/// White space at a line's end that is skipped between two characters of a dense script.
+const MAX_INDENT: usize = 64;
 
 /// A maximal run of letters and digits of one kind of script.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +36,11 @@ pub struct Runs<'a> {
 impl<'a> Runs<'a> {
     pub fn new(text: &'a str) -> Self {
         Self { text, at: 0 }
+    }
+
+    /// The runs from the byte `at` on, which must be at a character.
+    pub fn from(text: &'a str, at: usize) -> Self {
+        Self { text, at }
     }
 
     fn char_at(&self, at: usize) -> Option<char> {
@@ -63,8 +75,35 @@ impl<'a> Runs<'a> {
     }
 
     fn dense(&mut self, start: usize) -> Run {
+        let mut end = self.at;
         while let Some(c) = self.char_at(self.at) {
-            if !is_dense(c) {
+            if is_dense(c) {
+                self.at += c.len_utf8();
+                end = self.at;
+            } else if is_ignorable(c) {
+                self.at += c.len_utf8();
+            } else if let Some(next) = after_line_end(self.text, end, self.at) {
+                self.at = next;
+            } else {
+                break;
+            }
+        }
+        Run {
+            start,
+            end,
+            script: Script::Dense,
+            ascii: false,
+        }
+    }
+
+    fn emoji(&mut self, start: usize, first: char) -> Run {
+        if is_regional(first)
+            && let Some(second) = self.char_at(self.at).filter(|&c| is_regional(c))
+        {
+            self.at += second.len_utf8();
+        }
+        while let Some(c) = self.char_at(self.at) {
+            if !is_ignorable(c) && !is_skin_tone(c) && !is_combining_mark(c) {
                 break;
             }
             self.at += c.len_utf8();
@@ -72,10 +111,28 @@ impl<'a> Runs<'a> {
         Run {
             start,
             end: self.at,
-            script: Script::Dense,
+            script: Script::Emoji,
             ascii: false,
         }
     }
+}
+
+/// Where a dense run that has ended at `end` goes on, if only one line end and white space stand
+/// between that and the next character. Korean has spaces between words, and so line ends too.
+fn after_line_end(text: &str, end: usize, at: usize) -> Option<usize> {
+    let before = text[..end].chars().next_back()?;
+    let mut line_ends = 0;
+    for (offset, c) in text[at..].char_indices().take(MAX_INDENT) {
+        match c {
+            '\n' => line_ends += 1,
+            ' ' | '\t' | '\r' | '\u{3000}' => {}
+            c if line_ends == 1 && is_dense(c) && !is_hangul(c) && !is_hangul(before) => {
+                return Some(at + offset);
+            }
+            _ => return None,
+        }
+    }
+    None
 }
 
 impl Iterator for Runs<'_> {
@@ -97,8 +154,11 @@ impl Iterator for Runs<'_> {
             if is_dense(c) {
                 return Some(self.dense(start));
             }
-            if c.is_alphanumeric() {
+            if c.is_alphanumeric() && !is_apostrophe(c) {
                 return Some(self.spaced(start));
+            }
+            if is_emoji(c) {
+                return Some(self.emoji(start, c));
             }
         }
         None
@@ -123,15 +183,17 @@ impl<'a> Clusters<'a> {
     }
 
     pub fn peek(&self) -> Option<(usize, usize)> {
-        let mut chars = self.text[self.at..self.end].chars();
-        let mut end = self.at + chars.next()?.len_utf8();
+        let rest = &self.text[self.at..self.end];
+        let start = self.end - rest.trim_start().len();
+        let mut chars = self.text[start..self.end].chars();
+        let mut end = start + chars.next()?.len_utf8();
         for c in chars {
             if !extends(c) {
                 break;
             }
             end += c.len_utf8();
         }
-        Some((self.at, end))
+        Some((start, end))
     }
 }
 
@@ -175,15 +237,66 @@ const ALPHANUMERIC: [bool; 256] = {
     table
 };
 
-/// Beyond letters and digits: marks on them, and the hyphen that only shows at a line's end.
+/// Beyond letters and digits: marks on them, and what is invisible.
 fn continues_word(c: char) -> bool {
-    (c.is_alphanumeric() || is_combining_mark(c) || c == '\u{AD}') && !is_dense(c)
+    (c.is_alphanumeric() || is_combining_mark(c) || is_ignorable(c))
+        && !is_dense(c)
+        && !is_apostrophe(c)
+}
+
+/// What shows nothing and is no letter (Unicode Default_Ignorable_Code_Point): joiners, marks of
+/// direction, soft hyphens, variation selectors.
+pub fn is_ignorable(c: char) -> bool {
+    c >= '\u{AD}'
+        && !c.is_alphanumeric()
+        && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+}
+
+/// What is typed or printed for an apostrophe, some of which Unicode counts among the letters.
+pub fn is_apostrophe(c: char) -> bool {
+    matches!(
+        c,
+        '\'' | '`' | '\u{B4}' | '\u{2B9}' | '\u{2BB}'
+            ..='\u{2BF}'
+                | '\u{2C8}'
+                | '\u{2CA}'
+                | '\u{2CB}'
+                | '\u{55A}'
+                | '\u{5F3}'
+                | '\u{2018}'
+                | '\u{2019}'
+                | '\u{201B}'
+                | '\u{2032}'
+                | '\u{A78B}'
+                | '\u{A78C}'
+                | '\u{FF07}'
+    )
+}
+
+fn is_emoji(c: char) -> bool {
+    c >= '\u{203C}'
+        && (is_regional(c) || CodePointSetData::new::<ExtendedPictographic>().contains(c))
+}
+
+/// Half of a flag.
+pub fn is_regional(c: char) -> bool {
+    matches!(c, '\u{1F1E6}'..='\u{1F1FF}')
+}
+
+fn is_skin_tone(c: char) -> bool {
+    matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
+}
+
+fn is_hangul(c: char) -> bool {
+    matches!(c, '\u{1100}'..='\u{11FF}' | '\u{3131}'..='\u{318E}' | '\u{A960}'..='\u{A97F}'
+        | '\u{AC00}'..='\u{D7FF}' | '\u{FFA0}'..='\u{FFDC}')
 }
 
 /// What attaches to the character before it within a dense run.
 fn extends(c: char) -> bool {
     matches!(c, '\u{1160}'..='\u{11FF}' | '\u{D7B0}'..='\u{D7FF}' | '\u{FF9E}' | '\u{FF9F}')
         || is_combining_mark(c)
+        || is_ignorable(c)
 }
 
 fn is_dense(c: char) -> bool {
@@ -209,5 +322,7 @@ fn is_dense(c: char) -> bool {
         | '\u{F900}'..='\u{FAFF}'
         | '\u{FF66}'..='\u{FFDC}'   // half-width Kana and Hangul
         | '\u{20000}'..='\u{3FFFF}');
-    in_block && (c.is_alphanumeric() || is_combining_mark(c))
+    // Radicals are symbols by themselves, and stand for the ideographs that they look like.
+    (in_block && (c.is_alphanumeric() || is_combining_mark(c)))
+        || matches!(c, '\u{2F00}'..='\u{2FD5}')
 }

@@ -1,20 +1,207 @@
-//! English stems (Snowball, "Porter 2"), remembered, because a few thousand words make up most of any text.
+//! Stems of words, remembered, because a few thousand words make up most of any text.
 
-use rust_stemmers::{Algorithm, Stemmer};
+use std::collections::HashMap;
 
-/// Longest word that is remembered, and the bytes that a remembered word takes.
+use super::fold::{fold_word, lower_into};
+use super::language::{Alphabet, Language, Languages};
+
+/// Longest English word that is remembered, and the bytes that a remembered word takes.
 const REMEMBERED_BYTES: usize = 16;
 const SLOTS: usize = 16_384;
-/// Longer than any English word worth stemming.
-const MAX_STEMMED_BYTES: usize = 40;
+/// Words of other languages that are remembered.
+const MAX_REMEMBERED: usize = 16_384;
+/// Longer than any word worth stemming, in bytes.
+const MAX_STEMMED_BYTES: usize = 80;
 
-/// A stemmer with a direct-mapped cache of 540 KB, which a clone does not share and which is
-/// allocated at first use.
+/// Stems of the words of one text after another, with caches that a clone does not share and that
+/// are allocated at first use: 540 KB for English.
+#[derive(Default)]
 pub struct Stems {
-    /// Words that begin otherwise are left without a stem. A stem begins as its word does, so
-    /// whoever looks for a few stems need not have all others made. So few are not worth a cache.
-    beginnings: Option<Vec<Beginning>>,
-    stemmer: Stemmer,
+    /// Stems that are looked for; absent where a text is indexed.
+    wanted: Option<Vec<Wanted>>,
+    is_forgetful: bool,
+    english: English,
+    /// Words in lower case behind the code of their language, and their stems, folded; nothing for
+    /// "the word itself".
+    others: HashMap<String, Option<String>>,
+    /// Such a key.
+    key: String,
+}
+
+/// A stem that is looked for.
+#[derive(Clone)]
+struct Wanted {
+    language: Language,
+    beginning: Beginning,
+}
+
+/// How the words with a stem begin, as far as stemming leaves that: it changes neither of the first
+/// two letters of an English word but a `y` into an `i`, and not the first of most others.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Beginning(Option<char>, Option<char>);
+
+impl Beginning {
+    fn from_word(language: Language, word: &str) -> Self {
+        let mut letters = word.chars().map(|c| if c == 'y' { 'i' } else { c });
+        match language {
+            Language::English => Self(letters.next(), letters.next()),
+            language if language.has_prefixes() => Self(None, None),
+            _ => Self(letters.next(), None),
+        }
+    }
+
+    /// Stems can be of a single letter.
+    fn fits(self, word: Self) -> bool {
+        self.0 == word.0 && (self.1.is_none() || self.1 == word.1)
+    }
+}
+
+impl Clone for Stems {
+    fn clone(&self) -> Self {
+        Self {
+            wanted: self.wanted.clone(),
+            is_forgetful: self.is_forgetful,
+            ..Self::default()
+        }
+    }
+}
+
+impl Stems {
+    /// Only for these stems, and those that begin like them.
+    pub fn looking_for<'a>(stems: impl Iterator<Item = (Language, &'a str)>) -> Self {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        for (language, stem) in stems {
+            let beginning = Beginning::from_word(language, stem);
+            let is_known =
+                |known: &Wanted| known.language == language && known.beginning == beginning;
+            if !wanted.iter().any(is_known) {
+                wanted.push(Wanted {
+                    language,
+                    beginning,
+                });
+            }
+        }
+        Self {
+            wanted: Some(wanted),
+            is_forgetful: true,
+            ..Self::default()
+        }
+    }
+
+    /// For a few words.
+    pub fn without_memory() -> Self {
+        Self {
+            is_forgetful: true,
+            ..Self::default()
+        }
+    }
+
+    /// Whether every language that is looked for matters, whatever a text is in.
+    pub fn is_looking(&self) -> bool {
+        self.wanted.is_some()
+    }
+
+    /// Calls `found` with the stems of a word, folded, that differ from it. `word` is as in the text,
+    /// and `folded` by [`fold_word`].
+    pub fn each(
+        &mut self,
+        languages: Languages,
+        word: &str,
+        folded: &str,
+        mut found: impl FnMut(Language, &str),
+    ) {
+        let languages = match &self.wanted {
+            None => languages,
+            Some(wanted) => {
+                let begins = |wanted: &&Wanted| {
+                    let word = Beginning::from_word(wanted.language, folded);
+                    wanted.beginning.fits(word)
+                };
+                let languages = wanted.iter().filter(begins).map(|wanted| wanted.language);
+                languages.fold(Languages::NONE, Languages::with)
+            }
+        };
+        if languages == Languages::NONE || folded.len() < 3 || word.len() > MAX_STEMMED_BYTES {
+            return;
+        }
+        if is_ascii_word(folded) && languages.contains(Language::English) {
+            let stem = match self.is_forgetful {
+                true => self.english.stem_once(folded),
+                false => self.english.stem(folded),
+            };
+            if let Some(stem) = stem {
+                found(Language::English, stem);
+            }
+        }
+        let Some(alphabet) = Alphabet::from_word(word) else {
+            return;
+        };
+        let others = languages.without(Language::English).of_alphabet(alphabet);
+        if others == Languages::NONE {
+            return;
+        }
+        for language in others.iter() {
+            self.key.clear();
+            self.key.push(language.code());
+            lower_into(word, &mut self.key);
+            if let Some(stem) = self.remembered(language, folded) {
+                found(language, stem);
+            }
+        }
+    }
+
+    fn remembered(&mut self, language: Language, folded: &str) -> Option<&str> {
+        if self.others.len() >= MAX_REMEMBERED {
+            self.others.clear();
+        }
+        if !self.others.contains_key(self.key.as_str()) {
+            let stem = stem_of(language, &self.key[1..], folded);
+            self.others.insert(self.key.clone(), stem);
+        }
+        self.others.get(self.key.as_str())?.as_deref()
+    }
+}
+
+/// The stems of a word as it was typed, in each language that has its letters; also those that are
+/// the word itself.
+pub fn all(word: &str) -> Vec<(Language, String)> {
+    let folded = fold_word(word);
+    let mut stems = Vec::new();
+    if folded.len() < 3 || word.len() > MAX_STEMMED_BYTES {
+        return stems;
+    }
+    if is_ascii_word(&folded) {
+        stems.push((Language::English, Language::English.stem(&folded)));
+    }
+    let Some(alphabet) = Alphabet::from_word(word) else {
+        return stems;
+    };
+    let mut lower = String::new();
+    lower_into(word, &mut lower);
+    let others = Languages::ALL.of_alphabet(alphabet);
+    for language in others.without(Language::English).iter() {
+        let stem = stem_of(language, &lower, &folded);
+        stems.push((language, stem.unwrap_or_else(|| folded.clone())));
+    }
+    stems
+}
+
+/// The stem of a word in lower case, folded, if it differs from the word folded.
+fn stem_of(language: Language, lower: &str, folded: &str) -> Option<String> {
+    if !lower.chars().all(|c| !c.is_numeric()) {
+        return None;
+    }
+    let stem = fold_word(&language.stem(lower));
+    (!stem.is_empty() && stem != folded).then_some(stem)
+}
+
+fn is_ascii_word(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_lowercase())
+}
+
+/// English stems (Porter 2) with a direct-mapped cache.
+#[derive(Default)]
+struct English {
     slots: Vec<Slot>,
     long: String,
 }
@@ -27,54 +214,17 @@ struct Slot {
     stem_len: u8,
 }
 
-impl Default for Stems {
-    fn default() -> Self {
-        Self {
-            beginnings: None,
-            stemmer: Stemmer::create(Algorithm::English),
-            slots: Vec::new(),
-            long: String::new(),
-        }
-    }
-}
-
-impl Clone for Stems {
-    fn clone(&self) -> Self {
-        Self {
-            beginnings: self.beginnings.clone(),
-            ..Self::default()
-        }
-    }
-}
-
-impl Stems {
-    /// Only for these stems, and those that begin like them.
-    pub fn beginning_as<'a>(stems: impl Iterator<Item = &'a str>) -> Self {
-        let mut beginnings: Vec<_> = stems.filter_map(beginning).collect();
-        beginnings.sort_unstable();
-        beginnings.dedup();
-        Self {
-            beginnings: Some(beginnings),
-            ..Self::default()
-        }
+impl English {
+    fn stem_once(&mut self, word: &str) -> Option<&str> {
+        self.long.clear();
+        self.long.push_str(&Language::English.stem(word));
+        (self.long != word).then_some(self.long.as_str())
     }
 
-    fn is_wanted(&self, word: &str) -> bool {
-        let Some(beginnings) = &self.beginnings else {
-            return true;
-        };
-        beginning(word).is_some_and(|word| beginnings.iter().any(|&stem| may_begin(stem, word)))
-    }
-
-    /// The stem of a folded word, if it is a word of plain letters whose stem differs.
-    pub fn stem(&mut self, word: &str) -> Option<&str> {
-        if !self.is_wanted(word) || !has_stem(word) {
-            return None;
-        }
-        if word.len() > REMEMBERED_BYTES || self.beginnings.is_some() {
-            self.long.clear();
-            self.long.push_str(&self.stemmer.stem(word));
-            return (self.long != word).then_some(self.long.as_str());
+    /// The stem of a word of plain letters, if it differs.
+    fn stem(&mut self, word: &str) -> Option<&str> {
+        if word.len() > REMEMBERED_BYTES {
+            return self.stem_once(word);
         }
         let mut key = [0; REMEMBERED_BYTES];
         key[..word.len()].copy_from_slice(word.as_bytes());
@@ -83,7 +233,7 @@ impl Stems {
             self.slots.resize(SLOTS, Slot::EMPTY);
         }
         if self.slots[place].word != key {
-            self.slots[place] = Slot::new(key, word, &self.stemmer.stem(word));
+            self.slots[place] = Slot::new(key, word, &Language::English.stem(word));
         }
         let slot = &self.slots[place];
         match slot.stem_len {
@@ -113,34 +263,6 @@ impl Slot {
     }
 }
 
-/// The first two letters, of which stemming changes none but a `y` into an `i`, or back. There
-/// are stems of a single letter (`oeds` becomes `o`), with a zero as their second.
-type Beginning = [u8; 2];
-
-fn beginning(word: &str) -> Option<Beginning> {
-    let bytes = word.as_bytes();
-    let second = bytes.get(1).copied().unwrap_or_default();
-    Some([*bytes.first()?, if second == b'y' { b'i' } else { second }])
-}
-
-fn may_begin(stem: Beginning, word: Beginning) -> bool {
-    stem[0] == word[0] && (stem[1] == word[1] || stem[1] == 0)
-}
-
-/// The stem of one word, without a cache; see [`Stems::stem`].
-pub fn once(word: &str) -> Option<String> {
-    if !has_stem(word) {
-        return None;
-    }
-    let stem = Stemmer::create(Algorithm::English).stem(word).into_owned();
-    (stem != word).then_some(stem)
-}
-
-fn has_stem(word: &str) -> bool {
-    (3..=MAX_STEMMED_BYTES).contains(&word.len())
-        && word.bytes().all(|byte| byte.is_ascii_lowercase())
-}
-
 /// Multiplicative hashing: the high bits of an odd product are well mixed.
 fn place_of(key: &[u8; REMEMBERED_BYTES]) -> usize {
     let number = u128::from_le_bytes(*key);
@@ -153,52 +275,51 @@ fn place_of(key: &[u8; REMEMBERED_BYTES]) -> usize {
 mod tests {
     use super::*;
 
-    fn begins_alike(stem: &str, word: &str) -> bool {
-        beginning(stem).is_none_or(|stem| may_begin(stem, beginning(word).unwrap()))
-    }
-
-    #[test]
-    fn a_stem_begins_as_its_word_does_also_where_the_rules_have_exceptions() {
-        let mut all = Stems::default();
-        for word in [
-            "skis",
-            "skies",
-            "dying",
-            "lying",
-            "tying",
-            "idly",
-            "gently",
-            "ugly",
-            "early",
-            "only",
-            "singly",
-            "yielding",
-            "youth",
-            "eyes",
-            "universities",
-            "running",
-            "dry",
-            "cries",
-            "by-and-by",
-            "ied",
-            "eyed",
-            "oyly",
-        ] {
-            let stem = all.stem(word).unwrap_or(word).to_owned();
-            assert!(begins_alike(&stem, word), "{word} became {stem}");
-            let mut some = Stems::beginning_as([stem.as_str()].into_iter());
-            assert_eq!(some.stem(word).unwrap_or(word), stem);
-            let mut others = Stems::beginning_as(["quarter"].into_iter());
-            assert_eq!(others.stem(word), None);
-        }
+    fn stems(stems: &mut Stems, languages: Languages, word: &str) -> Vec<(Language, String)> {
+        let mut found = Vec::new();
+        stems.each(languages, word, &fold_word(word), |language, stem| {
+            found.push((language, stem.to_owned()));
+        });
+        found
     }
 
     proptest::proptest! {
+        /// So that whoever looks for a stem need not stem all other words.
         #[test]
-        fn no_rule_changes_how_a_word_begins(word in "[a-z]{3,12}", end in "(s|es|ies|ied|ed|ing|y|ly|e|ness)") {
+        fn no_rule_changes_how_a_word_begins(
+            word in "[a-z]{3,12}|[a-zäöåéèç]{3,12}|[а-я]{3,12}|[α-ω]{3,12}",
+            end in "(s|es|ies|ied|ed|ing|y|ly|e|ness|en|ungen|ами|ов)",
+        ) {
             let word = format!("{word}{end}");
-            let stem = once(&word).unwrap_or_else(|| word.clone());
-            proptest::prop_assert!(begins_alike(&stem, &word), "{word} became {stem}");
+            for (language, stem) in all(&word) {
+                let mut some = Stems::looking_for([(language, stem.as_str())].into_iter());
+                let mut every = Stems::default();
+                let languages = Languages::NONE.with(language);
+                proptest::prop_assert_eq!(
+                    stems(&mut some, Languages::NONE, &word),
+                    stems(&mut every, languages, &word)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn words_find_their_stems_in_each_language() {
+        for (language, words, stem) in [
+            (Language::English, ["runs", "running"], "run"),
+            (Language::German, ["Rechnungen", "Rechnung"], "rechnung"),
+            (Language::Russian, ["корабли", "корабль"], "корабл"),
+            (Language::Spanish, ["canciones", "canción"], "cancion"),
+            (
+                Language::Portuguese,
+                ["informações", "informação"],
+                "inform",
+            ),
+            (Language::French, ["générales", "général"], "general"),
+        ] {
+            for word in words {
+                assert!(all(word).contains(&(language, stem.into())), "{word}");
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::{Filter, Form, Node, Scope, Text};
 use crate::library::search::values;
+use crate::library::text::PART_MARK;
 
 const SHOWN_CHARS: usize = 60;
+const SHOWN_REWRITINGS: usize = 2;
 
 /// Such as `all of: harbour, phrase "quiet water"; not: crane; in folder reports`.
 pub fn query(root: Option<&Node>) -> String {
@@ -49,16 +51,45 @@ fn nested(node: &Node) -> String {
 
 fn text(text: &Text) -> String {
     let typed = shortened(&text.typed);
-    let what = match text.form {
+    let mut what = match text.form {
         Form::Word if text.words.len() == 1 => typed,
         Form::Word | Form::Phrase => format!("phrase \"{typed}\""),
         Form::Prefix if text.words.len() == 1 => format!("words beginning with {typed}"),
         Form::Prefix => format!("phrase beginning with \"{typed}\""),
+        Form::Pattern => {
+            let pattern = text.words.first().map_or(typed.as_str(), |(_, word)| word);
+            format!("words like {}", shortened(pattern))
+        }
     };
+    for other in rewritten(text) {
+        what.push_str(" or ");
+        what.push_str(&other);
+    }
     match text.scope {
         Scope::Anywhere => what,
         Scope::Name => format!("{what} in the name"),
     }
+}
+
+/// Other ways to write a text that are searched for too, each once.
+fn rewritten(text: &Text) -> Vec<String> {
+    let mut others: Vec<String> = Vec::new();
+    for words in &text.rewritings {
+        let words: Vec<&str> = words
+            .iter()
+            .map(|(_, word)| word.trim_start_matches(PART_MARK))
+            .collect();
+        let other = match words.as_slice() {
+            [word] => shortened(word),
+            words => format!("\"{}\"", shortened(&words.join(" "))),
+        };
+        let is_typed = text.words.iter().map(|(_, word)| word.as_str()).eq(words);
+        let is_new = !others.contains(&other) && !is_typed;
+        if others.len() < SHOWN_REWRITINGS && is_new {
+            others.push(other);
+        }
+    }
+    others
 }
 
 fn filter(filter: &Filter) -> String {

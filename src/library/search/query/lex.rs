@@ -127,12 +127,21 @@ impl<'a> Lexer<'a> {
         })
     }
 
+    /// Whether a word with two hyphens before it comes, such as `--verbose`: that is a name, not an
+    /// exclusion.
+    fn is_option(&self) -> bool {
+        let rest = self.rest();
+        let name = rest.trim_start_matches('-');
+        rest.len() - name.len() > 1 && name.starts_with(char::is_alphanumeric)
+    }
+
     pub fn next(&mut self) -> Option<Piece<'a>> {
         loop {
             self.skip(char::is_whitespace);
             let piece = match self.peek()? {
                 '(' => Piece::Open,
                 ')' => Piece::Close,
+                '-' if self.is_option() => return Some(self.bare()),
                 '-' | '−' => {
                     self.skip(|c| c == '-' || c == '−');
                     if self.peek().is_none_or(char::is_whitespace) {
