@@ -193,11 +193,11 @@ impl Preflight<'_> {
                 .find(|path| path.exists());
             let above = above.and_then(|path| Mount::inspect(path).ok());
             if let Some(above) = above.filter(|above| above.writable) {
-                self.lasting(&above)?;
                 self.ok(
                     "mount",
                     format!("{} does not exist yet; the start makes it.", mount.path),
                 );
+                self.lasting(&above)?;
                 return Ok(None);
             }
         }

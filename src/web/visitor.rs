@@ -177,6 +177,7 @@ pub fn base_path(app: &App, request: &Parts) -> BasePath {
     let is_trusted = peer.is_none_or(|Peer(address)| app.config().trusts(*address));
     let stated = stated.to_str().ok().filter(|_| is_trusted);
     let stated = stated.and_then(BasePath::parse);
+    let stated = stated.filter(|base| !base.is_root());
     stated.unwrap_or_else(|| configured.clone())
 }
 
