@@ -197,23 +197,6 @@ impl RuleSet {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whoever_changes_rules_in_a_loop_is_slowed_down_and_nobody_else() {
-        let cache = RuleCache::default();
-        assert!((0..1_000).all(|_| cache.require_pace(1).is_ok()));
-        let refused = (0..1_000)
-            .find_map(|_| cache.require_pace(1).err())
-            .unwrap();
-        assert_eq!(refused.kind(), Kind::TooMany);
-        assert!(refused.retry_after().is_some());
-        assert!(cache.require_pace(2).is_ok());
-    }
-}
-
-#[cfg(test)]
 impl FromIterator<(FolderPath, Rule)> for RuleSet {
     fn from_iter<T: IntoIterator<Item = (FolderPath, Rule)>>(rules: T) -> Self {
         Self(rules.into_iter().collect())
@@ -230,4 +213,21 @@ impl Rule {
 fn revision(c: &Connection) -> Result<Vec<u8>> {
     let sql = "SELECT revision FROM folder_rule_revision";
     Ok(c.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_changes_rules_in_a_loop_is_slowed_down_and_nobody_else() {
+        let cache = RuleCache::default();
+        assert!((0..1_000).all(|_| cache.require_pace(1).is_ok()));
+        let refused = (0..1_000)
+            .find_map(|_| cache.require_pace(1).err())
+            .unwrap();
+        assert_eq!(refused.kind(), Kind::TooMany);
+        assert!(refused.retry_after().is_some());
+        assert!(cache.require_pace(2).is_ok());
+    }
 }
