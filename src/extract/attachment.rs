@@ -21,9 +21,9 @@ pub fn read(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
 
 /// The same of what a document only shows: most of it is pictures of formulas and their like, and
 /// what cannot be read is not worth a word.
-pub fn shown(bytes: &[u8], out: &mut Sink<'_>) {
+pub fn shown(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
     out.inside(|out| {
-        let _ = append("", bytes, out);
+        let _ = append(name, bytes, out);
     });
 }
 

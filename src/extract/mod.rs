@@ -14,6 +14,7 @@
 //! which is why documents are read in a process of their own. No content is an error: only the disk is.
 
 mod archive;
+mod asides;
 mod attachment;
 mod cells;
 mod charset;

@@ -15,6 +15,10 @@ const PIECE_BYTES: usize = 32 << 10;
 /// Longest title, name or date, in bytes.
 const MOST_OF_DETAIL: usize = 1024;
 
+/// Subjects, keywords and properties of one document, and bytes of each.
+const MAX_ABOUT: usize = 256;
+const MAX_ABOUT_BYTES: usize = 16 << 10;
+
 /// Messages hold archives that hold messages; what is deeper is not looked for.
 const MOST_NESTING: usize = 4;
 
@@ -119,6 +123,8 @@ pub struct Sink<'a> {
     pass_on: &'a mut dyn FnMut(Found<'_>),
     /// What is found out about the document; passed on by [`tell`](Self::tell) and at the end.
     pub details: Details,
+    /// More that it says about itself, such as keywords: text of its own behind the details.
+    about: Vec<String>,
     piece: String,
     room: usize,
     gap: Gap,
@@ -136,6 +142,7 @@ impl<'a> Sink<'a> {
         Self {
             pass_on,
             details: Details::default(),
+            about: Vec::new(),
             piece: String::new(),
             room: limit,
             gap: Gap::None,
@@ -226,6 +233,19 @@ impl<'a> Sink<'a> {
         for line in self.details.lines() {
             self.paragraph(&line);
         }
+        for text in std::mem::take(&mut self.about) {
+            self.paragraph(&text);
+        }
+    }
+
+    /// Keeps a subject, keywords or a description for [`tell`](Self::tell) to write.
+    pub fn about(&mut self, text: &str) {
+        let text = text.trim();
+        let text = &text[..text.floor_char_boundary(MAX_ABOUT_BYTES)];
+        let is_known = self.about.iter().any(|known| known == text);
+        if !text.is_empty() && !is_known && self.about.len() < MAX_ABOUT {
+            self.about.push(text.to_owned());
+        }
     }
 
     /// Lets `read` add what another file says that this one holds: it has no pages and tells no
@@ -235,12 +255,14 @@ impl<'a> Sink<'a> {
             return;
         }
         let details = std::mem::take(&mut self.details);
+        let about = std::mem::take(&mut self.about);
         self.depth += 1;
         self.line();
         read(self);
         self.line();
         self.depth -= 1;
         self.details = details;
+        self.about = about;
     }
 
     /// Passes on everything that is left. Answers whether the text was cut.

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::Lost;
 use super::{Extraction, MAX_TEXT_BYTES, extract};
 
+mod beside;
 mod documents;
 mod hostile;
 pub(super) mod made;

@@ -80,7 +80,7 @@ pub fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
 }
 
 /// A package of Office Open XML around its main part, and its own links.
-fn office(main: &str, content: &str, links: &str, parts: &[(&str, &str)]) -> Vec<u8> {
+pub fn office(main: &str, content: &str, links: &str, parts: &[(&str, &str)]) -> Vec<u8> {
     let (folder, name) = main.split_once('/').unwrap();
     let package = format!(
         "<Relationships><Relationship Id='1' Type='http://x/officeDocument' Target='{main}'/>\
