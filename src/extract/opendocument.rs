@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 
 use super::asides::Asides;
 use super::markup::{Language, Token, Tokens};
-use super::package::{Package, resolve};
+use super::package::{Package, TOO_LARGE, resolve};
 use super::sink::{Sink, Unreadable};
 use super::{attachment, entity};
 
@@ -53,6 +53,9 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     }
     if paged.is_none() {
         master(&styles, out);
+    }
+    if package.is_cut() {
+        out.cut_because(TOO_LARGE);
     }
     Ok(())
 }

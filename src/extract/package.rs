@@ -21,7 +21,11 @@ pub struct Package<R> {
     /// Where a part is, by its name as [`key`] makes it.
     places: HashMap<String, usize>,
     room: u64,
+    is_cut: bool,
 }
+
+/// Why a document with a part that is cut is not read to its end, in words that follow a colon.
+pub const TOO_LARGE: &str = "unpacked it is larger than this release reads of such a document";
 
 impl<R: Read + Seek> Package<R> {
     pub fn open(reader: R) -> Result<Self, Unreadable> {
@@ -34,11 +38,28 @@ impl<R: Read + Seek> Package<R> {
             archive,
             places,
             room: MOST_OF_ALL,
+            is_cut: false,
         })
     }
 
     pub fn has(&self, name: &str) -> bool {
         self.places.contains_key(&key(name))
+    }
+
+    /// Whether a part, or all of them, were longer than what is inflated.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The parts whose names begin so, in the order of the archive.
+    pub fn names_in(&self, folder: &str) -> Vec<String> {
+        let mut found: Vec<(&String, &usize)> = self
+            .places
+            .iter()
+            .filter(|(name, _)| name.starts_with(folder))
+            .collect();
+        found.sort_by_key(|(_, place)| **place);
+        found.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// A part as text; nothing if there is none, or none that can be read. What is damaged or too
@@ -60,6 +81,7 @@ impl<R: Read + Seek> Package<R> {
         let mut bytes = Vec::with_capacity(part.size().min(1 << 20) as usize);
         // What came before damage is kept.
         let _ = part.take(most).read_to_end(&mut bytes);
+        self.is_cut |= bytes.len() as u64 == most;
         self.room -= (bytes.len() as u64).min(self.room);
         Some(bytes)
     }

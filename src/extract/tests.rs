@@ -14,7 +14,9 @@ use super::{Extraction, MAX_TEXT_BYTES, extract};
 mod beside;
 mod documents;
 mod hostile;
+mod kinds;
 pub(super) mod made;
+mod mail;
 
 const ENGLISH: &str = "The harbour master keeps the ledger.\nShips come and go; the goods stay.\n";
 const FRENCH: &str =

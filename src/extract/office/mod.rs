@@ -5,6 +5,7 @@
 
 pub mod docx;
 mod pptx;
+mod vsdx;
 mod xlsx;
 
 use std::collections::HashSet;
@@ -14,7 +15,7 @@ use super::attachment;
 use super::cells::Shown;
 use super::entity;
 use super::markup::{Attributes, Language, Token, Tokens};
-use super::package::{Package, resolve};
+use super::package::{Package, TOO_LARGE, resolve};
 use super::sink::{Sink, Unreadable};
 
 /// Reads any of the three, whichever its main part is.
@@ -31,18 +32,23 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     match root {
         Some("workbook") => xlsx::read(&mut package, &main, &document, out),
         Some("presentation") => pptx::read(&mut package, &main, &document, out),
+        Some("VisioDocument") => vsdx::read(&mut package, out),
         Some("document" | "glossaryDocument") => docx::read(&mut package, &main, &document, out),
         _ => return Err(Unreadable::Broken("its main part is damaged".into())),
+    }
+    if package.is_cut() {
+        out.cut_because(TOO_LARGE);
     }
     Ok(())
 }
 
 /// The part that the package's own relationships name, or one under a usual name.
 fn main_part<R: Read + Seek>(package: &mut Package<R>) -> Option<String> {
-    const USUAL: [&str; 3] = [
+    const USUAL: [&str; 4] = [
         "word/document.xml",
         "xl/workbook.xml",
         "ppt/presentation.xml",
+        "visio/document.xml",
     ];
     let named = relations(package, "")
         .into_iter()

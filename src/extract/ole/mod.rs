@@ -12,7 +12,8 @@ use std::io::{Read, Seek};
 use cfb::CompoundFile;
 
 use super::sink::{Sink, Unreadable};
-pub use summary::code_page;
+pub use msg::unpack as unpack_rtf;
+pub use summary::{code_page, narrow};
 
 /// The most that is read of one stream, and of all streams of a file.
 const MOST_OF_STREAM: u64 = 128 << 20;
@@ -134,7 +135,7 @@ fn slice(bytes: &[u8], at: usize, length: usize) -> &[u8] {
 }
 
 /// UTF-16 as it stands in these files.
-fn wide(bytes: &[u8]) -> String {
+pub fn wide(bytes: &[u8]) -> String {
     let units = bytes
         .chunks_exact(2)
         .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));

@@ -62,7 +62,7 @@ fn office_open_xml() {
     let details = reads("a", &made::xlsx(), &kind("spreadsheetml.sheet"), &text);
     assert_eq!(details, about(Some(3)));
 
-    let text = format!("{head}first\nThe port\nOn each\n007\n0.3\nspoken\nembedded\u{c}second");
+    let text = format!("{head}first\nThe port\nOn each\n007\n0.3\nembedded\nspoken\u{c}second");
     let details = reads(
         "a",
         &made::pptx(),
