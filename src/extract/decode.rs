@@ -90,15 +90,19 @@ impl Bytes {
             },
             Err(error) => {
                 self.bytes = error.into_bytes();
-                let encoding = match declared {
-                    Some(encoding) if encoding != UTF_8 => encoding,
-                    _ if charset::is_damaged_utf8(&self.bytes) => UTF_8,
-                    _ => charset::guess(&self.bytes),
+                let charset = match declared {
+                    Some(encoding) if encoding != UTF_8 => Charset::Web(encoding),
+                    _ if charset::is_damaged_utf8(&self.bytes) => Charset::Web(UTF_8),
+                    _ => charset::guess_any(&self.bytes),
                 };
                 let is_before_binary = self.cut_before_binary();
+                let decoded = match charset {
+                    Charset::Web(encoding) => self.web(encoding, limit),
+                    _ => self.dos(limit),
+                };
                 Decoded {
                     is_before_binary,
-                    ..self.web(encoding, limit)
+                    ..decoded
                 }
             }
         }
@@ -144,6 +148,18 @@ impl Bytes {
             text,
             encoding: encoding.name(),
             truncated: self.cut || result == CoderResult::OutputFull,
+            is_before_binary: false,
+        }
+    }
+
+    fn dos(self, limit: usize) -> Decoded {
+        let mut text = charset::decode_dos(&self.bytes);
+        let is_longer = text.len() > limit;
+        text.truncate(text.floor_char_boundary(limit));
+        Decoded {
+            text,
+            encoding: "IBM850",
+            truncated: self.cut || is_longer,
             is_before_binary: false,
         }
     }

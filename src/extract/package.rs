@@ -15,6 +15,9 @@ use super::{charset, magic, xml};
 const MOST_OF_PART: u64 = 64 << 20;
 const MOST_OF_ALL: u64 = 256 << 20;
 
+/// Bytes of names that tell in which encoding they are.
+const MAX_GUESSED: usize = 16 << 10;
+
 /// A document's parts by name.
 pub struct Package<R> {
     archive: ZipArchive<R>,
@@ -102,11 +105,27 @@ pub fn media_type<R: Read + Seek>(reader: R) -> Option<&'static str> {
     magic::of_entries(names.iter().map(String::as_str))
 }
 
-/// The names of all entries, in the order of the archive's directory.
+/// The names of all entries, in the order of the archive's directory. Those that are not in UTF-8 are
+/// in whatever the computer used that made the archive, and all of them in the same.
 pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> impl Iterator<Item = String> {
-    let name = |raw: &[u8]| String::from_utf8_lossy(raw).into_owned();
-    let decoded = archive.file_names().zip(archive.file_names_raw());
-    decoded.map(move |(decoded, raw)| decoded.map_or_else(|_| name(raw), Into::into))
+    let mut foreign = Vec::new();
+    let is_foreign = |raw: &[u8]| std::str::from_utf8(raw).is_err();
+    for raw in archive.file_names_raw().filter(|raw| is_foreign(raw)) {
+        if foreign.len() < MAX_GUESSED {
+            foreign.extend_from_slice(raw);
+            foreign.push(b'\n');
+        }
+    }
+    let guessed = (!foreign.is_empty()).then(|| charset::guess(&foreign));
+    // The specification has code page 437 for all of them; its letters are those of 850.
+    let guessed = guessed.filter(|encoding| !charset::is_western(encoding));
+    archive
+        .file_names_raw()
+        .map(move |raw| match (std::str::from_utf8(raw), guessed) {
+            (Ok(name), _) => name.to_owned(),
+            (Err(_), Some(encoding)) => encoding.decode_without_bom_handling(raw).0.into_owned(),
+            (Err(_), None) => charset::decode_dos(raw),
+        })
 }
 
 /// Writers differ in case, in slashes, and in whether a path begins with one.

@@ -13,6 +13,7 @@ use super::{Extraction, MAX_TEXT_BYTES, extract};
 
 mod beside;
 mod documents;
+mod encodings;
 mod hostile;
 mod kinds;
 pub(super) mod made;

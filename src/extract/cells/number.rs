@@ -6,6 +6,8 @@ use super::general;
 const MAX_DECIMALS: usize = 15;
 /// Larger denominators are not looked for.
 const MAX_DENOMINATOR: u32 = 999;
+/// What is left of a number that is a fraction already.
+const SAME: f64 = 5e-8;
 /// Numbers from here on are shown as powers of ten, whatever their pattern.
 const TOO_LARGE: f64 = 1e21;
 /// Characters of a pattern; spreadsheets allow 255.
@@ -305,20 +307,25 @@ impl Number {
     }
 }
 
-/// The fraction with a denominator of at most `most` that is nearest to a number.
+/// The last fraction of those that a number's continued fraction gives whose denominator is at most
+/// `most`, as spreadsheets choose.
 fn nearest(value: f64, most: u32) -> (f64, u32) {
-    let mut best = (value.round(), 1, f64::INFINITY);
-    for denominator in 1..=most {
-        let numerator = (value * f64::from(denominator)).round();
-        let error = (value - numerator / f64::from(denominator)).abs();
-        if error < best.2 - 1e-12 {
-            best = (numerator, denominator, error);
-        }
-        if error < 1e-12 {
+    let most = f64::from(most);
+    let (mut before, mut last) = ((0.0, 1.0), (1.0, 0.0));
+    let mut rest = value;
+    while last.1 < most {
+        let whole = rest.floor();
+        let next = (whole * last.0 + before.0, whole * last.1 + before.1);
+        if next.1 > most {
             break;
         }
+        (before, last) = (last, next);
+        if rest - whole < SAME {
+            break;
+        }
+        rest = 1.0 / (rest - whole);
     }
-    (best.0, best.1)
+    (last.0, last.1 as u32)
 }
 
 /// Half a unit goes away from zero, as people round, also where binary fractions fall short of it.

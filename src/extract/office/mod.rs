@@ -4,8 +4,10 @@
 //! and the strict variant name the same things in other namespaces.
 
 pub mod docx;
+pub mod locked;
 mod pptx;
 mod vsdx;
+mod xlsb;
 mod xlsx;
 
 use std::collections::HashSet;
@@ -24,6 +26,10 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     describe(&mut package, out);
     let main = main_part(&mut package)
         .ok_or_else(|| Unreadable::Broken("its main part is missing".into()))?;
+    if main.ends_with(".bin") {
+        xlsb::read(&mut package, &main, out);
+        return Ok(());
+    }
     let document = package.part(&main).unwrap_or_default();
     let root = Tokens::new(&document, Language::Xml).find_map(|token| match token {
         Token::Start { name, .. } => Some(local(name)),
@@ -44,11 +50,12 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
 
 /// The part that the package's own relationships name, or one under a usual name.
 fn main_part<R: Read + Seek>(package: &mut Package<R>) -> Option<String> {
-    const USUAL: [&str; 4] = [
+    const USUAL: [&str; 5] = [
         "word/document.xml",
         "xl/workbook.xml",
         "ppt/presentation.xml",
         "visio/document.xml",
+        "xl/workbook.bin",
     ];
     let named = relations(package, "")
         .into_iter()

@@ -3,15 +3,18 @@
 
 mod doc;
 mod msg;
+mod padded;
 mod ppt;
 mod summary;
 mod xls;
 
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 
 use cfb::CompoundFile;
+use padded::Padded;
 
 use super::sink::{Sink, Unreadable};
+use super::{attachment, office};
 pub use msg::unpack as unpack_rtf;
 pub use summary::{code_page, narrow};
 
@@ -21,14 +24,16 @@ const MOST_OF_ALL: u64 = 256 << 20;
 
 /// A file system in a file.
 pub struct Storage<R> {
-    file: CompoundFile<R>,
+    file: CompoundFile<Padded<R>>,
     room: u64,
 }
 
 impl<R: Read + Seek> Storage<R> {
     pub fn open(reader: R) -> Result<Self, Unreadable> {
-        let file = CompoundFile::open(reader)
-            .map_err(|_| Unreadable::Broken("it is damaged or not complete".into()))?;
+        let damaged = |_| Unreadable::Broken("it is damaged or not complete".into());
+        let file = Padded::new(reader)
+            .and_then(CompoundFile::open)
+            .map_err(damaged)?;
         Ok(Self {
             file,
             room: MOST_OF_ALL,
@@ -81,8 +86,13 @@ pub fn media_type<R: Read + Seek>(reader: R) -> Option<&'static str> {
 
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let mut storage = Storage::open(reader)?;
-    if storage.has("/EncryptedPackage") {
-        return Err(Unreadable::Encrypted);
+    if let Some(package) = storage.stream("/EncryptedPackage") {
+        let info = storage.stream("/EncryptionInfo").unwrap_or_default();
+        let document = office::locked::opened(&info, &package);
+        return match document {
+            Some(document) => office::read(Cursor::new(document), out),
+            None => Err(Unreadable::Encrypted),
+        };
     }
     let said = storage
         .stream("/\u{5}SummaryInformation")
@@ -99,10 +109,40 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         ppt::read(summary::page(&said), &mut storage, out)
     } else if storage.has("/__properties_version1.0") {
         msg::read(&mut storage, out)
+    } else if let Some(object) = storage.stream("/\u{1}Ole10Native") {
+        native(&object, out);
+        Ok(())
+    } else if let Some(package) = storage.stream("/Package") {
+        attachment::shown("", &package, out);
+        Ok(())
     } else {
         Err(Unreadable::Broken(
             "it is no document that this release knows".into(),
         ))
+    }
+}
+
+/// Reads a file that another document shows as an icon (MS-OLEDS 2.3.6): its name, where it was, and
+/// what is in it.
+fn native(object: &[u8], out: &mut Sink<'_>) {
+    let text = |at: usize| {
+        let rest = object.get(at..)?;
+        let length = memchr::memchr(0, rest)?;
+        Some((summary::narrow(&rest[..length], u16::MAX), at + length + 1))
+    };
+    let found = text(6).and_then(|(name, at)| {
+        let (_, at) = text(at)?;
+        // Two numbers, and where it was once more.
+        let path = size_at(object, at + 4)?;
+        let at = at.checked_add(8)?.checked_add(path)?;
+        Some((
+            name,
+            slice(object, at.checked_add(4)?, size_at(object, at)?),
+        ))
+    });
+    if let Some((name, content)) = found {
+        out.paragraph(&name);
+        attachment::shown(&name, content, out);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Kinds of documents that are told apart, and what is said of those that are not read.
 
 use super::{extracted, made};
+use crate::extract::office::locked::tests::envelope;
 
 #[test]
 fn what_is_not_read_says_so() {
@@ -196,4 +197,42 @@ fn groups_of_rtf_that_only_look_different_are_read() {
     );
     let info = "{\\info{\\title T}{\\subject S}{\\keywords K, L}{\\doccomm C}}words";
     assert_eq!(read(info), "T\nS\nK, L\nC\nwords");
+}
+
+#[test]
+fn compound_files_that_are_shorter_than_their_table_are_read() {
+    let mut file = made::doc();
+    let whole = extracted("a.doc", &file).text;
+    // Its table has an entry for a sector that is not there.
+    let table = u32::from_le_bytes(file[76..80].try_into().unwrap()) as usize;
+    let last = 512 + 512 * table + 512 - 4;
+    file[last..last + 4].copy_from_slice(&0xffff_fffe_u32.to_le_bytes());
+    assert_eq!(extracted("a.doc", &file).text, whole);
+    assert!(whole.contains("żuraw"));
+}
+
+#[test]
+fn a_file_behind_an_icon_is_read() {
+    let mut object = vec![0, 0, 0, 0, 2, 0];
+    object.extend(b"dues.csv\0C:\\dues.csv\0\0\0\x03\0");
+    object.extend(4u32.to_le_bytes());
+    object.extend(b"C:\\\0");
+    object.extend(9u32.to_le_bytes());
+    object.extend(b"herring,7");
+    let found = extracted("a.bin", &made::compound(&[("/\u{1}Ole10Native", &object)]));
+    assert_eq!(found.text, "dues.csv\nherring\t7");
+    for length in 0..object.len() {
+        extracted(
+            "a.bin",
+            &made::compound(&[("/\u{1}Ole10Native", &object[..length])]),
+        );
+    }
+}
+
+#[test]
+fn a_workbook_with_the_usual_password_is_read() {
+    let (info, package) = envelope(&made::xlsx());
+    let streams: [(&str, &[u8]); 2] = [("/EncryptedPackage", &package), ("/EncryptionInfo", &info)];
+    let found = extracted("a.xlsx", &made::compound(&streams));
+    assert!(found.text.contains("herring"), "{found:?}");
 }
