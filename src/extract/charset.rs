@@ -185,7 +185,7 @@ pub fn decode_dos(bytes: &[u8]) -> String {
 }
 
 /// Whether an encoding is one of Latin letters.
-pub fn is_western(encoding: &'static Encoding) -> bool {
+fn is_western(encoding: &'static Encoding) -> bool {
     const WESTERN: [&str; 5] = [
         "windows-1252",
         "windows-1250",

@@ -388,9 +388,13 @@ impl Extraction {
 impl Format {
     /// Appends the text of a decoded document.
     fn write(self, decoded: String, out: &mut Sink<'_>) {
-        match (self, xml::dialect(&decoded)) {
-            (Self::Xml, Some(xml::Dialect::OpenDocument)) => opendocument::flat(&decoded, out),
-            (Self::Xml, Some(xml::Dialect::Word)) => office::docx::text(&decoded, out),
+        let dialect = match self {
+            Self::Xml => xml::dialect(&decoded),
+            _ => None,
+        };
+        match dialect {
+            Some(xml::Dialect::OpenDocument) => opendocument::flat(&decoded, out),
+            Some(xml::Dialect::Word) => office::docx::text(&decoded, out),
             _ => out.text(&self.text(decoded)),
         }
     }

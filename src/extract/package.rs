@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::charset::Charset;
 use super::sink::Unreadable;
 use super::{charset, magic, xml};
 
@@ -116,15 +117,19 @@ pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> impl Iterator<Item = St
             foreign.push(b'\n');
         }
     }
-    let guessed = (!foreign.is_empty()).then(|| charset::guess(&foreign));
     // The specification has code page 437 for all of them; its letters are those of 850.
-    let guessed = guessed.filter(|encoding| !charset::is_western(encoding));
+    let guessed = match foreign.is_empty() {
+        true => Charset::Dos,
+        false => charset::guess_any(&foreign),
+    };
     archive
         .file_names_raw()
-        .map(move |raw| match (std::str::from_utf8(raw), guessed) {
-            (Ok(name), _) => name.to_owned(),
-            (Err(_), Some(encoding)) => encoding.decode_without_bom_handling(raw).0.into_owned(),
-            (Err(_), None) => charset::decode_dos(raw),
+        .map(move |raw| match std::str::from_utf8(raw) {
+            Ok(name) => name.to_owned(),
+            Err(_) => match guessed {
+                Charset::Web(encoding) => encoding.decode_without_bom_handling(raw).0.into_owned(),
+                _ => charset::decode_dos(raw),
+            },
         })
 }
 

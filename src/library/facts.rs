@@ -576,6 +576,37 @@ mod tests {
     };
 
     #[test]
+    fn contents_that_are_read_better_now_are_read_again() {
+        let of = |media_type: &str, encoding: Option<&str>, extractor| Facts {
+            extractor,
+            media_type: media_type.into(),
+            encoding: encoding.map(str::to_owned),
+            details: Details {
+                scripts: Some(false),
+                ..Details::default()
+            },
+            scans: Some(0),
+            ..Facts::default()
+        };
+        for (media_type, encoding) in [
+            ("application/pdf", None),
+            ("message/rfc822", None),
+            ("application/zip", None),
+            ("text/html", Some("UTF-8")),
+            ("text/plain", Some("windows-1252")),
+            ("video/mp4", None),
+        ] {
+            let facts = |extractor| of(media_type, encoding, extractor);
+            assert!(facts(3).is_to_be_read_again(WITHOUT), "{media_type}");
+            let now = facts(extract::VERSION);
+            assert!(!now.is_to_be_read_again(WITHOUT), "{media_type}");
+        }
+        for (media_type, encoding) in [("text/plain", Some("UTF-8")), ("image/png", None)] {
+            assert!(!of(media_type, encoding, 3).is_to_be_read_again(WITHOUT));
+        }
+    }
+
+    #[test]
     fn scans_are_read_again_where_they_can_be_and_never_given_up() {
         let read = Facts {
             extractor: extract::VERSION,

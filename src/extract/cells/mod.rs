@@ -98,10 +98,10 @@ impl Shown {
             parts.truncate(3.min(parts.len() - 1));
         }
         let is_silent = parts.iter().all(|part| part.trim().is_empty());
-        let is_general = |part: &&str| part.trim().eq_ignore_ascii_case("general");
+        let is_general = |part: &str| part.trim().eq_ignore_ascii_case("general");
         if is_silent
             || is_text(parts[0])
-            || (parts.len() == 1 && parts.iter().all(|p| is_general(&p)))
+            || (parts.len() == 1 && parts.iter().all(|p| is_general(p)))
         {
             return Self::General;
         }
@@ -189,11 +189,10 @@ impl Condition {
             (">", Comparison::More),
             ("=", Comparison::Equal),
         ];
-        let found = SIGNS.into_iter().find_map(|(sign, comparison)| {
+        SIGNS.into_iter().find_map(|(sign, comparison)| {
             let bound = inside.strip_prefix(sign)?.trim().parse().ok()?;
             Some(Self::Compared(comparison, bound))
-        });
-        found
+        })
     }
 }
 
@@ -384,7 +383,7 @@ mod tests {
         assert_eq!(shown("# ?/?", 3.0), "3");
         assert_eq!(shown("# ?/?", 0.99), "1");
         assert_eq!(shown("?/?", 1.5), "3/2");
-        assert_eq!(shown("# ??/??", 3.141_592_65), "3 1/7");
+        assert_eq!(shown("# ??/??", std::f64::consts::PI), "3 1/7");
         assert_eq!(shown("# ?/8", 2.5), "2 4/8");
         assert_eq!(shown("# ??/16\" in\"", 0.5), "8/16 in");
     }

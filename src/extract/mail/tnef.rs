@@ -83,7 +83,7 @@ impl<'a> Attachment<'a> {
                 let names = list(data)
                     .into_iter()
                     .filter(|property| property.id == LONG_NAME);
-                if let Some(name) = names.map(|name| name.text(page)).last() {
+                if let Some(name) = names.map(|name| name.text(page)).next_back() {
                     self.name = name;
                 }
             }

@@ -60,6 +60,7 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
     let mut in_text = false;
     // A word that goes on behind the mark of a note is another word.
     let mut after_mark = false;
+    let mut in_instruction = false;
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start {
@@ -68,6 +69,11 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                 empty,
             } => match local(name) {
                 "t" => in_text = !empty,
+                "instrText" => in_instruction = !empty,
+                "fldSimple" => {
+                    let instruction = attribute(attributes, "instr").unwrap_or_default();
+                    add_link(&entity::decode(instruction), &mut out);
+                }
                 "tab" | "ptab" => out.cell(),
                 "br" | "cr" => out.line(),
                 "noBreakHyphen" => out.text("-"),
@@ -97,8 +103,9 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                     "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" => out.end(),
                     _ => {}
                 }
-                in_text = false;
+                (in_text, in_instruction) = (false, false);
             }
+            Token::Text(text) if in_instruction => add_link(&entity::decode(text), &mut out),
             Token::Text(text) if in_text => {
                 write(&entity::decode(text), &mut after_mark, &mut out);
             }
@@ -107,6 +114,15 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
         }
     }
     out.flush();
+}
+
+/// The address in a field that is a link, behind the paragraph.
+fn add_link(instruction: &str, out: &mut Asides<'_, '_>) {
+    let link = instruction.trim().strip_prefix("HYPERLINK");
+    let address = link.and_then(|link| link.split('"').nth(1));
+    if let Some(address) = address.filter(|address| address.contains(':')) {
+        out.add(address);
+    }
 }
 
 fn write(text: &str, after_mark: &mut bool, out: &mut Asides<'_, '_>) {

@@ -32,7 +32,11 @@ impl<'a> Annotations<'a> {
     pub fn of(page: &Page<'a>) -> Self {
         let mut found = Self::default();
         let annotations = page.raw().get::<Array<'_>>(ANNOTS).unwrap_or_default();
-        for annotation in annotations.iter::<Dict<'_>>() {
+        // One that is damaged hides none of the others.
+        for annotation in annotations
+            .iter::<Object<'_>>()
+            .filter_map(Object::into_dict)
+        {
             if annotation.get::<u32>(F).unwrap_or(0) & (HIDDEN | NOT_VIEWED) == 0 {
                 found.add(&annotation);
             }

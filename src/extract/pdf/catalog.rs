@@ -140,7 +140,11 @@ fn files<'a>(catalog: &Dict<'a>) -> Vec<Dict<'a>> {
                 .take(MAX_FILES),
         );
         let kids = node.get::<Array<'_>>(KIDS).unwrap_or_default();
-        waiting.extend(kids.iter::<Dict<'_>>().take(MAX_FILES));
+        waiting.extend(
+            kids.iter::<Object<'_>>()
+                .filter_map(Object::into_dict)
+                .take(MAX_FILES),
+        );
     }
     found
 }

@@ -233,7 +233,7 @@ fn a_scan_is_one_with_a_title_and_a_typed_number() {
 
 #[test]
 fn what_is_not_drawn_is_read_as_well() {
-    let page = "/Annots [<< /Subtype /Widget /Rect [0 0 9 9] /Parent 12 0 R >> \
+    let page = "/Annots [null << /Subtype /Widget /Rect [0 0 9 9] /Parent 12 0 R >> \
         << /Subtype /Widget /Rect [0 0 9 9] /FT /Ch /V [(cod) (hake)] >> \
         << /Subtype /Highlight /Rect [0 0 9 9] /Contents (mark\\nthis) >> \
         << /Subtype /FreeText /Rect [0 0 9 9] /Contents (free words) >> \

@@ -80,6 +80,9 @@ fn a_box_of_text_cuts_no_word() {
         &[],
     );
     has_lines(&found, &["pelican Gannet, auk"]);
+    let field = "<w:r><w:instrText> HYPERLINK \"https://example.org/f\" </w:instrText></w:r>";
+    let body = format!("<w:p>{}{field}{}</w:p>", word("peli"), word("can"));
+    has_lines(&docx(&body, "", &[]), &["pelican", "https://example.org/f"]);
     let ruby = format!(
         "<w:r><w:ruby><w:rt>{}</w:rt><w:rubyBase>{}</w:rubyBase></w:ruby></w:r>",
         word("とう"),

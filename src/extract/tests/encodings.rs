@@ -86,6 +86,9 @@ fn names_in_archives_are_decoded() {
         let found = extracted("a.zip", &archive(names, encoding));
         assert_eq!(found.text, names.join("\n"), "{}", encoding.name());
     }
+    let names = ["Résumé für Änderungen.txt", "Größe.doc"];
+    let latin = names.map(|name| encoded(name, encoding_rs::WINDOWS_1252));
+    assert_eq!(extracted("a.zip", &foreign(&latin)).text, names.join("\n"));
     let names = ["Größe.txt", "Übersicht für Änderungen.doc", "plain.txt"];
     let found = extracted("a.zip", &foreign(&names.map(dos)));
     assert_eq!(found.text, names.join("\n"));
