@@ -67,7 +67,10 @@ fn unmarked(head: &[u8]) -> Option<Charset> {
 /// Japanese has no zero bytes where it has neither spaces nor line ends. It is told by its kana and
 /// its punctuation, which are all in one row of the table, and by being no text in 8 bits.
 fn japanese(head: &[u8]) -> Option<Charset> {
-    let is_text = std::str::from_utf8(head).is_ok() && !is_binary(head);
+    // The last character may be cut off.
+    let is_utf8 =
+        std::str::from_utf8(head).map_or_else(|fault| fault.error_len().is_none(), |_| true);
+    let is_text = is_utf8 && !is_binary(head);
     if head.len() < 4 || is_text {
         return None;
     }

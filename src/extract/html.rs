@@ -158,7 +158,8 @@ impl Reader<'_, '_> {
             (None, _) => self.flow.verbatim(text),
         }
         // Readings of characters that do not follow each other are words of their own.
-        if !self.in_reading && !text.trim().is_empty() && !self.in_ruby {
+        let is_between = !self.in_reading && !self.in_ruby && !self.readings.is_empty();
+        if is_between && !self.readings.ends_with(' ') && !text.trim().is_empty() {
             self.readings.push(' ');
         }
     }

@@ -11,6 +11,9 @@ use memchr::memmem;
 
 use super::super::charset;
 
+/// Bytes of an encoded word; by the standard it has 75.
+const MAX_WORD_BYTES: usize = 4096;
+
 /// A message whose heads are in UTF-8 and in words that can be decoded one by one.
 pub fn readable(message: &[u8]) -> Cow<'_, [u8]> {
     let mut out = Vec::new();
@@ -63,9 +66,9 @@ fn begins_head(bytes: &[u8]) -> bool {
 
 /// The bytes up to the empty line, or to the end.
 fn head_length(bytes: &[u8]) -> usize {
-    let crlf = memmem::find(bytes, b"\r\n\r\n").map(|at| at + 2);
-    let lf = memmem::find(&bytes[..crlf.unwrap_or(bytes.len())], b"\n\n").map(|at| at + 1);
-    lf.or(crlf).unwrap_or(bytes.len())
+    let mut ends = memchr::memchr_iter(b'\n', bytes);
+    let last = ends.find(|at| matches!(bytes[at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]));
+    last.map_or(bytes.len(), |at| at + 1)
 }
 
 fn blank_length(bytes: &[u8]) -> usize {
@@ -107,11 +110,14 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
 
 /// An encoded word (RFC 2047): its encoding, its bytes, and what follows it.
 fn word(text: &str) -> Option<(&str, Vec<u8>, &str)> {
-    let inside = text.strip_prefix("=?")?;
+    // Longer ones are not looked for, so that words without an end cost little.
+    let near = &text[..text.floor_char_boundary(MAX_WORD_BYTES)];
+    let inside = near.strip_prefix("=?")?;
     let (label, inside) = inside.split_once('?')?;
     let (kind, inside) = inside.split_once('?')?;
     let end = inside.find("?=")?;
-    let (content, rest) = (&inside[..end], &inside[end + 2..]);
+    let content = &inside[..end];
+    let rest = &text[near.len() - inside.len() + end + 2..];
     if label.is_empty() || label.len() > 40 || content.contains(['\n', '\r']) {
         return None;
     }
@@ -230,6 +236,10 @@ mod tests {
             b"\n--x\nA-b: =?utf-8?Q?=?=",
         ] {
             readable(bytes);
+        }
+        // Each would take minutes of a reader that looks to the end for each of them.
+        for part in ["\n--\na-b: c", "=?a?q?", "=?"] {
+            readable(part.repeat((4 << 20) / part.len()).as_bytes());
         }
     }
 }

@@ -117,6 +117,9 @@ fn head(message: &Message<'_>, out: &mut Sink<'_>) {
 fn texts(message: &Message<'_>) -> Vec<String> {
     let text = |part| text_of(message, part);
     let mut texts: Vec<String> = message.text_bodies().filter_map(text).collect();
+    if message.html_body == message.text_body {
+        return texts;
+    }
     let words: HashSet<String> = texts.iter().flat_map(|text| words_of(text)).collect();
     let is_new = |line: &&str| words_of(line).any(|word| !words.contains(&word));
     for page in message.html_bodies().filter(|part| part.is_text_html()) {
