@@ -12,10 +12,11 @@ use zip::ZipArchive;
 use super::format::Format;
 use super::package::{names, why};
 use super::sink::{Sink, Unreadable};
-use super::{HEAD_BYTES, charset, read_text};
+use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, charset, media_type, read_text};
 
 /// More entries than people look through.
 const MOST_ENTRIES: usize = 100_000;
+const TOO_MANY: &str = "it holds more files than the 100,000 whose names this release reads";
 /// Entries of which it is looked whether a password protects them.
 const MOST_LOOKED_AT: usize = 100;
 /// The most that is inflated to find the entries of a compressed archive.
@@ -69,9 +70,9 @@ pub fn seven_zip<R: Read + Seek>(mut reader: R, out: &mut Sink<'_>) -> Result<()
 fn list(names: impl Iterator<Item = String>, out: &mut Sink<'_>) {
     for (number, name) in names.enumerate() {
         if number == MOST_ENTRIES {
-            out.cut();
+            out.cut_because(TOO_MANY);
         }
-        if out.is_full() {
+        if out.is_full() || number == MOST_ENTRIES {
             break;
         }
         out.paragraph(&name);
@@ -101,9 +102,9 @@ fn entries<R: Read>(
     for (number, entry) in entries.map_err(broken)?.enumerate() {
         let entry = entry.map_err(broken)?;
         if number == MOST_ENTRIES {
-            out.cut();
+            out.cut_because(TOO_MANY);
         }
-        if out.is_full() {
+        if out.is_full() || number == MOST_ENTRIES {
             break;
         }
         out.paragraph(&String::from_utf8_lossy(&entry.path_bytes()));
@@ -147,7 +148,7 @@ fn compressed(decoder: impl Read, out: &mut Sink<'_>) -> Result<(), Unreadable> 
         return Err(damaged());
     }
     if inflated.room == 0 {
-        out.cut();
+        out.cut_because("unpacked it is larger than the 1 GiB that this release reads");
         return Ok(());
     }
     outcome
@@ -165,8 +166,13 @@ fn text<R: Read>(mut reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     if !charset::is_text(&head) {
         return Ok(());
     }
+    // A page, or other markup, that says so itself.
+    let media_type = media_type("", &head[..head.len().min(MEDIA_TYPE_BYTES)]);
+    let format = Format::of(&media_type, &head)
+        .ok()
+        .filter(|format| format.is_text());
     let reader = head.as_slice().chain(reader);
-    read_text(reader, 0, Format::Plain, out).map_err(|_| damaged())?;
+    read_text(reader, 0, format.unwrap_or(Format::Plain), out).map_err(|_| damaged())?;
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 //! the document declares; mostly valid UTF-8; a guess from the statistics of languages.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, GB18030, ISO_2022_JP, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{Encoding, GB18030, ISO_2022_JP, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE};
 
 /// How much of a text, from its first non-ASCII character on, a guess looks at.
 const GUESS_BYTES: usize = 128 << 10;
@@ -15,6 +15,8 @@ pub enum Charset {
     Web(&'static Encoding),
     Utf32Le,
     Utf32Be,
+    /// Code page 850, of Western Europe before Windows.
+    Dos,
 }
 
 impl Charset {
@@ -22,7 +24,7 @@ impl Charset {
     pub fn unit(self) -> usize {
         match self {
             Self::Web(encoding) if encoding == UTF_16LE || encoding == UTF_16BE => 2,
-            Self::Web(_) => 1,
+            Self::Web(_) | Self::Dos => 1,
             Self::Utf32Le | Self::Utf32Be => 4,
         }
     }
@@ -59,6 +61,44 @@ fn marked(head: &[u8]) -> Option<(Charset, usize)> {
 /// the right order nearly all its units are ordinary characters, and more of them ASCII than in
 /// any wrong order.
 fn unmarked(head: &[u8]) -> Option<Charset> {
+    japanese(head).or_else(|| with_zeros(head))
+}
+
+/// Japanese has no zero bytes where it has neither spaces nor line ends. It is told by its kana and
+/// its punctuation, which are all in one row of the table, and by being no text in 8 bits.
+fn japanese(head: &[u8]) -> Option<Charset> {
+    // The last character may be cut off.
+    let is_utf8 =
+        std::str::from_utf8(head).map_or_else(|fault| fault.error_len().is_none(), |_| true);
+    let is_text = is_utf8 && !is_binary(head);
+    if head.len() < 4 || is_text {
+        return None;
+    }
+    let pairs = || head.chunks_exact(2).map(|pair| [pair[0], pair[1]]);
+    let is_japanese = |unit: fn([u8; 2]) -> u16| {
+        let (mut all, mut kana, mut ordinary) = (0, 0, 0);
+        for unit in pairs().map(unit) {
+            all += 1;
+            kana +=
+                usize::from(matches!(unit, 0x3001..=0x3002 | 0x300c..=0x300d | 0x3041..=0x30ff));
+            ordinary += usize::from(matches!(
+                unit,
+                0x09 | 0x0a | 0x0d | 0x20..=0x7e | 0x3000..=0x30ff | 0x4e00..=0x9fff | 0xff01..=0xff9f
+            ));
+        }
+        5 * kana >= all && 50 * ordinary >= 49 * all
+    };
+    if is_japanese(u16::from_le_bytes) {
+        Some(Charset::Web(UTF_16LE))
+    } else if is_japanese(u16::from_be_bytes) {
+        Some(Charset::Web(UTF_16BE))
+    } else {
+        None
+    }
+}
+
+/// The same where there are spaces or line ends.
+fn with_zeros(head: &[u8]) -> Option<Charset> {
     memchr::memchr(0, head)?;
     let quads = || head.chunks_exact(4).map(|q| [q[0], q[1], q[2], q[3]]);
     let pairs = || head.chunks_exact(2).map(|p| [p[0], p[1]]);
@@ -129,6 +169,99 @@ pub fn guess(bytes: &[u8]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
     detector.feed(&bytes[start..end], end == bytes.len());
     detector.guess(None, Utf8Detection::Deny)
+}
+
+/// The upper half of code page 850.
+const DOS: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜø£Ø×ƒáíóúñÑªº¿®¬½¼¡«»░▒▓│┤ÁÂÀ©╣║╗╝¢¥┐└┴┬├─┼ãÃ╚╔╩╦╠═╬¤ðÐÊËÈıÍÎÏ┘┌█▄¦Ì▀ÓßÔÒõÕµþÞÚÛÙýÝ¯´\u{ad}±‗¾¶§÷¸°¨·¹³²■\u{a0}";
+
+/// Text of Western Europe from before Windows.
+pub fn decode_dos(bytes: &[u8]) -> String {
+    let upper: Vec<char> = DOS.chars().collect();
+    let character = |byte: &u8| match byte {
+        0..0x80 => char::from(*byte),
+        byte => upper
+            .get(usize::from(byte - 0x80))
+            .copied()
+            .unwrap_or('\u{fffd}'),
+    };
+    bytes.iter().map(character).collect()
+}
+
+/// Whether an encoding is one of Latin letters.
+fn is_western(encoding: &'static Encoding) -> bool {
+    const WESTERN: [&str; 5] = [
+        "windows-1252",
+        "windows-1250",
+        "windows-1254",
+        "windows-1257",
+        "ISO-8859-2",
+    ];
+    WESTERN.contains(&encoding.name())
+}
+
+/// The same as [`guess`], with the encodings of Western Europe that the Web never had: DOS (code page
+/// 850) and the Macintosh. In the right one, letters beyond ASCII stand among letters.
+pub fn guess_any(bytes: &[u8]) -> Charset {
+    let guessed = guess(bytes);
+    let is_rare = [
+        "macintosh",
+        "windows-1258",
+        "ISO-8859-4",
+        "IBM866",
+        "windows-1251",
+        "KOI8-U",
+    ];
+    let first = Encoding::ascii_valid_up_to(bytes);
+    let start = first.saturating_sub(GUESS_BYTES / 8);
+    let sample = &bytes[start..bytes.len().min(first + GUESS_BYTES)];
+    if !is_western(guessed) && !is_rare.contains(&guessed.name()) {
+        return Charset::Web(guessed);
+    }
+    let as_guessed = plausibility(&guessed.decode_without_bom_handling(sample).0);
+    let as_dos = plausibility(&decode_dos(sample));
+    let as_mac = plausibility(&MACINTOSH.decode_without_bom_handling(sample).0);
+    let needed = match is_western(guessed) {
+        true => as_guessed,
+        // Cyrillic letters are letters everywhere: only one word in Latin letters between them tells.
+        false => as_guessed.max(0) + 1,
+    };
+    if as_dos > needed && as_dos >= as_mac {
+        Charset::Dos
+    } else if as_mac > needed {
+        Charset::Web(MACINTOSH)
+    } else {
+        Charset::Web(guessed)
+    }
+}
+
+/// How much the characters beyond ASCII look like parts of words: letters of one script and in the
+/// case of those around them count, signs between letters count against it.
+fn plausibility(text: &str) -> i64 {
+    let mut score = 0;
+    let mut before = ' ';
+    let mut chars = text.chars().peekable();
+    while let Some(character) = chars.next() {
+        let after = chars.peek().copied().unwrap_or(' ');
+        if !character.is_ascii() {
+            let in_word = before.is_ascii_lowercase() || after.is_ascii_lowercase();
+            let is_inside = before.is_ascii_alphabetic() && after.is_ascii_alphabetic();
+            let is_latin = matches!(character, '\u{c0}'..='\u{ff}' | 'ı' | 'œ' | 'Œ' | 'Ÿ')
+                && !matches!(character, '×' | '÷');
+            score += match character {
+                c if is_latin && c.is_lowercase() && in_word => 2,
+                c if is_latin && c.is_uppercase() && before.is_ascii_lowercase() => -2,
+                c if is_latin && c.is_uppercase() && after.is_ascii_lowercase() => 1,
+                c if is_latin && c.is_uppercase() && is_inside => 1,
+                c if c.is_alphabetic() && in_word => -1,
+                '’' | '·' => 0,
+                _ if is_inside => -2,
+                c if c.is_control() || c == '\u{fffd}' => -2,
+                _ => 0,
+            };
+        }
+        before = character;
+    }
+    score
 }
 
 /// ISO-2022-JP is ASCII with escape sequences, and so valid UTF-8: this finds those that

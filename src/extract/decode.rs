@@ -20,6 +20,8 @@ pub struct Decoded {
     /// The encoding's name.
     pub encoding: &'static str,
     pub truncated: bool,
+    /// It was cut where something begins that is not text.
+    pub is_before_binary: bool,
 }
 
 /// Reads on after `head` until there is enough for `limit` bytes of UTF-8. `size` is a hint.
@@ -48,6 +50,17 @@ pub fn rest(file: impl Read, size: u64, head: Vec<u8>, limit: usize) -> io::Resu
 }
 
 impl Bytes {
+    /// All of a text that is in memory.
+    pub fn whole(mut bytes: Vec<u8>) -> Self {
+        let evident = charset::evident(&bytes[..bytes.len().min(super::HEAD_BYTES)]);
+        bytes.drain(..evident.map_or(0, |(_, mark)| mark));
+        Self {
+            bytes,
+            evident: evident.map(|(charset, _)| charset),
+            cut: false,
+        }
+    }
+
     /// At most about `limit` bytes of UTF-8; what is malformed becomes U+FFFD.
     pub fn decode(self, declared: Option<&'static Encoding>, limit: usize) -> Decoded {
         match self.evident {
@@ -68,6 +81,7 @@ impl Bytes {
                     text,
                     encoding: UTF_8.name(),
                     truncated: self.cut,
+                    is_before_binary: false,
                 },
                 Some(encoding) => {
                     self.bytes = text.into_bytes();
@@ -76,12 +90,20 @@ impl Bytes {
             },
             Err(error) => {
                 self.bytes = error.into_bytes();
-                let encoding = match declared {
-                    Some(encoding) if encoding != UTF_8 => encoding,
-                    _ if charset::is_damaged_utf8(&self.bytes) => UTF_8,
-                    _ => charset::guess(&self.bytes),
+                let charset = match declared {
+                    Some(encoding) if encoding != UTF_8 => Charset::Web(encoding),
+                    _ if charset::is_damaged_utf8(&self.bytes) => Charset::Web(UTF_8),
+                    _ => charset::guess_any(&self.bytes),
                 };
-                self.up_to_binary().web(encoding, limit)
+                let is_before_binary = self.cut_before_binary();
+                let decoded = match charset {
+                    Charset::Web(encoding) => self.web(encoding, limit),
+                    _ => self.dos(limit),
+                };
+                Decoded {
+                    is_before_binary,
+                    ..decoded
+                }
             }
         }
     }
@@ -99,12 +121,22 @@ impl Bytes {
     }
 
     /// A script with an archive behind it is text up to the archive.
-    fn up_to_binary(mut self) -> Self {
-        if let Some(zero) = memchr::memchr(0, &self.bytes) {
+    fn cut_before_binary(&mut self) -> bool {
+        let zero = memchr::memchr(0, &self.bytes);
+        if let Some(zero) = zero {
             self.bytes.truncate(zero);
             self.cut = true;
         }
-        self
+        zero.is_some()
+    }
+
+    /// Puts lines together that go on in the next one, which may be inside of a character (RFC 5545,
+    /// 3.1).
+    pub fn unfold(&mut self) {
+        let is_wide = self.evident.is_some_and(|charset| charset.unit() > 1);
+        if !is_wide {
+            self.bytes = super::content_lines::unfold(&self.bytes);
+        }
     }
 
     fn web(self, encoding: &'static Encoding, limit: usize) -> Decoded {
@@ -116,6 +148,19 @@ impl Bytes {
             text,
             encoding: encoding.name(),
             truncated: self.cut || result == CoderResult::OutputFull,
+            is_before_binary: false,
+        }
+    }
+
+    fn dos(self, limit: usize) -> Decoded {
+        let mut text = charset::decode_dos(&self.bytes);
+        let is_longer = text.len() > limit;
+        text.truncate(text.floor_char_boundary(limit));
+        Decoded {
+            text,
+            encoding: "IBM850",
+            truncated: self.cut || is_longer,
+            is_before_binary: false,
         }
     }
 
@@ -137,6 +182,7 @@ impl Bytes {
             text,
             encoding,
             truncated,
+            is_before_binary: false,
         }
     }
 }

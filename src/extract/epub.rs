@@ -4,9 +4,9 @@ use std::io::{Read, Seek};
 
 use super::flow::Flow;
 use super::markup::{Language, Token, Tokens};
-use super::package::{Package, resolve};
-use super::sink::{Details, Sink, Unreadable};
-use super::{MAX_TEXT_BYTES, entity, html};
+use super::package::{Package, TOO_LARGE, resolve};
+use super::sink::{Sink, Unreadable};
+use super::{MAX_TEXT_BYTES, entity, html, xml};
 
 /// More chapters than any book has.
 const MOST_CHAPTERS: usize = 10_000;
@@ -25,7 +25,7 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     {
         return Err(Unreadable::Encrypted);
     }
-    describe(&contents, &mut out.details);
+    describe(&contents, out);
     out.details.pages = u32::try_from(chapters.len()).ok();
     out.tell();
     for chapter in chapters {
@@ -34,13 +34,28 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         }
         if let Some(page) = package.part(&chapter) {
             let mut flow = Flow::new(MAX_TEXT_BYTES);
-            html::text(&page, &mut flow);
+            match is_drawing(&page) {
+                true => xml::drawing_text(&page, &mut flow),
+                false => html::text(&page, &mut flow),
+            }
             out.line();
             out.text(&flow.into_text());
         }
         out.end_page();
     }
+    if package.is_cut() {
+        out.cut_because(TOO_LARGE);
+    }
     Ok(())
+}
+
+/// Whether a chapter is one picture.
+fn is_drawing(page: &str) -> bool {
+    let root = Tokens::new(page, Language::Xml).find_map(|token| match token {
+        Token::Start { name, .. } => Some(local(name)),
+        _ => None,
+    });
+    root == Some("svg")
 }
 
 /// The first element of a name, by one of its attributes.
@@ -85,32 +100,53 @@ fn chapters(contents: &str, book: &str) -> Vec<String> {
         .collect()
 }
 
-fn describe(contents: &str, details: &mut Details) {
+fn describe(contents: &str, out: &mut Sink<'_>) {
     let mut open = "";
+    let mut said = String::new();
     for token in Tokens::new(contents, Language::Xml) {
         match token {
-            Token::Start { name, .. } => open = local(name),
-            Token::Text(text) if !text.trim().is_empty() => {
-                let text = entity::decode(text.trim()).into_owned();
-                match open {
-                    "title" if details.title.is_none() => details.title = Some(text),
-                    "creator" => match &mut details.author {
-                        Some(authors) => {
-                            authors.push_str(", ");
-                            authors.push_str(&text);
-                        }
-                        none => *none = Some(text),
-                    },
-                    "date" if details.date.is_none() => {
-                        details.date = Some(text.trim_end_matches('Z').chars().take(19).collect());
-                    }
-                    _ => {}
-                }
+            Token::Start { name, .. } => {
+                open = local(name);
+                said.clear();
             }
-            Token::End { name } if local(name) == "metadata" => break,
-            Token::End { .. } => open = "",
+            Token::Text(text) => said.push_str(&entity::decode(text)),
+            Token::Literal(text) => said.push_str(text),
+            Token::End { name } => {
+                if local(name) == open && !said.trim().is_empty() {
+                    tell(open, said.trim(), out);
+                }
+                if local(name) == "metadata" {
+                    break;
+                }
+                (open, said) = ("", String::new());
+            }
             _ => {}
         }
+    }
+}
+
+fn tell(name: &str, said: &str, out: &mut Sink<'_>) {
+    let details = &mut out.details;
+    match name {
+        "title" if details.title.is_none() => details.title = Some(said.to_owned()),
+        "creator" => match &mut details.author {
+            Some(authors) => {
+                authors.push_str(", ");
+                authors.push_str(said);
+            }
+            none => *none = Some(said.to_owned()),
+        },
+        "date" if details.date.is_none() => {
+            details.date = Some(said.trim_end_matches('Z').chars().take(19).collect());
+        }
+        "title" | "subject" | "identifier" | "publisher" | "contributor" => out.about(said),
+        // Often a page, with its tags.
+        "description" => {
+            let mut flow = Flow::new(MAX_TEXT_BYTES);
+            html::text(said, &mut flow);
+            out.about(&flow.into_text());
+        }
+        _ => {}
     }
 }
 

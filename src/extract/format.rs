@@ -18,15 +18,27 @@ pub enum Format {
     Xml,
     /// XML whose attributes are geometry.
     Svg,
+    /// Lines of fields that go on in the next line: vCard, iCalendar.
+    ContentLines,
+    /// Subtitles with their times and looks (ASS, SSA).
+    Subtitles,
+    /// Settings of Java programs.
+    Properties,
     Pdf,
     Rtf,
     Mail,
+    /// What Outlook packs a message's attachments in.
+    Tnef,
     /// Office Open XML.
     Office,
     /// Compound files: the older Office, and what is encrypted of any.
     Compound,
     OpenDocument,
     Epub,
+    /// Pages, Numbers and Keynote.
+    Iwork,
+    /// InDesign's markup.
+    Idml,
     Picture,
     /// Sound and video.
     Recording,
@@ -58,11 +70,33 @@ impl Format {
             "text/xml" | "application/xml" => Self::Xml,
             "application/json" | "application/json5" | "application/x-ndjson" => Self::Json,
             "text/csv" | "text/tab-separated-values" => Self::Table,
+            "text/vcard" | "text/x-vcard" | "text/directory" | "text/calendar"
+            | "text/x-vcalendar" => Self::ContentLines,
+            "text/x-java-properties" => Self::Properties,
+            _ if begins_with_text(head, b"BEGIN:VC") => Self::ContentLines,
+            _ if begins_with_text(head, b"[Script Info]") => Self::Subtitles,
             "text/markdown" | "text/x-markdown" => Self::Markdown,
             other if other.ends_with("+xml") => Self::Xml,
             other if other.ends_with("+json") => Self::Json,
             _ => Self::Plain,
         })
+    }
+
+    /// Whether its content is decoded as a whole before it is read.
+    pub fn is_text(self) -> bool {
+        matches!(
+            self,
+            Self::Plain
+                | Self::Markdown
+                | Self::Table
+                | Self::Json
+                | Self::Html
+                | Self::Xml
+                | Self::Svg
+                | Self::ContentLines
+                | Self::Subtitles
+                | Self::Properties
+        )
     }
 
     /// How many bytes of UTF-8 are worth reading for [`MAX_TEXT_BYTES`] of text: twice as many
@@ -84,6 +118,16 @@ impl Format {
     }
 }
 
+/// Whether a text begins so, in an encoding that has ASCII.
+fn begins_with_text(head: &[u8], text: &[u8]) -> bool {
+    let head = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start();
+    head.get(..text.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(text))
+}
+
 /// The reader for a type whose content is not text.
 fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
     let (family, subtype) = media_type.split_once('/')?;
@@ -92,8 +136,11 @@ fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
         _ if head.starts_with(magic::COMPOUND) => Format::Compound,
         ("application", "pdf") => Format::Pdf,
         ("application" | "text", "rtf") => Format::Rtf,
-        ("message", "rfc822") => Format::Mail,
+        ("message", "rfc822") | ("application", "mbox") => Format::Mail,
+        ("application", "ms-tnef" | "vnd.ms-tnef") => Format::Tnef,
         ("application", "epub+zip") => Format::Epub,
+        ("application", subtype) if is_iwork(subtype) => Format::Iwork,
+        ("application", "vnd.adobe.indesign-idml-package") => Format::Idml,
         ("application", subtype) if is_open_document(subtype) => Format::OpenDocument,
         ("application", subtype) if is_office(subtype) => Format::Office,
         ("image", "svg+xml" | "x-xpixmap" | "x-xbitmap") => return None,
@@ -132,7 +179,17 @@ fn unread(media_type: &str) -> Option<&'static str> {
 
 fn is_open_document(subtype: &str) -> bool {
     // The flat variants are XML text.
-    subtype.starts_with("vnd.oasis.opendocument") && !subtype.ends_with("xml")
+    let is_flat = subtype.ends_with("xml");
+    // OpenOffice and StarOffice wrote nearly the same before there was a standard.
+    let is_earlier = subtype.starts_with("vnd.sun.xml.");
+    is_earlier || (subtype.starts_with("vnd.oasis.opendocument") && !is_flat)
+}
+
+fn is_iwork(subtype: &str) -> bool {
+    matches!(
+        subtype,
+        "x-iwork" | "vnd.apple.pages" | "vnd.apple.numbers" | "vnd.apple.keynote"
+    )
 }
 
 fn is_office(subtype: &str) -> bool {
@@ -140,6 +197,7 @@ fn is_office(subtype: &str) -> bool {
         || subtype.starts_with("vnd.ms-word")
         || subtype.starts_with("vnd.ms-excel")
         || subtype.starts_with("vnd.ms-powerpoint")
+        || subtype.starts_with("vnd.ms-visio")
         || subtype.starts_with("vnd.openxmlformats-officedocument");
     is_named && !subtype.ends_with("+xml")
 }

@@ -2,9 +2,9 @@
 
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
-use super::entity;
 use super::flow::Flow;
 use super::markup::{Attributes, Language, Token, Tokens};
+use super::{MAX_TEXT_BYTES, entity};
 
 /// Where browsers and pages agree that a declaration of the encoding has to be found.
 const DECLARATION_BYTES: usize = 4 << 10;
@@ -33,7 +33,7 @@ fn role(name: &str) -> Role {
         "a" | "abbr" | "acronym" | "b" | "bdi" | "bdo" | "big" | "cite" | "code" | "data"
         | "del" | "dfn" | "em" | "font" | "i" | "ins" | "kbd" | "mark" | "nobr" | "q" | "s"
         | "samp" | "small" | "span" | "strike" | "strong" | "sub" | "sup" | "time" | "tt" | "u"
-        | "var" | "wbr" | "ruby" | "rb" => Role::Inline,
+        | "var" | "wbr" | "ruby" | "rb" | "rt" | "rtc" | "rbc" => Role::Inline,
         "address" | "article" | "aside" | "blockquote" | "body" | "br" | "caption" | "center"
         | "dd" | "details" | "dialog" | "div" | "dl" | "dt" | "fieldset" | "figcaption"
         | "figure" | "footer" | "form" | "h1" | "h2" | "h3" | "h4" | "h5" | "h6" | "head"
@@ -41,20 +41,29 @@ fn role(name: &str) -> Role {
         | "ol" | "optgroup" | "p" | "search" | "section" | "summary" | "table" | "tbody"
         | "tfoot" | "thead" | "tr" | "ul" => Role::Block,
         "pre" | "listing" => Role::Preformatted,
-        "script" | "style" | "noscript" | "noembed" | "noframes" | "iframe" => Role::Hidden,
+        "rp" | "script" | "style" | "noscript" | "noembed" | "noframes" | "iframe" => Role::Hidden,
         "title" | "textarea" | "xmp" => Role::Raw,
         "svg" | "template" => Role::Foreign,
         _ => Role::Separate,
     }
 }
 
-/// Appends the text of a page to `flow`.
+/// Appends the text of a page to `flow`. A page that is XML by its own account is read as such: in it
+/// an element can be empty that in HTML holds all that follows.
 pub fn text(page: &str, flow: &mut Flow) {
+    let language = match is_xml(page) {
+        true => Language::Xml,
+        false => Language::Html,
+    };
     let mut reader = Reader {
-        tokens: Tokens::new(page, Language::Html),
+        tokens: Tokens::new(page, language),
+        language,
         flow,
         preformatted: 0,
         foreign: None,
+        readings: String::new(),
+        in_reading: false,
+        in_ruby: false,
     };
     while let Some(token) = reader.tokens.next() {
         if reader.flow.is_full() {
@@ -68,9 +77,25 @@ pub fn text(page: &str, flow: &mut Flow) {
                 empty,
             } => with_lower_case(name, |name| reader.open(name, attributes, empty)),
             Token::End { name } => with_lower_case(name, |name| reader.close(name)),
-            Token::Literal(_) | Token::Comment(_) | Token::Instruction(_) => {}
+            Token::Literal(text) => reader.write(text),
+            Token::Comment(_) | Token::Instruction(_) => {}
         }
     }
+    reader.pronounce();
+}
+
+/// Whether a page begins as XML does, or names the namespace of XHTML.
+fn is_xml(page: &str) -> bool {
+    let end = page.floor_char_boundary(DECLARATION_BYTES);
+    let head = page[..end].trim_start_matches('\u{feff}').trim_start();
+    let tag = head
+        .find("<html")
+        .or_else(|| head.find("<HTML"))
+        .map(|at| &head[at..]);
+    let root = tag
+        .and_then(|tag| tag.split('>').next())
+        .unwrap_or_default();
+    head.starts_with("<?xml") || root.contains("http://www.w3.org/1999/xhtml")
 }
 
 /// The encoding that a page declares in a `meta` element. By the standard a page that says UTF-16
@@ -102,24 +127,75 @@ pub fn declared_encoding(head: &[u8]) -> Option<&'static Encoding> {
 
 struct Reader<'a, 'f> {
     tokens: Tokens<'a>,
+    language: Language,
     flow: &'f mut Flow,
     /// How many elements with significant white space are open.
     preformatted: usize,
     /// The outermost open foreign element's name, and how many of that name are open.
     foreign: Option<(&'static str, usize)>,
+    /// How the words of this block are pronounced (`ruby`), which is read behind it: between its
+    /// characters it would cut a word in pieces.
+    readings: String,
+    in_reading: bool,
+    in_ruby: bool,
 }
 
 impl Reader<'_, '_> {
     fn read(&mut self, text: &str) {
+        self.write(&entity::decode(text));
+    }
+
+    /// Appends text without references.
+    fn write(&mut self, text: &str) {
         match (self.foreign, self.preformatted) {
             (Some(_), _) => {}
-            (None, 0) => self.flow.words(&entity::decode(text)),
-            (None, _) => self.flow.verbatim(&entity::decode(text)),
+            _ if self.in_reading => {
+                if self.readings.len() < MAX_TEXT_BYTES {
+                    self.readings.push_str(text.trim());
+                }
+            }
+            (None, 0) => self.flow.words(text),
+            (None, _) => self.flow.verbatim(text),
+        }
+        // Readings of characters that do not follow each other are words of their own.
+        let is_between = !self.in_reading && !self.in_ruby && !self.readings.is_empty();
+        if is_between && !self.readings.ends_with(' ') && !text.trim().is_empty() {
+            self.readings.push(' ');
+        }
+    }
+
+    /// Writes how the words were pronounced that are written by now.
+    fn pronounce(&mut self) {
+        self.in_reading = false;
+        if !self.readings.trim().is_empty() {
+            self.flow.space();
+            self.flow.words(&self.readings);
+            self.flow.space();
+        }
+        self.readings.clear();
+    }
+
+    /// Deals with what is only found around and in `ruby`.
+    fn ruby(&mut self, name: &str, begins: bool) {
+        match name {
+            "ruby" => (self.in_ruby, self.in_reading) = (begins, false),
+            // The end of a reading may be left out.
+            "rt" if begins => self.in_reading = true,
+            "rt" | "rb" | "rbc" => self.in_reading = false,
+            _ => {}
         }
     }
 
     fn open(&mut self, name: &str, attributes: Attributes<'_>, empty: bool) {
-        let role = role(name);
+        self.ruby(name, !empty);
+        let is_xml = self.language == Language::Xml;
+        let role = match role(name) {
+            // Pictures with words are whole pages of some books.
+            Role::Foreign if is_xml && name == "svg" => Role::Block,
+            // In XML these end where they begin.
+            Role::Hidden | Role::Raw | Role::Preformatted if is_xml && empty => Role::Separate,
+            role => role,
+        };
         if let Some((outer, depth)) = &mut self.foreign {
             if *outer == name && !empty {
                 *depth += 1;
@@ -161,10 +237,15 @@ impl Reader<'_, '_> {
             }
             return;
         }
+        self.ruby(name, false);
         let role = role(name);
         if role == Role::Preformatted {
             self.preformatted = self.preformatted.saturating_sub(1);
         }
+        let role = match role {
+            Role::Foreign if self.language == Language::Xml => Role::Block,
+            role => role,
+        };
         self.separate(role);
         if name == "title" {
             self.flow.line();
@@ -174,7 +255,12 @@ impl Reader<'_, '_> {
     fn separate(&mut self, role: Role) {
         match role {
             Role::Inline => {}
-            Role::Block | Role::Preformatted => self.flow.line(),
+            Role::Block | Role::Preformatted => {
+                self.pronounce();
+                self.flow.line();
+            }
+            // Brackets around a reading, for programs that know none.
+            Role::Hidden if self.in_ruby => {}
             Role::Separate | Role::Hidden | Role::Raw | Role::Foreign => self.flow.space(),
         }
     }
@@ -240,6 +326,33 @@ mod tests {
             <img src=x.png alt='A red boat'><noscript>Enable it</noscript> end</body></html>";
         let expected = "About \"boats\"\nHarbour log\nCafé\nOne bold word,\ntwo.\nfirst\nsecond\n1 2\nA red boat end";
         assert_eq!(read(page), expected);
+    }
+
+    #[test]
+    fn readings_stand_behind_their_words() {
+        let page = "<p><ruby>灯<rt>とう</rt>台<rp>(</rp><rt>だい</rt><rp>)</rp></ruby>守<p>end";
+        assert_eq!(read(page), "灯台守 とうだい\nend");
+        let page = "<p>その<ruby>灯<rt>とう</rt></ruby><ruby>台<rt>だい</rt></ruby>と<ruby>海<rt>うみ</ruby>";
+        assert_eq!(read(page), "その灯台と海 とうだい うみ");
+    }
+
+    #[test]
+    fn what_is_empty_in_xml_swallows_nothing() {
+        for element in ["script", "style", "iframe", "title", "noscript", "textarea"] {
+            let page = format!(
+                "<?xml version='1.0'?><html><head><{element} src='x'/></head><p>kept</p></html>"
+            );
+            assert_eq!(read(&page), "kept", "{element}");
+            let page = format!(
+                "<!DOCTYPE html><html xmlns=\"http://www.w3.org/1999/xhtml\"><{element}/><p>kept</p></html>"
+            );
+            assert_eq!(read(&page), "kept", "{element}");
+        }
+        let page = "<?xml version='1.0'?><html><p>a <![CDATA[b < c & d]]></p><script>no</script>\
+            <svg><style>s{}</style><text>drawn</text></svg><pre/>  x   y</html>";
+        assert_eq!(read(page), "a b < c & d\ndrawn\nx y");
+        // A page that is HTML is read as browsers do.
+        assert_eq!(read("<p>a<script src=x/>hidden"), "a");
     }
 
     #[test]

@@ -45,6 +45,7 @@ const SIGNATURES: &[(usize, &[u8], &str)] = &[
         b"!<arch>\ndebian-binary",
         "application/vnd.debian.binary-package",
     ),
+    (0, b"\x78\x9f\x3e\x22", "application/ms-tnef"),
     (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
     (0, b"\x7fELF", "application/x-executable"),
     (0, b"\0asm\x01\0\0\0", "application/wasm"),
@@ -63,6 +64,30 @@ pub fn sniff(head: &[u8]) -> Option<&'static str> {
     signed.or_else(|| container(head))
 }
 
+/// Readers look for the beginning of a PDF in so many bytes.
+const HEADER_BYTES: usize = 1024;
+
+/// The same of documents with something before them that their readers pass over: blanks, a byte
+/// order mark, and the head of a mail or an answer of a server before a PDF. A text that is only
+/// about such documents has no objects in it.
+pub fn sniff_behind(head: &[u8]) -> Option<&'static str> {
+    let begin = head
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(head)
+        .trim_ascii_start();
+    if begin.starts_with(b"{\\rtf") {
+        return Some("application/rtf");
+    }
+    let within = &head[..head.len().min(HEADER_BYTES)];
+    let at = memchr::memmem::find(within, b"%PDF-")?;
+    let before = at.checked_sub(1).and_then(|before| head.get(before));
+    let begins_line = matches!(before, Some(b'\n' | b'\r')) || begin.starts_with(b"%PDF-");
+    let version = head.get(at + 5..at + 8)?;
+    let is_version = version[0].is_ascii_digit() && version[1] == b'.';
+    let objects = memchr::memmem::find(&head[at..], b" obj");
+    (begins_line && is_version && objects.is_some()).then_some("application/pdf")
+}
+
 /// Formats that share a container tell themselves apart inside it.
 fn container(head: &[u8]) -> Option<&'static str> {
     if head.starts_with(ZIP) {
@@ -70,7 +95,7 @@ fn container(head: &[u8]) -> Option<&'static str> {
     } else if head.starts_with(COMPOUND) {
         Some("application/x-ole-storage")
     } else if head.get(4..8) == Some(b"ftyp") {
-        head.get(8..12).map(iso_media)
+        iso_media(head)
     } else if head.starts_with(b"\x1a\x45\xdf\xa3") {
         Some(match contains(head, b"webm", 64) {
             true => "video/webm",
@@ -117,6 +142,38 @@ fn zip(head: &[u8]) -> &'static str {
             b"application/vnd.oasis.opendocument.presentation",
             "application/vnd.oasis.opendocument.presentation",
         ),
+        (
+            b"application/vnd.oasis.opendocument.graphics",
+            "application/vnd.oasis.opendocument.graphics",
+        ),
+        (
+            b"application/vnd.oasis.opendocument.formula",
+            "application/vnd.oasis.opendocument.formula",
+        ),
+        (
+            b"application/vnd.oasis.opendocument.chart",
+            "application/vnd.oasis.opendocument.chart",
+        ),
+        (
+            b"application/vnd.sun.xml.writer",
+            "application/vnd.sun.xml.writer",
+        ),
+        (
+            b"application/vnd.sun.xml.calc",
+            "application/vnd.sun.xml.calc",
+        ),
+        (
+            b"application/vnd.sun.xml.impress",
+            "application/vnd.sun.xml.impress",
+        ),
+        (
+            b"application/vnd.sun.xml.draw",
+            "application/vnd.sun.xml.draw",
+        ),
+        (
+            b"application/vnd.adobe.indesign-idml-package",
+            "application/vnd.adobe.indesign-idml-package",
+        ),
     ];
     let declared = head
         .get(30..)
@@ -149,6 +206,7 @@ const OFFICE: &[(&str, &str)] = &[
         "ppt/",
         "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     ),
+    ("visio/", "application/vnd.ms-visio.drawing"),
 ];
 
 /// What the names of all entries of a ZIP archive say that its beginning did not.
@@ -156,6 +214,11 @@ pub fn of_entries<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'stat
     let mut office = false;
     let mut found = None;
     names.find_map(|name| {
+        // Pages, Numbers and Keynote keep their parts in files of this kind, or did in one of these.
+        let is_iwork = name.ends_with(".iwa") || matches!(name, "index.apxl" | "Index.zip");
+        if is_iwork {
+            return Some("application/x-iwork");
+        }
         office |= name == "[Content_Types].xml";
         let folder = OFFICE.iter().find(|(folder, _)| name.starts_with(folder));
         found = found.or(folder.map(|(_, media_type)| *media_type));
@@ -163,16 +226,70 @@ pub fn of_entries<'a>(mut names: impl Iterator<Item = &'a str>) -> Option<&'stat
     })
 }
 
-/// ISO/IEC 14496-12: the major brand names the format.
-fn iso_media(brand: &[u8]) -> &'static str {
-    match brand {
-        b"avif" | b"avis" => "image/avif",
-        b"heic" | b"heix" | b"mif1" | b"msf1" => "image/heic",
-        b"qt  " => "video/quicktime",
-        b"M4A " | b"M4B " => "audio/mp4",
-        b"3gp4" | b"3gp5" | b"3gp6" => "video/3gpp",
-        _ => "video/mp4",
+/// ISO/IEC 14496-12: the major brand names the format, or the brands behind it that it is compatible
+/// with, where it is one that several formats share. A format that no brand names is not known.
+fn iso_media(head: &[u8]) -> Option<&'static str> {
+    let size = head
+        .first_chunk()
+        .map_or(0, |size| u32::from_be_bytes(*size) as usize);
+    let end = size.clamp(12, head.len().max(12));
+    let major: &[u8; 4] = head.get(8..)?.first_chunk()?;
+    let compatible = head.get(16..end).unwrap_or_default();
+    let compatible = || compatible.chunks_exact(4);
+    if matches!(major, b"mif1" | b"mif2" | b"msf1" | b"miaf") {
+        let found = compatible().find_map(|brand| image_brand(brand));
+        return Some(found.unwrap_or("image/heif"));
     }
+    // Segments for streaming are sound or video; only other brands tell which.
+    let is_shared = matches!(
+        major,
+        b"dash" | b"msdh" | b"msix" | b"iso5" | b"iso6" | b"cmfc"
+    );
+    let sound = || compatible().find_map(|brand| audio_brand(brand));
+    if let Some(sound) = is_shared.then(sound).flatten() {
+        return Some(sound);
+    }
+    image_brand(major)
+        .or_else(|| audio_brand(major))
+        .or_else(|| video_brand(major))
+        .or_else(|| compatible().find_map(image_brand))
+        .or_else(|| compatible().find_map(audio_brand))
+        .or_else(|| compatible().find_map(video_brand))
+}
+
+fn image_brand(brand: &[u8]) -> Option<&'static str> {
+    Some(match brand {
+        b"avif" | b"avis" | b"avio" => "image/avif",
+        b"heic" | b"heix" | b"heim" | b"heis" | b"hevc" | b"hevx" | b"hevm" | b"hevs" => {
+            "image/heic"
+        }
+        b"crx " => "image/x-canon-cr3",
+        b"jp2 " | b"jpx " | b"jpm " => "image/jp2",
+        b"jxl " => "image/jxl",
+        _ => return None,
+    })
+}
+
+fn audio_brand(brand: &[u8]) -> Option<&'static str> {
+    Some(match brand {
+        b"M4A " | b"M4B " | b"M4P " | b"F4A " | b"F4B " | b"cmfa" => "audio/mp4",
+        b"aax " | b"aaxc" => "audio/vnd.audible.aax",
+        _ => return None,
+    })
+}
+
+fn video_brand(brand: &[u8]) -> Option<&'static str> {
+    Some(match brand {
+        b"qt  " => "video/quicktime",
+        [b'3', b'g', b'2', _] => "video/3gpp2",
+        [b'3', b'g', _, _] => "video/3gpp",
+        b"mjp2" => "video/mj2",
+        [b'i', b's', b'o', b'm' | b'2'..=b'9' | b'a'..=b'c'] => "video/mp4",
+        b"mp41" | b"mp42" | b"mp71" | b"avc1" | b"hvc1" | b"av01" | b"M4V " | b"M4VH" | b"M4VP"
+        | b"F4V " | b"F4P " | b"MSNV" | b"NDSC" | b"NDSH" | b"NDSM" | b"XAVC" | b"dash"
+        | b"msdh" | b"msix" | b"cmfc" | b"cmfs" | b"cmfv" | b"mmp4" | b"dby1" => "video/mp4",
+        _ => return None,
+    })
 }
 
 fn contains(head: &[u8], needle: &[u8], within: usize) -> bool {

@@ -7,10 +7,18 @@ const PREFERRED: &[(&str, &str)] = &[
     ("cts", "text/x-typescript"),
     ("ipynb", "application/x-ipynb+json"),
     ("jsonl", "application/x-ndjson"),
+    ("mbox", "application/mbox"),
     ("mts", "text/x-typescript"),
+    ("key", "application/vnd.apple.keynote"),
     ("ndjson", "application/x-ndjson"),
+    ("numbers", "application/vnd.apple.numbers"),
+    ("pages", "application/vnd.apple.pages"),
+    ("properties", "text/x-java-properties"),
     ("ts", "text/x-typescript"),
     ("tsx", "text/x-typescript"),
+    ("vsdm", "application/vnd.ms-visio.drawing"),
+    ("vsdx", "application/vnd.ms-visio.drawing"),
+    ("vstx", "application/vnd.ms-visio.drawing"),
 ];
 
 /// The media type, as `type/subtype` without parameters, of a file called `name` that begins with
@@ -20,7 +28,7 @@ const PREFERRED: &[(&str, &str)] = &[
 /// that promises text over binary content (or sound and pictures over text) is not believed.
 pub fn media_type(name: &str, head: &[u8]) -> String {
     let named = by_name(name);
-    let found = match magic::sniff(head) {
+    let found = match magic::sniff(head).or_else(|| magic::sniff_behind(head)) {
         Some(sniffed) => named
             .filter(|named| refines(named, sniffed))
             .unwrap_or(sniffed),
@@ -61,7 +69,9 @@ fn refines(named: &str, sniffed: &str) -> bool {
                 || named.starts_with("application/vnd.ms-")
                 || named.starts_with("application/vnd.visio")
         }
-        "video/mp4" => named == "audio/mp4" || named == "audio/m4a",
+        "audio/mp4" => named == "audio/m4a",
+        "video/mp4" => matches!(named, "audio/mp4" | "audio/m4a" | "video/quicktime"),
+        "image/heif" => named == "image/heic",
         _ => false,
     }
 }
@@ -107,7 +117,11 @@ fn must_be_text(named: &str) -> bool {
 /// Recognises markup by how documents begin, for files whose name says nothing.
 fn markup(head: &[u8]) -> Option<&'static str> {
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-    let head = head.trim_ascii_start();
+    let mut head = head.trim_ascii_start();
+    while let Some(comment) = head.strip_prefix(b"<!--") {
+        let end = memchr::memmem::find(comment, b"-->")?;
+        head = comment[end + 3..].trim_ascii_start();
+    }
     let begins = |with: &str| {
         head.get(..with.len())
             .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
@@ -151,11 +165,18 @@ fn message(head: &[u8]) -> Option<&'static str> {
     };
     let first = lines().next()?;
     let has = |name: &str| lines().any(|line| begins(line, name));
+    // A file of messages begins with a line that says who sent the first one, and when.
+    if begins(first, "From ") {
+        let rest = &head[first.len() + 1..];
+        return message(rest).map(|_| "application/mbox");
+    }
     let is_message = FIRST.iter().any(|name| begins(first, name))
         && has("From:")
         && (has("Subject:") || has("To:"))
         && (has("Date:") || has("Message-ID:"));
-    is_message.then_some("message/rfc822")
+    // Programs that save pages say nothing about who sent them.
+    let is_page = has("MIME-Version:") && has("Content-Type: multipart/");
+    (is_message || is_page).then_some("message/rfc822")
 }
 
 #[cfg(test)]
@@ -171,6 +192,50 @@ mod tests {
         assert_eq!(media_type("x", b"\0\0\0\x20ftypisom\0"), "video/mp4");
         assert_eq!(media_type("x.mp3", b"ID3\x04\0\0"), "audio/mpeg");
         assert_eq!(media_type("x.txt", b"\x1f\x8b\x08\0"), "application/gzip");
+    }
+
+    #[test]
+    fn brands_tell_media_apart() {
+        let brands = |major: &str, compatible: &str| {
+            let size = (16 + compatible.len() as u32).to_be_bytes();
+            [
+                &size[..],
+                b"ftyp",
+                major.as_bytes(),
+                &[0; 4],
+                compatible.as_bytes(),
+                b"\0\0\0\x08moov",
+            ]
+            .concat()
+        };
+        for (name, major, compatible, expected) in [
+            ("x", "crx ", "crx isom", "image/x-canon-cr3"),
+            ("x.mp4", "crx ", "isom", "image/x-canon-cr3"),
+            ("x", "heis", "mif1heis", "image/heic"),
+            ("x", "heim", "", "image/heic"),
+            ("x", "mif1", "mif1avifmiaf", "image/avif"),
+            ("x", "mif1", "mif1heic", "image/heic"),
+            ("x", "mif1", "mif1", "image/heif"),
+            ("x", "msf1", "msf1avis", "image/avif"),
+            ("x.m4a", "dash", "iso6mp41", "audio/m4a"),
+            ("x", "dash", "iso6M4A ", "audio/mp4"),
+            ("x.mp4", "dash", "iso6mp41", "video/mp4"),
+            ("x", "iso5", "iso6mp41", "video/mp4"),
+            ("x", "3g2a", "", "video/3gpp2"),
+            ("x", "3gp6", "", "video/3gpp"),
+            ("x", "qt  ", "", "video/quicktime"),
+            ("x", "ZZZZ", "isom", "video/mp4"),
+            ("x", "ZZZZ", "YYYY", "application/octet-stream"),
+            ("x.heic", "ZZZZ", "YYYY", "image/heic"),
+        ] {
+            let found = media_type(name, &brands(major, compatible));
+            assert_eq!(found, expected, "{name} {major} {compatible}");
+        }
+        // What stands behind the box is no brand.
+        assert_eq!(
+            media_type("x", b"\0\0\0\x10ftypmif1\0\0\0\0avif"),
+            "image/heif"
+        );
     }
 
     #[test]

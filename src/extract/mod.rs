@@ -14,10 +14,12 @@
 //! which is why documents are read in a process of their own. No content is an error: only the disk is.
 
 mod archive;
+mod asides;
 mod attachment;
 mod cells;
 mod charset;
 pub mod child;
+mod content_lines;
 mod decode;
 mod entity;
 mod epub;
@@ -39,10 +41,13 @@ mod package;
 mod pdf;
 mod plain;
 pub mod preview;
+mod properties;
+mod published;
 mod recording;
 mod rtf;
 mod sink;
 mod source;
+mod subtitles;
 mod table;
 mod thumbnail;
 mod xml;
@@ -66,7 +71,29 @@ use sink::{Sink, Unreadable};
 use source::Source;
 
 /// Stored with what was extracted; raised when a release reads more, or reads it better.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
+
+/// Whether this release reads more, or reads it better, in a content of this type and encoding than
+/// the extractor of an earlier version; [`VERSION`] says which is this one.
+pub fn reads_more(media_type: &str, encoding: Option<&str>, extractor: u32) -> bool {
+    let (family, subtype) = media_type.split_once('/').unwrap_or((media_type, ""));
+    let is_changed = match family {
+        // What looked like it may be something else.
+        "video" => subtype == "mp4",
+        "image" => subtype == "heic",
+        "audio" | "font" => false,
+        "text" => {
+            let is_plain = encoding.is_none_or(|encoding| encoding == "UTF-8");
+            let is_markup = matches!(
+                subtype,
+                "html" | "xml" | "vcard" | "x-vcard" | "calendar" | "rtf" | "x-java-properties"
+            );
+            is_markup || !is_plain
+        }
+        _ => true,
+    };
+    extractor < 4 && is_changed
+}
 
 /// The media type of a PDF document.
 pub const PDF: &str = "application/pdf";
@@ -102,6 +129,8 @@ pub struct Extraction {
     pub note: Option<String>,
     /// What the file says about itself besides its text.
     pub details: Details,
+    /// Pages of a PDF, from 0, of which only a picture tells what they say.
+    pub scans: Vec<u32>,
     /// What it cost its reader, if another try might end otherwise.
     pub lost: Option<Lost>,
 }
@@ -204,18 +233,25 @@ pub fn stream(
     };
     let mut sink = Sink::new(MAX_TEXT_BYTES, &mut note);
     let outcome = read_from(BufReader::new(&mut source), size, format, &mut sink);
-    let (details, truncated) = sink.finish();
+    let finished = sink.finish();
     if let Some(error) = source.into_error() {
         return Err(failed(error));
     }
     let mut extraction = Extraction {
         media_type,
-        truncated,
-        details,
+        truncated: finished.is_truncated,
+        details: finished.details,
+        scans: finished.scans,
         ..Extraction::default()
     };
     match outcome {
-        Ok(encoding) => extraction.encoding = encoding.map(str::to_owned),
+        Ok(encoding) => {
+            extraction.encoding = encoding.map(str::to_owned);
+            extraction.note = match finished.why_cut {
+                Some(why) => Some(Unreadable::Broken(why.into()).note()),
+                None => only_names(&extraction.media_type, format).map(str::to_owned),
+            };
+        }
         // What was read before the damage is worth more than a sentence about it.
         Err(unreadable) if any => {
             extraction.truncated = true;
@@ -224,6 +260,15 @@ pub fn stream(
         Err(unreadable) => extraction.name_only = Some(unreadable.sentence()),
     }
     Ok(extraction)
+}
+
+/// What people are told of a document that is an archive of parts which this release does not know.
+fn only_names(media_type: &str, format: Format) -> Option<&'static str> {
+    let is_document =
+        media_type.starts_with("application/vnd.") && !media_type.ends_with("-archive");
+    (format == Format::Zip && is_document).then_some(
+        "Contents readable in part only: of documents of this kind, this release reads the names of their parts.",
+    )
 }
 
 fn head<R: Read + Seek>(source: &mut R, size: u64) -> io::Result<Vec<u8>> {
@@ -247,7 +292,10 @@ fn read_from<R: Read + Seek>(
         Format::Pdf => pdf::read(whole(reader, size)?, out)?,
         Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
         Format::Mail => mail::read(&whole(reader, size)?, out)?,
-        Format::Office | Format::OpenDocument | Format::Epub if !is_archive(&mut reader) => {
+        Format::Tnef => mail::tnef::read(&whole(reader, size)?, out)?,
+        Format::Office | Format::OpenDocument | Format::Epub | Format::Iwork | Format::Idml
+            if !is_archive(&mut reader) =>
+        {
             return Err(Unreadable::Broken(
                 "it is of a kind that this release does not know".into(),
             ));
@@ -256,6 +304,8 @@ fn read_from<R: Read + Seek>(
         Format::Compound => ole::read(reader, out)?,
         Format::OpenDocument => opendocument::read(reader, out)?,
         Format::Epub => epub::read(reader, out)?,
+        Format::Iwork => published::iwork(reader, out)?,
+        Format::Idml => published::idml(reader, out)?,
         Format::Picture => image::read(BufReader::new(reader), out)?,
         Format::Recording => recording::read(reader, out)?,
         Format::Zip => archive::zip(reader, out)?,
@@ -307,11 +357,19 @@ fn read_text<R: Read>(
         .take(HEAD_BYTES as u64)
         .read_to_end(&mut head)?;
     let limit = format.input_limit();
-    let read = decode::rest(reader, size, head, limit)?;
+    let mut read = decode::rest(reader, size, head, limit)?;
+    if format == Format::ContentLines {
+        read.unfold();
+    }
     let declared = format.declared_encoding(&read.bytes);
     let decoded = read.decode(declared, limit);
-    out.text(&format.text(decoded.text));
-    if decoded.truncated {
+    let is_markup = limit > MAX_TEXT_BYTES;
+    format.write(decoded.text, out);
+    if decoded.is_before_binary {
+        out.cut_because("behind its text there is something else");
+    } else if decoded.truncated && is_markup && !out.is_full() {
+        out.cut_because("it has more markup than this release reads");
+    } else if decoded.truncated {
         out.cut();
     }
     Ok(decoded.encoding)
@@ -328,6 +386,19 @@ impl Extraction {
 }
 
 impl Format {
+    /// Appends the text of a decoded document.
+    fn write(self, decoded: String, out: &mut Sink<'_>) {
+        let dialect = match self {
+            Self::Xml => xml::dialect(&decoded),
+            _ => None,
+        };
+        match dialect {
+            Some(xml::Dialect::OpenDocument) => opendocument::flat(&decoded, out),
+            Some(xml::Dialect::Word) => office::docx::text(&decoded, out),
+            _ => out.text(&self.text(decoded)),
+        }
+    }
+
     /// The text of a decoded document.
     fn text(self, decoded: String) -> String {
         match self {
@@ -337,6 +408,9 @@ impl Format {
             Self::Html => flowing(&decoded, html::text),
             Self::Xml => flowing(&decoded, xml::text),
             Self::Svg => flowing(&decoded, xml::drawing_text),
+            Self::ContentLines => plain::clean(content_lines::text(&decoded)),
+            Self::Subtitles => plain::clean(subtitles::text(&decoded)),
+            Self::Properties => plain::clean(properties::text(&decoded)),
             _ => plain::clean(decoded),
         }
     }

@@ -32,19 +32,11 @@ pub struct Ocr {
 
 /// Numbers of the pages, from 0, of which only a picture can tell what they say; the first and only
 /// one of a picture.
-pub fn pages_without_text(media_type: &str, text: &str, details: &Details) -> Vec<u32> {
+/// `scans` are those that the reader of a PDF found.
+pub fn pages_without_text(media_type: &str, scans: &[u32], details: &Details) -> Vec<u32> {
     let is_large = |length: Option<u32>| length.is_none_or(|length| length >= LEAST_EDGE);
     match media_type {
-        PDF => {
-            let mut pages: Vec<&str> = text.split(PAGE_BREAK).collect();
-            let count = details.pages.unwrap_or(0) as usize;
-            pages.resize(count.max(pages.len()), "");
-            let pages = (0_u32..).zip(pages);
-            pages
-                .filter(|(_, page)| page.trim().is_empty())
-                .map(|(number, _)| number)
-                .collect()
-        }
+        PDF => scans.to_vec(),
         _ if media_type.ends_with("icon") || !is_drawable(media_type) => Vec::new(),
         _ if is_large(details.width) && is_large(details.height) => vec![0],
         _ => Vec::new(),
@@ -56,7 +48,10 @@ pub fn insert(text: &str, page: u32, found: &str) -> String {
     let mut pages: Vec<&str> = text.split(PAGE_BREAK).collect();
     let page = page as usize;
     pages.resize(pages.len().max(page + 1), "");
-    pages[page] = found;
+    // What is typed on a scan, or says what it is, stays before what is recognised.
+    let before = pages[page].trim_end();
+    let both = format!("{before}\n{found}");
+    pages[page] = if before.is_empty() { found } else { &both };
     pages.join(&PAGE_BREAK.to_string())
 }
 
@@ -149,17 +144,16 @@ mod tests {
 
     #[test]
     fn pages_that_say_nothing_are_worth_looking_at() {
-        let details = |pages, edge| Details {
-            pages,
+        let details = |edge| Details {
             width: edge,
             height: edge,
             ..Details::default()
         };
-        let pdf = |text, pages| pages_without_text("application/pdf", text, &details(pages, None));
-        assert_eq!(pdf("", Some(2)), [0, 1]);
-        assert_eq!(pdf("a\u{c} \u{c}b", Some(4)), [1, 3]);
-        assert_eq!(pdf("a\u{c}b", Some(2)), [0; 0]);
-        let picture = |media, edge| pages_without_text(media, "", &details(None, edge));
+        assert_eq!(
+            pages_without_text("application/pdf", &[1, 3], &details(None)),
+            [1, 3]
+        );
+        let picture = |media, edge| pages_without_text(media, &[], &details(edge));
         assert_eq!(picture("image/jpeg", Some(800)), [0]);
         assert_eq!(picture("image/jpeg", None), [0]);
         assert_eq!(picture("image/jpeg", Some(64)), [0; 0]);
@@ -175,6 +169,7 @@ mod tests {
             insert("one\u{c}\u{c}three", 1, "two"),
             "one\u{c}two\u{c}three"
         );
+        assert_eq!(insert("Title\u{c}7\n", 1, "two"), "Title\u{c}7\ntwo");
     }
 
     #[test]

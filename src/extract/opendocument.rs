@@ -1,15 +1,21 @@
 //! OpenDocument (ISO/IEC 26300): texts, spreadsheets with a page for each sheet, presentations with
 //! a page for each slide.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::entity;
+use super::asides::Asides;
 use super::markup::{Language, Token, Tokens};
-use super::package::Package;
-use super::sink::{Details, Sink, Unreadable};
+use super::package::{Package, TOO_LARGE, resolve};
+use super::sink::{Sink, Unreadable};
+use super::{attachment, entity};
 
 /// So often at most a cell's or a space's repetition is written.
 const MOST_SPACES: usize = 64;
+/// More objects in a document are not read.
+const MAX_OBJECTS: usize = 1000;
+/// The element of a sheet.
+const SHEET: &str = "table:table";
 
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let mut package = Package::open(reader)?;
@@ -20,30 +26,70 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     let content = package
         .part("content.xml")
         .ok_or_else(|| Unreadable::Broken("its content is missing".into()))?;
-    describe(
-        &package.part("meta.xml").unwrap_or_default(),
-        &mut out.details,
-    );
+    describe(&package.part("meta.xml").unwrap_or_default(), out);
+    let styles = package.part("styles.xml").unwrap_or_default();
     let paged = pages(&content);
     if let Some((_, pages)) = paged {
         out.details.pages = Some(pages);
     }
     out.tell();
-    text(&content, paged.map(|(element, _)| element), out);
+    if paged.is_some_and(|(element, _)| element == SHEET) {
+        master(&styles, out);
+    }
+    let objects = text(&content, paged.map(|(element, _)| element), out);
+    // Charts, formulas and other documents that this one shows.
+    let mut read = HashSet::new();
+    for object in objects.iter().take(MAX_OBJECTS) {
+        let folder = resolve("", object.trim_end_matches('/'));
+        if out.is_full() || !read.insert(folder.clone()) {
+            continue;
+        }
+        if let Some(content) = package.part(&format!("{folder}/content.xml")) {
+            out.line();
+            text(&content, None, out);
+        } else if let Some(document) = package.bytes(&folder) {
+            attachment::shown("", &document, out);
+        }
+    }
     if paged.is_none() {
-        // Headers and footers.
-        let styles = package.part("styles.xml").unwrap_or_default();
-        let start = styles.find("<office:master-styles").unwrap_or(styles.len());
-        out.line();
-        text(&styles[start..], None, out);
+        master(&styles, out);
+    }
+    if package.is_cut() {
+        out.cut_because(TOO_LARGE);
     }
     Ok(())
+}
+
+/// Reads a document that is one XML file.
+pub fn flat(document: &str, out: &mut Sink<'_>) {
+    let (start, end) = (
+        document.find("<office:meta").unwrap_or(0),
+        document.find("</office:meta>").unwrap_or(0),
+    );
+    describe(document.get(start..end).unwrap_or_default(), out);
+    let paged = pages(document);
+    if let Some((_, pages)) = paged {
+        out.details.pages = Some(pages);
+    }
+    out.tell();
+    let body = document.find("<office:body").unwrap_or(0);
+    text(&document[body..], paged.map(|(element, _)| element), out);
+    if paged.is_none() {
+        master(&document[..body], out);
+    }
+}
+
+/// Headers and footers.
+fn master(styles: &str, out: &mut Sink<'_>) {
+    let start = styles.find("<office:master-styles").unwrap_or(styles.len());
+    out.line();
+    text(&styles[start..], None, out);
 }
 
 /// The element that is a page in this kind of document, and how many there are.
 fn pages(content: &str) -> Option<(&'static str, u32)> {
     let kinds = [
-        ("office:spreadsheet", "table:table"),
+        ("office:spreadsheet", SHEET),
         ("office:presentation", "draw:page"),
     ];
     let (mut element, mut count) = (None, 0);
@@ -60,8 +106,9 @@ fn pages(content: &str) -> Option<(&'static str, u32)> {
     element.map(|element| (element, count))
 }
 
-fn describe(meta: &str, details: &mut Details) {
+fn describe(meta: &str, out: &mut Sink<'_>) {
     let mut open = "";
+    let mut property = String::new();
     let mut editor = None;
     for token in Tokens::new(meta, Language::Xml) {
         match token {
@@ -71,16 +118,26 @@ fn describe(meta: &str, details: &mut Details) {
                 open = name;
                 if name == "meta:document-statistic" {
                     let pages = attributes.value("meta:page-count");
-                    details.pages = pages.and_then(|pages| pages.parse().ok());
+                    out.details.pages = pages.and_then(|pages| pages.parse().ok());
                 }
+                let name = attributes.value("meta:name").unwrap_or_default();
+                property = entity::decode(name).into_owned();
             }
             Token::Text(text) => {
                 let text = entity::decode(text.trim()).into_owned();
                 let into = match open {
-                    "dc:title" => &mut details.title,
-                    "meta:initial-creator" => &mut details.author,
+                    "dc:title" => &mut out.details.title,
+                    "meta:initial-creator" => &mut out.details.author,
                     "dc:creator" => &mut editor,
-                    "meta:creation-date" => &mut details.date,
+                    "meta:creation-date" => &mut out.details.date,
+                    "dc:subject" | "dc:description" | "meta:keyword" => {
+                        out.about(&text);
+                        continue;
+                    }
+                    "meta:user-defined" if !text.is_empty() => {
+                        out.about(&format!("{property}: {text}"));
+                        continue;
+                    }
                     _ => continue,
                 };
                 *into = Some(text).filter(|text| !text.is_empty());
@@ -89,16 +146,39 @@ fn describe(meta: &str, details: &mut Details) {
             _ => {}
         }
     }
+    let details = &mut out.details;
     details.author = details.author.take().or(editor);
     let to_seconds = |date: String| date.chars().take(19).collect();
     details.date = details.date.take().map(to_seconds);
 }
 
-fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) {
+/// Whether an element stands in a paragraph without being a part of it.
+fn is_aside(name: &str) -> bool {
+    matches!(
+        name,
+        "text:note"
+            | "office:annotation"
+            | "text:ruby-text"
+            | "draw:frame"
+            | "draw:custom-shape"
+            | "draw:rect"
+            | "draw:ellipse"
+            | "draw:polygon"
+            | "draw:path"
+            | "draw:caption"
+    )
+}
+
+/// Appends a text; answers what other documents it shows.
+fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) -> Vec<String> {
+    let mut out = Asides::new(out);
     let mut tokens = Tokens::new(content, Language::Xml);
     // Paragraphs that are open: only they hold text.
     let mut paragraphs = 0usize;
+    // What is said of a picture stands outside of them.
+    let mut in_description = false;
     let mut in_page = false;
+    let mut objects = Vec::new();
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start {
@@ -115,10 +195,32 @@ fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) {
                         .and_then(|count| count.parse().ok());
                     out.text(&" ".repeat(count.unwrap_or(1).min(MOST_SPACES)));
                 }
-                "text:tracked-changes" | "office:settings" if !empty => skip(&mut tokens, name),
+                "text:a" => {
+                    let target = entity::decode(attributes.value("xlink:href").unwrap_or_default());
+                    if target.contains(':') {
+                        out.add(&target);
+                    }
+                }
+                "draw:object" | "draw:object-ole" => {
+                    objects.extend(attributes.value("xlink:href").map(str::to_owned));
+                }
+                "svg:title" | "svg:desc" => in_description = !empty,
+                "text:tracked-changes"
+                | "office:settings"
+                | "text:note-citation"
+                | "text:page-number"
+                | "text:page-count"
+                | "text:sheet-name"
+                | "dc:date"
+                | "office:binary-data"
+                    if !empty =>
+                {
+                    skip(&mut tokens, name);
+                }
+                _ if is_aside(name) && !empty => out.begin(),
                 _ if Some(name) == page => {
                     in_page = true;
-                    if name == "table:table" {
+                    if name == SHEET {
                         let title = attributes.value("table:name").unwrap_or_default();
                         out.paragraph(&entity::decode(title));
                     }
@@ -133,25 +235,41 @@ fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) {
                 "text:p" | "text:h" => {
                     paragraphs = paragraphs.saturating_sub(1);
                     // Lines of a cell belong to it.
-                    out.line();
+                    out.end_paragraph();
                 }
                 "table:table-cell" => out.cell(),
-                "table:table-row" | "text:list-item" | "draw:frame" => out.line(),
+                "table:table-row" | "text:list-item" => out.line(),
+                // Who wrote an annotation stands before it.
+                "dc:creator" => out.line(),
+                "svg:title" | "svg:desc" => {
+                    in_description = false;
+                    out.line();
+                }
+                _ if is_aside(name) => {
+                    out.end();
+                    if paragraphs == 0 {
+                        out.end_paragraph();
+                    }
+                }
                 _ if Some(name) == page && in_page => {
                     out.end_page();
                     in_page = false;
                 }
                 _ => {}
             },
-            Token::Text(text) if paragraphs > 0 => flow(&entity::decode(text), out),
-            Token::Literal(text) if paragraphs > 0 => flow(text, out),
+            Token::Text(text) if paragraphs > 0 || in_description => {
+                flow(&entity::decode(text), &mut out);
+            }
+            Token::Literal(text) if paragraphs > 0 => flow(text, &mut out),
             _ => {}
         }
     }
+    out.flush();
+    objects
 }
 
 /// White space in a paragraph is a gap between words; the rest is written as elements.
-fn flow(text: &str, out: &mut Sink<'_>) {
+fn flow(text: &str, out: &mut Asides<'_, '_>) {
     let is_white = |c: char| matches!(c, ' ' | '\t' | '\n' | '\r');
     if text.starts_with(is_white) {
         out.space();

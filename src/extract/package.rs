@@ -7,6 +7,7 @@ use encoding_rs::Encoding;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
+use super::charset::Charset;
 use super::sink::Unreadable;
 use super::{charset, magic, xml};
 
@@ -15,13 +16,20 @@ use super::{charset, magic, xml};
 const MOST_OF_PART: u64 = 64 << 20;
 const MOST_OF_ALL: u64 = 256 << 20;
 
+/// Bytes of names that tell in which encoding they are.
+const MAX_GUESSED: usize = 16 << 10;
+
 /// A document's parts by name.
 pub struct Package<R> {
     archive: ZipArchive<R>,
     /// Where a part is, by its name as [`key`] makes it.
     places: HashMap<String, usize>,
     room: u64,
+    is_cut: bool,
 }
+
+/// Why a document with a part that is cut is not read to its end, in words that follow a colon.
+pub const TOO_LARGE: &str = "unpacked it is larger than this release reads of such a document";
 
 impl<R: Read + Seek> Package<R> {
     pub fn open(reader: R) -> Result<Self, Unreadable> {
@@ -34,11 +42,28 @@ impl<R: Read + Seek> Package<R> {
             archive,
             places,
             room: MOST_OF_ALL,
+            is_cut: false,
         })
     }
 
     pub fn has(&self, name: &str) -> bool {
         self.places.contains_key(&key(name))
+    }
+
+    /// Whether a part, or all of them, were longer than what is inflated.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// The parts whose names begin so, in the order of the archive.
+    pub fn names_in(&self, folder: &str) -> Vec<String> {
+        let mut found: Vec<(&String, &usize)> = self
+            .places
+            .iter()
+            .filter(|(name, _)| name.starts_with(folder))
+            .collect();
+        found.sort_by_key(|(_, place)| **place);
+        found.into_iter().map(|(name, _)| name.clone()).collect()
     }
 
     /// A part as text; nothing if there is none, or none that can be read. What is damaged or too
@@ -60,6 +85,7 @@ impl<R: Read + Seek> Package<R> {
         let mut bytes = Vec::with_capacity(part.size().min(1 << 20) as usize);
         // What came before damage is kept.
         let _ = part.take(most).read_to_end(&mut bytes);
+        self.is_cut |= bytes.len() as u64 == most;
         self.room -= (bytes.len() as u64).min(self.room);
         Some(bytes)
     }
@@ -80,11 +106,31 @@ pub fn media_type<R: Read + Seek>(reader: R) -> Option<&'static str> {
     magic::of_entries(names.iter().map(String::as_str))
 }
 
-/// The names of all entries, in the order of the archive's directory.
+/// The names of all entries, in the order of the archive's directory. Those that are not in UTF-8 are
+/// in whatever the computer used that made the archive, and all of them in the same.
 pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> impl Iterator<Item = String> {
-    let name = |raw: &[u8]| String::from_utf8_lossy(raw).into_owned();
-    let decoded = archive.file_names().zip(archive.file_names_raw());
-    decoded.map(move |(decoded, raw)| decoded.map_or_else(|_| name(raw), Into::into))
+    let mut foreign = Vec::new();
+    let is_foreign = |raw: &[u8]| std::str::from_utf8(raw).is_err();
+    for raw in archive.file_names_raw().filter(|raw| is_foreign(raw)) {
+        if foreign.len() < MAX_GUESSED {
+            foreign.extend_from_slice(raw);
+            foreign.push(b'\n');
+        }
+    }
+    // The specification has code page 437 for all of them; its letters are those of 850.
+    let guessed = match foreign.is_empty() {
+        true => Charset::Dos,
+        false => charset::guess_any(&foreign),
+    };
+    archive
+        .file_names_raw()
+        .map(move |raw| match std::str::from_utf8(raw) {
+            Ok(name) => name.to_owned(),
+            Err(_) => match guessed {
+                Charset::Web(encoding) => encoding.decode_without_bom_handling(raw).0.into_owned(),
+                _ => charset::decode_dos(raw),
+            },
+        })
 }
 
 /// Writers differ in case, in slashes, and in whether a path begins with one.

@@ -45,6 +45,86 @@ const HIDDEN: [&str; 29] = [
     "objclass",
 ];
 
+/// Destinations after `\*` that hold text to read.
+const SHOWN: [&str; 8] = [
+    "shptxt",
+    "footnote",
+    "annotation",
+    "shpinst",
+    "do",
+    "dptxbxtext",
+    "ftnalt",
+    "fldrslt",
+];
+
+/// Words that only say how text looks, or which is a part of it.
+const FORMATTING: [&str; 64] = [
+    "ab",
+    "ac",
+    "af",
+    "afs",
+    "ai",
+    "b",
+    "cb",
+    "cf",
+    "cgrid",
+    "charscalex",
+    "chcbpat",
+    "chcfpat",
+    "cs",
+    "dbch",
+    "deff",
+    "dn",
+    "ds",
+    "expnd",
+    "expndtw",
+    "f",
+    "fi",
+    "fs",
+    "hich",
+    "highlight",
+    "i",
+    "insrsid",
+    "intbl",
+    "kerning",
+    "lang",
+    "langfe",
+    "langfenp",
+    "langnp",
+    "li",
+    "line",
+    "loch",
+    "ltrch",
+    "ltrpar",
+    "nosupersub",
+    "outl",
+    "par",
+    "pard",
+    "plain",
+    "qc",
+    "qj",
+    "ql",
+    "qr",
+    "ri",
+    "rtlch",
+    "rtlpar",
+    "s",
+    "sa",
+    "sb",
+    "scaps",
+    "shad",
+    "sl",
+    "strike",
+    "sub",
+    "super",
+    "tab",
+    "ts",
+    "u",
+    "uc",
+    "ul",
+    "up",
+];
+
 /// Where text goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Destination {
@@ -53,6 +133,8 @@ enum Destination {
     Fonts,
     Title,
     Author,
+    /// Subject, keywords and comments.
+    About,
     Created,
 }
 
@@ -84,11 +166,14 @@ struct Reader<'a, 'o, 's> {
     /// The first half of a character beyond the basic plane.
     high: Option<u16>,
     created: [i32; 5],
+    /// The subject, the keywords or the comment that is being read.
+    said: String,
     /// The details have been passed on: they come before the text.
     told: bool,
 }
 
 pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     if !bytes.trim_ascii_start().starts_with(b"{\\rtf") {
         return Err(Unreadable::Broken("it is no RTF document".into()));
     }
@@ -111,6 +196,7 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         skip: 0,
         high: None,
         created: [0; 5],
+        said: String::new(),
         told: false,
     };
     reader.read();
@@ -148,6 +234,9 @@ impl Reader<'_, '_, '_> {
         self.decode();
         self.skip = 0;
         let ended = self.state.destination;
+        if ended == Destination::About {
+            self.out.about(&std::mem::take(&mut self.said));
+        }
         if self.deeper > 0 {
             self.deeper -= 1;
         } else if let Some(state) = self.states.pop() {
@@ -227,13 +316,17 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    /// A destination after `\*`: text in few of them.
+    /// What follows `\*`: a destination that only some readers know, with text in few of them; or,
+    /// as some programs write, a word that changes how the text of the group looks.
     fn unknown(&mut self) {
-        const READ: [&[u8]; 4] = [b"\\shptxt", b"\\footnote", b"\\annotation", b"\\shpinst"];
-        let is_read = READ
+        let word = self.bytes.trim_ascii_start();
+        let word = word.strip_prefix(b"\\").unwrap_or_default();
+        let length = word
             .iter()
-            .any(|word| self.bytes.trim_ascii_start().starts_with(word));
-        if !is_read {
+            .take_while(|byte| byte.is_ascii_alphabetic())
+            .count();
+        let word = std::str::from_utf8(&word[..length]).unwrap_or_default();
+        if !SHOWN.contains(&word) && !FORMATTING.contains(&word) {
             self.state.destination = Destination::Hidden;
         }
     }
@@ -274,6 +367,7 @@ impl Reader<'_, '_, '_> {
             "info" => self.enter(Destination::Hidden),
             "title" => self.about(Destination::Title),
             "author" => self.about(Destination::Author),
+            "subject" | "keywords" | "doccomm" => self.about(Destination::About),
             "creatim" => self.about(Destination::Created),
             "yr" | "mo" | "dy" | "hr" | "min" if self.state.destination == Destination::Created => {
                 let at = ["yr", "mo", "dy", "hr", "min"]
@@ -395,6 +489,7 @@ impl Reader<'_, '_, '_> {
             }
             Destination::Title => &mut self.out.details.title,
             Destination::Author => &mut self.out.details.author,
+            Destination::About => return self.said.push_str(text),
             _ => return,
         };
         let into = into.get_or_insert_default();

@@ -15,6 +15,10 @@ const PIECE_BYTES: usize = 32 << 10;
 /// Longest title, name or date, in bytes.
 const MOST_OF_DETAIL: usize = 1024;
 
+/// Subjects, keywords and properties of one document, and bytes of each.
+const MAX_ABOUT: usize = 256;
+const MAX_ABOUT_BYTES: usize = 16 << 10;
+
 /// Messages hold archives that hold messages; what is deeper is not looked for.
 const MOST_NESTING: usize = 4;
 
@@ -119,6 +123,10 @@ pub struct Sink<'a> {
     pass_on: &'a mut dyn FnMut(Found<'_>),
     /// What is found out about the document; passed on by [`tell`](Self::tell) and at the end.
     pub details: Details,
+    /// Pages, from 0, that are scans.
+    scans: Vec<u32>,
+    /// More that it says about itself, such as keywords: text of its own behind the details.
+    about: Vec<String>,
     piece: String,
     room: usize,
     gap: Gap,
@@ -126,8 +134,21 @@ pub struct Sink<'a> {
     breaks: usize,
     is_page_empty: bool,
     is_truncated: bool,
+    /// Why, if not for its length, in words that follow a colon.
+    why_cut: Option<&'static str>,
     /// How many files around the one that is being read.
     depth: usize,
+}
+
+/// What is known of a file once it is read.
+pub struct Finished {
+    pub details: Details,
+    /// The file says more than was passed on.
+    pub is_truncated: bool,
+    /// Why, if not for its length.
+    pub why_cut: Option<&'static str>,
+    /// Pages, from 0, of which only a picture tells what they say.
+    pub scans: Vec<u32>,
 }
 
 impl<'a> Sink<'a> {
@@ -136,12 +157,15 @@ impl<'a> Sink<'a> {
         Self {
             pass_on,
             details: Details::default(),
+            scans: Vec::new(),
+            about: Vec::new(),
             piece: String::new(),
             room: limit,
             gap: Gap::None,
             breaks: 0,
             is_page_empty: true,
             is_truncated: false,
+            why_cut: None,
             depth: 0,
         }
     }
@@ -171,6 +195,14 @@ impl<'a> Sink<'a> {
     /// Notes that the file says more than was read of it.
     pub fn cut(&mut self) {
         self.is_truncated = true;
+    }
+
+    /// The same for another reason than its length, in words that follow a colon. What is inside of a
+    /// file may be cut and the rest of it go on.
+    pub fn cut_because(&mut self, why: &'static str) {
+        if !self.is_truncated {
+            self.why_cut.get_or_insert(why);
+        }
     }
 
     /// Separates words.
@@ -226,6 +258,26 @@ impl<'a> Sink<'a> {
         for line in self.details.lines() {
             self.paragraph(&line);
         }
+        for text in std::mem::take(&mut self.about) {
+            self.paragraph(&text);
+        }
+    }
+
+    /// Notes that only a picture tells what a page (from 0) says.
+    pub fn scan(&mut self, page: usize) {
+        if let Some(page) = u32::try_from(page).ok().filter(|_| self.depth == 0) {
+            self.scans.push(page);
+        }
+    }
+
+    /// Keeps a subject, keywords or a description for [`tell`](Self::tell) to write.
+    pub fn about(&mut self, text: &str) {
+        let text = text.trim();
+        let text = &text[..text.floor_char_boundary(MAX_ABOUT_BYTES)];
+        let is_known = self.about.iter().any(|known| known == text);
+        if !text.is_empty() && !is_known && self.about.len() < MAX_ABOUT {
+            self.about.push(text.to_owned());
+        }
     }
 
     /// Lets `read` add what another file says that this one holds: it has no pages and tells no
@@ -235,20 +287,28 @@ impl<'a> Sink<'a> {
             return;
         }
         let details = std::mem::take(&mut self.details);
+        let about = std::mem::take(&mut self.about);
         self.depth += 1;
         self.line();
         read(self);
         self.line();
         self.depth -= 1;
         self.details = details;
+        self.about = about;
     }
 
-    /// Passes on everything that is left. Answers whether the text was cut.
-    pub fn finish(mut self) -> (Details, bool) {
+    /// Passes on everything that is left.
+    pub fn finish(mut self) -> Finished {
         self.flush();
         self.details.shorten();
         (self.pass_on)(Found::Details(&self.details));
-        (self.details, self.is_truncated)
+        Finished {
+            details: self.details,
+            is_truncated: self.is_truncated || self.why_cut.is_some(),
+            // Where the text is longer than what is kept, nothing else matters.
+            why_cut: self.why_cut.filter(|_| !self.is_truncated),
+            scans: self.scans,
+        }
     }
 
     fn close_gap(&mut self) {
@@ -338,9 +398,9 @@ mod tests {
         };
         let mut sink = Sink::new(limit, &mut pass_on);
         write(&mut sink);
-        let (last, truncated) = sink.finish();
-        assert_eq!(last, details);
-        (pieces, details, truncated)
+        let finished = sink.finish();
+        assert_eq!(finished.details, details);
+        (pieces, details, finished.is_truncated)
     }
 
     fn text(write: impl FnOnce(&mut Sink<'_>)) -> String {

@@ -11,9 +11,13 @@ use proptest::prelude::*;
 use super::Lost;
 use super::{Extraction, MAX_TEXT_BYTES, extract};
 
+mod beside;
 mod documents;
+mod encodings;
 mod hostile;
+mod kinds;
 pub(super) mod made;
+mod mail;
 
 const ENGLISH: &str = "The harbour master keeps the ledger.\nShips come and go; the goods stay.\n";
 const FRENCH: &str =

@@ -8,8 +8,78 @@ use super::flow::Flow;
 use super::html;
 use super::markup::{Attributes, Language, Token, Tokens};
 
+/// A kind of document that has a reader of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// OpenDocument in one file.
+    OpenDocument,
+    /// WordprocessingML in one file, of Word 2003 or as a flat package.
+    Word,
+    /// Running text with marks inside of words: FictionBook, TTML, DocBook, TEI, DITA.
+    Prose,
+}
+
+/// Elements of such texts that are a part of a word at most.
+const INLINE: [&str; 24] = [
+    "a",
+    "abbrev",
+    "b",
+    "code",
+    "em",
+    "emphasis",
+    "foreign",
+    "hi",
+    "i",
+    "inline",
+    "literal",
+    "ph",
+    "phrase",
+    "rs",
+    "seg",
+    "span",
+    "strikethrough",
+    "strong",
+    "style",
+    "sub",
+    "subscript",
+    "sup",
+    "superscript",
+    "u",
+];
+
+/// What the root of a document says it is.
+pub fn dialect(document: &str) -> Option<Dialect> {
+    if !document
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .starts_with('<')
+    {
+        return None;
+    }
+    let root = Tokens::new(document, Language::Xml).find_map(|token| match token {
+        Token::Start { name, .. } => Some(name),
+        _ => None,
+    })?;
+    Some(match root {
+        "office:document" => Dialect::OpenDocument,
+        "w:wordDocument" | "pkg:package" => Dialect::Word,
+        root => match local(root) {
+            "FictionBook" | "tt" | "book" | "article" | "chapter" | "TEI" | "TEI.2" | "topic"
+            | "concept" | "task" | "reference" => Dialect::Prose,
+            _ => return None,
+        },
+    })
+}
+
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or(name)
+}
+
 /// Appends the text, attribute values and comments of a document to `flow`.
 pub fn text(document: &str, flow: &mut Flow) {
+    if dialect(document) == Some(Dialect::Prose) {
+        return prose(document, flow);
+    }
     let mut tokens = Tokens::new(document, Language::Xml);
     while let Some(token) = tokens.next().filter(|_| !flow.is_full()) {
         match token {
@@ -23,6 +93,29 @@ pub fn text(document: &str, flow: &mut Flow) {
                 flow.space();
             }
             other => content(&other, flow),
+        }
+    }
+}
+
+/// Appends a running text: what is only a mark on a word does not end it, and what describes looks and
+/// places is not read.
+fn prose(document: &str, flow: &mut Flow) {
+    let mut tokens = Tokens::new(document, Language::Xml);
+    while let Some(token) = tokens.next().filter(|_| !flow.is_full()) {
+        match token {
+            Token::Start { name, empty, .. } => match local(name) {
+                // Pictures.
+                "binary" if !empty => {
+                    tokens.raw_text(name);
+                }
+                "br" | "lb" => flow.line(),
+                inline if INLINE.contains(&inline) => {}
+                _ => flow.line(),
+            },
+            Token::End { name } if !INLINE.contains(&local(name)) => flow.line(),
+            Token::Text(text) => flow.words(&entity::decode(text)),
+            Token::Literal(text) => flow.words(text),
+            _ => {}
         }
     }
 }
@@ -139,6 +232,14 @@ mod tests {
         let svg = "<svg viewBox='0 0 9 9'><style>a{}</style><title>Chart</title>\
             <path d='M0 0L9 9'/><text x='1' aria-label='tide'>High</text></svg>";
         assert_eq!(read(svg, drawing_text), "Chart tide High");
+    }
+
+    #[test]
+    fn marks_cut_no_words_of_prose() {
+        let book = "<FictionBook xmlns:l='x'><body><p>Har<emphasis>bour</emphasis> <strong>d</strong>ues</p><p>two</p></body><binary id='x'>AAAA</binary></FictionBook>";
+        assert_eq!(read(book, text), "Harbour dues\ntwo");
+        let timed = "<tt:tt xmlns:tt='x'><tt:p begin='1s'>High <tt:span style='i'>wa</tt:span>ter<tt:br/>now</tt:p></tt:tt>";
+        assert_eq!(read(timed, text), "High water\nnow");
     }
 
     #[test]

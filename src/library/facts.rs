@@ -120,9 +120,14 @@ impl Facts {
             .lost
             .is_some_and(|lost| lost.may_end_otherwise(means.seconds, means.memory));
         !self.is_read()
-            || (self.extractor < extract::VERSION && lacks)
+            || (self.extractor < extract::VERSION && (lacks || self.is_read_better()))
             || (means.recognises && self.recognised.is_none() && may_be_scanned)
             || was_lost
+    }
+
+    /// Whether this release reads more in a content of this kind than the one that read it.
+    fn is_read_better(&self) -> bool {
+        extract::reads_more(&self.media_type, self.encoding.as_deref(), self.extractor)
     }
 }
 
@@ -388,19 +393,20 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// Pages, from 0, of which only a picture can tell what they say; `text` is what was found in the
-    /// content. Where it was cut off, nobody knows what is behind it.
-    pub(crate) fn scans(&self, text: &str) -> Vec<u32> {
+    /// Pages, from 0, of which only a picture can tell what they say. Where the content was cut off,
+    /// nobody knows what is behind it.
+    pub(crate) fn scans(&self) -> Vec<u32> {
         let Extraction {
             media_type,
             truncated,
             name_only,
             details,
+            scans,
             ..
         } = &self.extraction;
         match *truncated || name_only.is_some() {
             true => Vec::new(),
-            false => pages_without_text(media_type, text, details),
+            false => pages_without_text(media_type, scans, details),
         }
     }
 }
@@ -435,7 +441,7 @@ impl FactsBatch {
             true => extract::VERSION,
             false => UNFINISHED,
         };
-        let facts = facts_of(read, extractor, size, text);
+        let facts = facts_of(read, extractor, size);
         self.add(content, facts, text, passages, extractor)
     }
 
@@ -449,7 +455,7 @@ impl FactsBatch {
         text: &str,
         passages: u32,
     ) -> Result<()> {
-        let facts = facts_of(read, UNFINISHED, size, text);
+        let facts = facts_of(read, UNFINISHED, size);
         self.add(content, facts, text, passages, extract::VERSION)
     }
 
@@ -511,7 +517,7 @@ impl From<FactsBatch> for Batch {
 }
 
 /// What was found in a content, apart from what splitting its text tells.
-fn facts_of(read: &Read, extractor: u32, size: u64, text: &str) -> Facts {
+fn facts_of(read: &Read, extractor: u32, size: u64) -> Facts {
     let extraction = &read.extraction;
     Facts {
         extractor,
@@ -523,7 +529,7 @@ fn facts_of(read: &Read, extractor: u32, size: u64, text: &str) -> Facts {
         note: extraction.note.clone(),
         details: extraction.details.clone(),
         lost: extraction.lost,
-        scans: Some(read.scans(text).len() as u32),
+        scans: Some(read.scans().len() as u32),
         recognised: read.recognised,
         ..Facts::default()
     }
@@ -568,6 +574,37 @@ mod tests {
         recognises: false,
         ..WITH
     };
+
+    #[test]
+    fn contents_that_are_read_better_now_are_read_again() {
+        let of = |media_type: &str, encoding: Option<&str>, extractor| Facts {
+            extractor,
+            media_type: media_type.into(),
+            encoding: encoding.map(str::to_owned),
+            details: Details {
+                scripts: Some(false),
+                ..Details::default()
+            },
+            scans: Some(0),
+            ..Facts::default()
+        };
+        for (media_type, encoding) in [
+            ("application/pdf", None),
+            ("message/rfc822", None),
+            ("application/zip", None),
+            ("text/html", Some("UTF-8")),
+            ("text/plain", Some("windows-1252")),
+            ("video/mp4", None),
+        ] {
+            let facts = |extractor| of(media_type, encoding, extractor);
+            assert!(facts(3).is_to_be_read_again(WITHOUT), "{media_type}");
+            let now = facts(extract::VERSION);
+            assert!(!now.is_to_be_read_again(WITHOUT), "{media_type}");
+        }
+        for (media_type, encoding) in [("text/plain", Some("UTF-8")), ("image/png", None)] {
+            assert!(!of(media_type, encoding, 3).is_to_be_read_again(WITHOUT));
+        }
+    }
 
     #[test]
     fn scans_are_read_again_where_they_can_be_and_never_given_up() {

@@ -240,17 +240,16 @@ pub(super) fn read_blob(
 fn deferred(library: &Library, read: &[Option<Indexed>]) -> Vec<FileContent> {
     let unfinished = read.iter().flatten().filter(|indexed| {
         let found = indexed.found.as_ref();
-        found.is_some_and(|found| is_unfinished(library, found, &indexed.text))
+        found.is_some_and(|found| is_unfinished(library, found))
     });
     unfinished
         .map(|indexed| indexed.entry.file_content())
         .collect()
 }
 
-/// Whether there is more to find in a content of which this `text` was found: it goes on, or holds
-/// scans.
-pub(super) fn is_unfinished(library: &Library, found: &Read, text: &str) -> bool {
-    !found.is_whole || (library.readers().recognises() && !found.scans(text).is_empty())
+/// Whether there is more to find in a content: it goes on, or holds scans.
+pub(super) fn is_unfinished(library: &Library, found: &Read) -> bool {
+    !found.is_whole || (library.readers().recognises() && !found.scans().is_empty())
 }
 
 fn facts_of(read: &[Option<Indexed>], after: u64, through: u64) -> Result<FactsBatch> {

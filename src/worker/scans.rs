@@ -25,11 +25,7 @@ pub(super) fn recognised(
     }
     let mut extraction = read.extraction.clone();
     let mut count = 0;
-    for page in read
-        .scans(&read.extraction.text)
-        .into_iter()
-        .take(MOST_PAGES)
-    {
+    for page in read.scans().into_iter().take(MOST_PAGES) {
         let text = recognise(library, entry, &extraction.media_type, page, stop)?;
         if !text.is_empty() {
             extraction.text = insert(&extraction.text, page, &text);

@@ -219,7 +219,7 @@ impl Steps {
                     other => other?,
                 };
                 facts.put(&content, entry.size, &found, &found.extraction.text, 0)?;
-                let is_unfinished = is_unfinished(library, &found, &found.extraction.text);
+                let is_unfinished = is_unfinished(library, &found);
                 self.deferred.extend(is_unfinished.then_some(content));
             }
             through = Some(changed.sequence);

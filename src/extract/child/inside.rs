@@ -111,6 +111,7 @@ fn read(socket: BorrowedFd<'_>, file: OwnedFd, size: u64, name: &str) -> Told {
             truncated: read.truncated,
             name_only: read.name_only,
             note: read.note,
+            scans: read.scans,
         },
         Ok(Err(error)) => Told::Unread(error.sentence().to_owned()),
         Err(_) => panicked(),

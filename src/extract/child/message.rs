@@ -80,6 +80,8 @@ pub enum Told {
         truncated: bool,
         name_only: Option<String>,
         note: Option<String>,
+        #[serde(default)]
+        scans: Vec<u32>,
     },
     /// The picture is there.
     Drawn(Coding),

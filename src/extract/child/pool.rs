@@ -447,6 +447,7 @@ impl Document<'_> {
             name_only: is_empty.then_some(name_only),
             note: (!is_empty).then_some(note),
             details: so_far.details,
+            scans: Vec::new(),
             lost: None,
         }
     }

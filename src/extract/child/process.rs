@@ -239,6 +239,7 @@ impl Process {
                 truncated,
                 name_only,
                 note,
+                scans,
             }) => Outcome::Done(Extraction {
                 media_type,
                 encoding,
@@ -247,6 +248,7 @@ impl Process {
                 name_only,
                 note,
                 details: so_far.details,
+                scans,
                 lost: None,
             }),
             Ok(other) => ended(other, so_far),

@@ -1,8 +1,11 @@
-//! Word processing documents (WordprocessingML).
+//! Word processing documents (WordprocessingML), also as one XML file: the flat package, and what
+//! Word 2003 wrote.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::{attribute, drawing, local, relations, skip};
+use super::{attached, attribute, descriptions, links, local, relations, skip};
+use crate::extract::asides::Asides;
 use crate::extract::entity;
 use crate::extract::markup::{Language, Token, Tokens};
 use crate::extract::package::Package;
@@ -17,8 +20,6 @@ const BESIDE: [&str; 6] = [
     "footer",
     "glossaryDocument",
 ];
-/// Parts whose text is that of drawings.
-const DRAWN: [&str; 2] = ["chart", "diagramData"];
 
 pub fn read<R: Read + Seek>(
     package: &mut Package<R>,
@@ -29,26 +30,37 @@ pub fn read<R: Read + Seek>(
     out.tell();
     text(document, out);
     let relations = relations(package, main);
-    let beside = BESIDE.iter().chain(&DRAWN);
-    let parts = beside.flat_map(|kind| relations.iter().filter(|relation| relation.is(kind)));
-    for relation in parts {
+    let mut read = HashSet::new();
+    attached(package, main, &mut read, out);
+    let beside = BESIDE.iter();
+    for relation in beside.flat_map(|kind| relations.iter().filter(|relation| relation.is(kind))) {
         if out.is_full() {
             break;
         }
-        let Some(part) = package.part(&relation.target) else {
-            continue;
-        };
-        out.line();
-        match DRAWN.iter().any(|kind| relation.is(kind)) {
-            true => drawing(&part, out),
-            false => text(&part, out),
+        if let Some(part) = package.part(&relation.target) {
+            out.line();
+            text(&part, out);
+            attached(package, &relation.target, &mut read, out);
+        }
+    }
+    for part in [main]
+        .into_iter()
+        .chain(relations.iter().map(|part| part.target.as_str()))
+    {
+        for link in links(package, part) {
+            out.paragraph(&link);
         }
     }
 }
 
-fn text(document: &str, out: &mut Sink<'_>) {
+/// Appends the text of a document, or of a part beside it.
+pub fn text(document: &str, out: &mut Sink<'_>) {
+    let mut out = Asides::new(out);
     let mut tokens = Tokens::new(document, Language::Xml);
     let mut in_text = false;
+    // A word that goes on behind the mark of a note is another word.
+    let mut after_mark = false;
+    let mut in_instruction = false;
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start {
@@ -57,35 +69,71 @@ fn text(document: &str, out: &mut Sink<'_>) {
                 empty,
             } => match local(name) {
                 "t" => in_text = !empty,
+                "instrText" => in_instruction = !empty,
+                "fldSimple" => {
+                    let instruction = attribute(attributes, "instr").unwrap_or_default();
+                    add_link(&entity::decode(instruction), &mut out);
+                }
                 "tab" | "ptab" => out.cell(),
                 "br" | "cr" => out.line(),
                 "noBreakHyphen" => out.text("-"),
-                "sym" => symbol(attribute(attributes, "char"), out),
+                "sym" => symbol(attribute(attributes, "char"), &mut out),
+                "footnoteReference" | "endnoteReference" | "commentReference" => after_mark = true,
+                // Boxes of text, how words are pronounced, and notes that stand in the text.
+                "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" if !empty => {
+                    out.begin();
+                }
+                "docPr" | "cNvPr" | "shape" | "imagedata" => {
+                    for description in descriptions(attributes) {
+                        out.add(&description);
+                    }
+                }
                 // What is shown twice for readers that know less, and what was moved or replaced.
                 "Fallback" | "moveFrom" if !empty => skip(&mut tokens, name),
                 // A list of tab stops, not tabs.
-                "pPr" | "rPr" | "sectPr" | "tblPr" | "tcPr" | "trPr" if !empty => {
+                "pPr" | "rPr" | "sectPr" | "tblPr" | "tcPr" | "trPr" | "binData" if !empty => {
                     skip(&mut tokens, name);
                 }
                 _ => {}
             },
             Token::End { name } => {
                 match local(name) {
-                    "p" | "tr" => out.line(),
+                    "p" | "tr" => out.end_paragraph(),
                     "tc" => out.cell(),
+                    "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" => out.end(),
                     _ => {}
                 }
-                in_text = false;
+                (in_text, in_instruction) = (false, false);
             }
-            Token::Text(text) if in_text => out.text(&entity::decode(text)),
-            Token::Literal(text) if in_text => out.text(text),
+            Token::Text(text) if in_instruction => add_link(&entity::decode(text), &mut out),
+            Token::Text(text) if in_text => {
+                write(&entity::decode(text), &mut after_mark, &mut out);
+            }
+            Token::Literal(text) if in_text => write(text, &mut after_mark, &mut out),
             _ => {}
         }
     }
+    out.flush();
+}
+
+/// The address in a field that is a link, behind the paragraph.
+fn add_link(instruction: &str, out: &mut Asides<'_, '_>) {
+    let link = instruction.trim().strip_prefix("HYPERLINK");
+    let address = link.and_then(|link| link.split('"').nth(1));
+    if let Some(address) = address.filter(|address| address.contains(':')) {
+        out.add(address);
+    }
+}
+
+fn write(text: &str, after_mark: &mut bool, out: &mut Asides<'_, '_>) {
+    if std::mem::take(after_mark) && text.starts_with(char::is_alphanumeric) {
+        out.space();
+    }
+    out.text(text);
 }
 
 /// A character of a symbol font; only those outside of Unicode's private area say what they are.
-fn symbol(code: Option<&str>, out: &mut Sink<'_>) {
+fn symbol(code: Option<&str>, out: &mut Asides<'_, '_>) {
     let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
     let character = code
         .filter(|code| !(0xe000..0xf900).contains(code))

@@ -3,24 +3,33 @@
 //! Elements are told by their local names, for prefixes are the writer's choice, and the transitional
 //! and the strict variant name the same things in other namespaces.
 
-mod docx;
+pub mod docx;
+pub mod locked;
 mod pptx;
+mod vsdx;
+mod xlsb;
 mod xlsx;
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
+use super::attachment;
 use super::cells::Shown;
 use super::entity;
 use super::markup::{Attributes, Language, Token, Tokens};
-use super::package::{Package, resolve};
-use super::sink::{Details, Sink, Unreadable};
+use super::package::{Package, TOO_LARGE, resolve};
+use super::sink::{Sink, Unreadable};
 
 /// Reads any of the three, whichever its main part is.
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let mut package = Package::open(reader)?;
-    describe(&mut package, &mut out.details);
+    describe(&mut package, out);
     let main = main_part(&mut package)
         .ok_or_else(|| Unreadable::Broken("its main part is missing".into()))?;
+    if main.ends_with(".bin") {
+        xlsb::read(&mut package, &main, out);
+        return Ok(());
+    }
     let document = package.part(&main).unwrap_or_default();
     let root = Tokens::new(&document, Language::Xml).find_map(|token| match token {
         Token::Start { name, .. } => Some(local(name)),
@@ -29,18 +38,24 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     match root {
         Some("workbook") => xlsx::read(&mut package, &main, &document, out),
         Some("presentation") => pptx::read(&mut package, &main, &document, out),
+        Some("VisioDocument") => vsdx::read(&mut package, out),
         Some("document" | "glossaryDocument") => docx::read(&mut package, &main, &document, out),
         _ => return Err(Unreadable::Broken("its main part is damaged".into())),
+    }
+    if package.is_cut() {
+        out.cut_because(TOO_LARGE);
     }
     Ok(())
 }
 
 /// The part that the package's own relationships name, or one under a usual name.
 fn main_part<R: Read + Seek>(package: &mut Package<R>) -> Option<String> {
-    const USUAL: [&str; 3] = [
+    const USUAL: [&str; 5] = [
         "word/document.xml",
         "xl/workbook.xml",
         "ppt/presentation.xml",
+        "visio/document.xml",
+        "xl/workbook.bin",
     ];
     let named = relations(package, "")
         .into_iter()
@@ -53,22 +68,49 @@ fn main_part<R: Read + Seek>(package: &mut Package<R>) -> Option<String> {
         .find(|name| package.has(name))
 }
 
-fn describe<R: Read + Seek>(package: &mut Package<R>, details: &mut Details) {
-    let core = relations(package, "")
-        .into_iter()
-        .find(|relation| relation.is("core-properties"))
-        .map_or("docProps/core.xml".into(), |relation| relation.target);
-    let Some(core) = package.part(&core) else {
-        return;
+fn describe<R: Read + Seek>(package: &mut Package<R>, out: &mut Sink<'_>) {
+    let relations = relations(package, "");
+    let named = |kind: &str, usual: &str| {
+        let found = relations.iter().find(|relation| relation.is(kind));
+        found.map_or(usual.to_owned(), |relation| relation.target.clone())
     };
-    for (name, text) in texts(&core) {
+    let core = named("core-properties", "docProps/core.xml");
+    let details = &mut out.details;
+    let mut about = Vec::new();
+    for (name, text) in texts(&package.part(&core).unwrap_or_default()) {
         match name {
             "title" => details.title = Some(text),
             "creator" => details.author = Some(text),
             "created" => details.date = Some(text.trim_end_matches('Z').to_owned()),
+            "subject" | "description" | "keywords" | "category" => about.push(text),
             _ => {}
         }
     }
+    let custom = named("custom-properties", "docProps/custom.xml");
+    about.extend(properties(&package.part(&custom).unwrap_or_default()));
+    about.iter().for_each(|text| out.about(text));
+}
+
+/// The properties that a document's owners gave it, as name and value.
+fn properties(document: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut name = String::new();
+    for token in Tokens::new(document, Language::Xml) {
+        match token {
+            Token::Start {
+                name: element,
+                attributes,
+                ..
+            } if local(element) == "property" => {
+                name = entity::decode(attributes.value("name").unwrap_or_default()).into_owned();
+            }
+            Token::Text(text) if !text.trim().is_empty() => {
+                found.push(format!("{name}: {}", entity::decode(text.trim())));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// The elements that hold nothing but text, with it.
@@ -105,11 +147,16 @@ impl Relation {
     }
 }
 
-/// The links of a part (`""` is the package) to others inside the package.
-fn relations<R: Read + Seek>(package: &mut Package<R>, part: &str) -> Vec<Relation> {
+/// Where the links of a part are listed.
+fn relations_of(part: &str) -> String {
     let (folder, name) = part.rsplit_once('/').unwrap_or(("", part));
     let listed = resolve(&format!("{folder}/"), &format!("_rels/{name}.rels"));
-    let Some(listed) = package.part(listed.trim_start_matches('/')) else {
+    listed.trim_start_matches('/').to_owned()
+}
+
+/// The links of a part (`""` is the package) to others inside the package.
+fn relations<R: Read + Seek>(package: &mut Package<R>, part: &str) -> Vec<Relation> {
+    let Some(listed) = package.part(&relations_of(part)) else {
         return Vec::new();
     };
     let relation = |attributes: Attributes<'_>| {
@@ -129,6 +176,92 @@ fn relations<R: Read + Seek>(package: &mut Package<R>, part: &str) -> Vec<Relati
             _ => None,
         })
         .collect()
+}
+
+/// Schemes of the addresses that people look for.
+const SCHEMES: [&str; 5] = ["http://", "https://", "mailto:", "ftp://", "tel:"];
+
+/// The addresses that a part links to outside of the package, each once.
+fn links<R: Read + Seek>(package: &mut Package<R>, part: &str) -> Vec<String> {
+    let Some(listed) = package.part(&relations_of(part)) else {
+        return Vec::new();
+    };
+    let mut known = HashSet::new();
+    Tokens::new(&listed, Language::Xml)
+        .filter_map(|token| match token {
+            Token::Start {
+                name, attributes, ..
+            } if local(name) == "Relationship" => {
+                let is_link = attributes.value("Type")?.ends_with("/hyperlink");
+                let target = entity::decode(attributes.value("Target").filter(|_| is_link)?);
+                let is_known = SCHEMES.iter().any(|scheme| target.starts_with(scheme));
+                (is_known && known.insert(target.to_string())).then(|| target.into_owned())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Parts that hold a drawing, and what is read of drawings in turn.
+const DRAWINGS: [&str; 5] = [
+    "chart",
+    "chartEx",
+    "diagramData",
+    "chartUserShapes",
+    "drawing",
+];
+/// Documents of other programs that a document shows.
+const EMBEDDED: [&str; 3] = ["oleObject", "package", "aFChunk"];
+/// Drawings hold charts, and those hold drawings.
+const MAX_NESTING: usize = 4;
+
+/// Appends the charts, diagrams and documents that a part holds, each once in a document.
+fn attached<R: Read + Seek>(
+    package: &mut Package<R>,
+    part: &str,
+    read: &mut HashSet<String>,
+    out: &mut Sink<'_>,
+) {
+    attached_to(package, part, read, 0, out);
+}
+
+fn attached_to<R: Read + Seek>(
+    package: &mut Package<R>,
+    part: &str,
+    read: &mut HashSet<String>,
+    depth: usize,
+    out: &mut Sink<'_>,
+) {
+    for relation in relations(package, part) {
+        let is_drawing = DRAWINGS.iter().any(|kind| relation.is(kind));
+        // A chart keeps the numbers that its workbook is for.
+        let is_embedded = depth == 0 && EMBEDDED.iter().any(|kind| relation.is(kind));
+        if out.is_full() || !(is_drawing || is_embedded) || !read.insert(relation.target.clone()) {
+            continue;
+        }
+        if is_embedded {
+            let name = relation.target.rsplit('/').next().unwrap_or_default();
+            if let Some(document) = package.bytes(&relation.target) {
+                attachment::shown(name, &document, out);
+            }
+            continue;
+        }
+        if let Some(document) = package.part(&relation.target) {
+            out.line();
+            drawing(&document, out);
+        }
+        if depth < MAX_NESTING {
+            attached_to(package, &relation.target, read, depth + 1, out);
+        }
+    }
+}
+
+/// What is said of a picture or a shape to those that do not see it.
+fn descriptions(attributes: Attributes<'_>) -> impl Iterator<Item = String> {
+    let said = attributes.filter(|(name, value)| {
+        matches!(local(name), "descr" | "alt" | "title") && !value.trim().is_empty()
+    });
+    said.map(|(_, value)| entity::decode(value).into_owned())
 }
 
 /// An element's name without its namespace's prefix.
@@ -156,10 +289,22 @@ fn shapes(document: &str, with_placeholders: bool, out: &mut Sink<'_>) {
     let mut in_placeholder = false;
     // Charts keep numbers with every digit that binary fractions have.
     let mut in_numbers = false;
+    // Comments keep their text in an element that elsewhere holds paragraphs.
+    let is_comments = is_comments(document);
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
-            Token::Start { name, empty, .. } => match local(name) {
+            Token::Start {
+                name,
+                attributes,
+                empty,
+            } => match local(name) {
                 "t" | "v" => in_text = !empty && !in_placeholder,
+                "text" if is_comments => in_text = !empty,
+                "cNvPr" | "docPr" if !in_placeholder => {
+                    for description in descriptions(attributes) {
+                        out.paragraph(&description);
+                    }
+                }
                 "sp" => in_placeholder = false,
                 "ph" => in_placeholder = !with_placeholders,
                 "numCache" | "numLit" => in_numbers = !empty,
@@ -188,6 +333,15 @@ fn shapes(document: &str, with_placeholders: bool, out: &mut Sink<'_>) {
             _ => {}
         }
     }
+}
+
+/// Whether a part is the comments of slides, or threads of comments on cells.
+fn is_comments(document: &str) -> bool {
+    let root = Tokens::new(document, Language::Xml).find_map(|token| match token {
+        Token::Start { name, .. } => Some(local(name)),
+        _ => None,
+    });
+    matches!(root, Some("cmLst" | "ThreadedComments"))
 }
 
 /// Goes on behind the end of the element `name` that was opened last.

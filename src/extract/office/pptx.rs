@@ -4,16 +4,13 @@
 use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::{Relation, attribute, drawing, local, relations, shapes};
-use crate::extract::attachment;
+use super::{Relation, attached, attribute, drawing, links, local, relations, shapes};
 use crate::extract::markup::{Language, Token, Tokens};
 use crate::extract::package::Package;
 use crate::extract::sink::Sink;
 
 /// What belongs to a slide and has text.
-const OF_SLIDE: [&str; 4] = ["diagramData", "chart", "notesSlide", "comments"];
-/// Documents of other programs that a slide shows.
-const EMBEDDED: [&str; 2] = ["oleObject", "package"];
+const OF_SLIDE: [&str; 2] = ["notesSlide", "comments"];
 
 pub fn read<R: Read + Seek>(
     package: &mut Package<R>,
@@ -53,6 +50,7 @@ pub fn read<R: Read + Seek>(
         }
         let relations = relations(package, slide);
         background(package, &relations, &mut shown, out);
+        attached(package, slide, &mut shown, out);
         let parts = OF_SLIDE
             .iter()
             .flat_map(|kind| relations.iter().filter(|relation| relation.is(kind)));
@@ -62,12 +60,8 @@ pub fn read<R: Read + Seek>(
                 drawing(&part, out);
             }
         }
-        for relation in &relations {
-            if EMBEDDED.iter().any(|kind| relation.is(kind))
-                && let Some(document) = package.bytes(&relation.target)
-            {
-                attachment::shown(&document, out);
-            }
+        for link in links(package, slide) {
+            out.paragraph(&link);
         }
         out.end_page();
     }

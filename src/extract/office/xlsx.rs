@@ -1,8 +1,9 @@
 //! Workbooks (SpreadsheetML): a page for each sheet, a line for each row, numbers as they are shown.
 
+use std::collections::HashSet;
 use std::io::{Read, Seek};
 
-use super::{Relation, attribute, drawing, local, relations, skip};
+use super::{Relation, attached, attribute, drawing, links, local, relations, skip};
 use crate::extract::cells::{self, Shown};
 use crate::extract::entity;
 use crate::extract::markup::{Language, Token, Tokens};
@@ -10,7 +11,7 @@ use crate::extract::package::Package;
 use crate::extract::sink::Sink;
 
 /// What belongs to a sheet and has text.
-const OF_SHEET: [&str; 2] = ["comments", "drawing"];
+const OF_SHEET: [&str; 2] = ["comments", "threadedComment"];
 
 /// What cells refer to.
 struct Book {
@@ -160,14 +161,39 @@ fn read_sheet<R: Read + Seek>(
                 out.line();
                 drawing(&part, out);
             }
-            for chart in super::relations(package, &relation.target) {
-                if let Some(part) = package.part(&chart.target).filter(|_| chart.is("chart")) {
-                    out.line();
-                    drawing(&part, out);
-                }
-            }
         }
     }
+    attached(package, &sheet.target, &mut HashSet::new(), out);
+    for link in links(package, &sheet.target) {
+        out.paragraph(&link);
+    }
+}
+
+/// The text of a sheet's header or footer, without its codes (18.3.1.39): sections, fonts, fields.
+fn header(code: &str) -> String {
+    let mut text = String::new();
+    let mut chars = code.chars().peekable();
+    while let Some(character) = chars.next() {
+        if character != '&' {
+            text.push(character);
+            continue;
+        }
+        match chars.next() {
+            Some('&') => text.push('&'),
+            Some('"') => {
+                chars.by_ref().find(|c| *c == '"');
+            }
+            Some('L' | 'C' | 'R' | 'P' | 'N' | 'D' | 'T' | 'F' | 'A' | 'Z') => text.push(' '),
+            Some('K') => {
+                for _ in 0..6 {
+                    chars.next_if(char::is_ascii_hexdigit);
+                }
+            }
+            Some('0'..='9') => while chars.next_if(char::is_ascii_digit).is_some() {},
+            _ => {}
+        }
+    }
+    text
 }
 
 /// The cell that is being read.
@@ -202,6 +228,13 @@ impl Book {
                     }
                     "v" | "t" => cell.reads = !empty,
                     "f" | "rPh" if !empty => skip(&mut tokens, name),
+                    "oddHeader" | "evenHeader" | "firstHeader" | "oddFooter" | "evenFooter"
+                    | "firstFooter"
+                        if !empty =>
+                    {
+                        let code = tokens.raw_text(name);
+                        out.paragraph(&header(&entity::decode(code)));
+                    }
                     _ => {}
                 },
                 Token::End { .. } => cell.reads = false,

@@ -3,16 +3,20 @@
 
 mod doc;
 mod msg;
+mod padded;
 mod ppt;
 mod summary;
 mod xls;
 
-use std::io::{Read, Seek};
+use std::io::{Cursor, Read, Seek};
 
 use cfb::CompoundFile;
+use padded::Padded;
 
 use super::sink::{Sink, Unreadable};
-pub use summary::code_page;
+use super::{attachment, office};
+pub use msg::unpack as unpack_rtf;
+pub use summary::{code_page, narrow};
 
 /// The most that is read of one stream, and of all streams of a file.
 const MOST_OF_STREAM: u64 = 128 << 20;
@@ -20,14 +24,16 @@ const MOST_OF_ALL: u64 = 256 << 20;
 
 /// A file system in a file.
 pub struct Storage<R> {
-    file: CompoundFile<R>,
+    file: CompoundFile<Padded<R>>,
     room: u64,
 }
 
 impl<R: Read + Seek> Storage<R> {
     pub fn open(reader: R) -> Result<Self, Unreadable> {
-        let file = CompoundFile::open(reader)
-            .map_err(|_| Unreadable::Broken("it is damaged or not complete".into()))?;
+        let damaged = |_| Unreadable::Broken("it is damaged or not complete".into());
+        let file = Padded::new(reader)
+            .and_then(CompoundFile::open)
+            .map_err(damaged)?;
         Ok(Self {
             file,
             room: MOST_OF_ALL,
@@ -80,8 +86,13 @@ pub fn media_type<R: Read + Seek>(reader: R) -> Option<&'static str> {
 
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let mut storage = Storage::open(reader)?;
-    if storage.has("/EncryptedPackage") {
-        return Err(Unreadable::Encrypted);
+    if let Some(package) = storage.stream("/EncryptedPackage") {
+        let info = storage.stream("/EncryptionInfo").unwrap_or_default();
+        let document = office::locked::opened(&info, &package);
+        return match document {
+            Some(document) => office::read(Cursor::new(document), out),
+            None => Err(Unreadable::Encrypted),
+        };
     }
     let said = storage
         .stream("/\u{5}SummaryInformation")
@@ -98,10 +109,40 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         ppt::read(summary::page(&said), &mut storage, out)
     } else if storage.has("/__properties_version1.0") {
         msg::read(&mut storage, out)
+    } else if let Some(object) = storage.stream("/\u{1}Ole10Native") {
+        native(&object, out);
+        Ok(())
+    } else if let Some(package) = storage.stream("/Package") {
+        attachment::shown("", &package, out);
+        Ok(())
     } else {
         Err(Unreadable::Broken(
             "it is no document that this release knows".into(),
         ))
+    }
+}
+
+/// Reads a file that another document shows as an icon (MS-OLEDS 2.3.6): its name, where it was, and
+/// what is in it.
+fn native(object: &[u8], out: &mut Sink<'_>) {
+    let text = |at: usize| {
+        let rest = object.get(at..)?;
+        let length = memchr::memchr(0, rest)?;
+        Some((summary::narrow(&rest[..length], u16::MAX), at + length + 1))
+    };
+    let found = text(6).and_then(|(name, at)| {
+        let (_, at) = text(at)?;
+        // Two numbers, and where it was once more.
+        let path = size_at(object, at + 4)?;
+        let at = at.checked_add(8)?.checked_add(path)?;
+        Some((
+            name,
+            slice(object, at.checked_add(4)?, size_at(object, at)?),
+        ))
+    });
+    if let Some((name, content)) = found {
+        out.paragraph(&name);
+        attachment::shown(&name, content, out);
     }
 }
 
@@ -134,7 +175,7 @@ fn slice(bytes: &[u8], at: usize, length: usize) -> &[u8] {
 }
 
 /// UTF-16 as it stands in these files.
-fn wide(bytes: &[u8]) -> String {
+pub fn wide(bytes: &[u8]) -> String {
     let units = bytes
         .chunks_exact(2)
         .map(|unit| u16::from_le_bytes([unit[0], unit[1]]));

@@ -184,7 +184,7 @@ impl<'a, R: Read + Seek> Properties<'a, R> {
 }
 
 /// Inflates RTF as messages keep it (MS-OXRTFCP).
-fn unpack(packed: &[u8]) -> Vec<u8> {
+pub fn unpack(packed: &[u8]) -> Vec<u8> {
     const UNCOMPRESSED: u32 = 0x414c_454d;
     /// What every text is likely to begin with.
     const BEGINNING: &[u8] = b"{\\rtf1\\ansi\\mac\\deff0\\deftab720{\\fonttbl;}{\\f0\\fnil \\froman \\fswiss \

@@ -6,7 +6,7 @@
 use hayro_interpret::hayro_syntax::content::TypedIter;
 use hayro_interpret::hayro_syntax::content::ops::TypedInstruction as Op;
 use hayro_interpret::hayro_syntax::object::dict::keys::{
-    ACTUAL_TEXT, CONTENTS, FONT, FORM, MATRIX, OC, RESOURCES, SUBTYPE,
+    ACTUAL_TEXT, CONTENTS, FONT, FORM, IMAGE, MATRIX, OC, RESOURCES, SUBTYPE,
 };
 use hayro_interpret::hayro_syntax::object::{
     Array, Dict, MaybeRef, Name, Number, Object, Stream, String as PdfString, dict_or_stream,
@@ -14,7 +14,6 @@ use hayro_interpret::hayro_syntax::object::{
 use hayro_interpret::hayro_syntax::page::{Page, Resources};
 use hayro_interpret::kurbo::{Affine, Point, Rect};
 
-use super::annotation;
 use super::face::{Face, Faces};
 use super::layers::Layers;
 use super::marks::Marks;
@@ -26,14 +25,27 @@ const MOST_NESTING: usize = 50;
 /// States that are kept; what saves more of them has them mixed up.
 const MOST_SAVED: usize = 10_000;
 
-/// The text of a page, with that of its annotations.
-pub fn text<'a>(page: &Page<'a>, faces: &mut Faces<'a>, layers: &Layers) -> String {
+/// What is read on a page.
+pub struct Drawn {
+    /// Its text, with that of the annotations that are drawn.
+    pub text: String,
+    /// How much of it pictures cover, from 0 to 1 and more.
+    pub pictures: f64,
+}
+
+pub fn read<'a>(
+    page: &Page<'a>,
+    annotations: &[(Stream<'a>, Affine)],
+    faces: &mut Faces<'a>,
+    layers: &Layers,
+) -> Drawn {
     let media = page.media_box();
     let mut content = Content {
         faces,
         layers,
         area: Rect::new(media.x0, media.y0, media.x1, media.y1),
         text: Text::default(),
+        pictures: 0.0,
         state: State::default(),
         saved: Vec::new(),
         floor: 0,
@@ -43,10 +55,13 @@ pub fn text<'a>(page: &Page<'a>, faces: &mut Faces<'a>, layers: &Layers) -> Stri
     };
     let resources = page.resources();
     content.read(&decoded(page), resources, Affine::IDENTITY);
-    for (form, place) in annotation::shown(page) {
-        content.draw(&form, resources, place);
+    for (form, place) in annotations {
+        content.draw(form, resources, *place);
     }
-    content.text.into_text()
+    Drawn {
+        pictures: content.pictures / content.area.area().max(1.0),
+        text: content.text.into_text(),
+    }
 }
 
 /// The content of a page, which the page itself would keep for as long as its document is open.
@@ -73,6 +88,8 @@ struct Content<'a, 'd> {
     /// Where something can be seen.
     area: Rect,
     text: Text,
+    /// The area of all pictures, in units of the page.
+    pictures: f64,
     state: State<'a>,
     saved: Vec<State<'a>>,
     /// How many of these the content at hand did not save, and must not restore.
@@ -109,6 +126,7 @@ impl<'a> Content<'a, '_> {
                 state.to_page *= matrix([m.0, m.1, m.2, m.3, m.4, m.5]);
             }
             Op::SetGraphicsState(name) => self.set(resources, name.0),
+            Op::InlineImage(_) => self.picture(),
             Op::XObject(name) => self.draw_named(resources, name.0),
             Op::BeginMarkedContent(_) => self.marks.begin(true, None),
             Op::BeginMarkedContentWithProperties(mark) => self.mark(resources, mark.1),
@@ -176,10 +194,24 @@ impl<'a> Content<'a, '_> {
     }
 
     fn draw_named(&mut self, resources: &Resources<'a>, name: &Name<'_>) {
-        if let Some(drawn) = resources.get_x_object(name)
-            && drawn.dict().get::<Name<'_>>(SUBTYPE).as_deref() == Some(FORM)
-        {
-            self.draw(&drawn, resources, Affine::IDENTITY);
+        let Some(drawn) = resources.get_x_object(name) else {
+            return;
+        };
+        match drawn.dict().get::<Name<'_>>(SUBTYPE).as_deref() {
+            Some(FORM) => self.draw(&drawn, resources, Affine::IDENTITY),
+            Some(IMAGE) => self.picture(),
+            _ => {}
+        }
+    }
+
+    /// A picture fills the unit square.
+    fn picture(&mut self) {
+        if self.marks.are_seen() {
+            let place = self
+                .state
+                .to_page
+                .transform_rect_bbox(Rect::new(0.0, 0.0, 1.0, 1.0));
+            self.pictures += place.intersect(self.area).area().max(0.0);
         }
     }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, StandardFont};
 use hayro_interpret::InterpreterSettings;
 use hayro_interpret::hayro_cmap::BfString;
+use hayro_interpret::hayro_syntax::object::dict::keys::TO_UNICODE;
 use hayro_interpret::hayro_syntax::object::{Dict, Name, ObjectIdentifier};
 use hayro_interpret::hayro_syntax::page::Resources;
 use hayro_interpret::kurbo::Vec2;
@@ -65,10 +66,12 @@ impl<'a> Faces<'a> {
     }
 
     pub fn of(&self, font: &Dict<'a>) -> Option<Rc<Face<'a>>> {
+        let named = font.get::<Name<'_>>(TO_UNICODE);
+        let is_identity = named.is_some_and(|name| name.starts_with(b"Identity"));
         let font = self
             .fonts
             .font(font, &self.fonts_of_others, &self.encodings);
-        font.map(|font| Rc::new(Face::new(font, false)))
+        font.map(|font| Rc::new(Face::new(font, false, is_identity)))
             .or_else(|| self.stand_in())
     }
 
@@ -76,7 +79,7 @@ impl<'a> Faces<'a> {
         let load = || {
             let helvetica = StandardFont::Helvetica;
             let font = self.fonts.standard_font(helvetica, &self.fonts_of_others)?;
-            Some(Rc::new(Face::new(font, true)))
+            Some(Rc::new(Face::new(font, true, false)))
         };
         self.stand_in.get_or_init(load).clone()
     }
@@ -91,11 +94,15 @@ pub struct Face<'a> {
 }
 
 impl<'a> Face<'a> {
-    fn new(font: Font<'a>, is_stand_in: bool) -> Self {
+    fn new(font: Font<'a>, is_stand_in: bool, is_identity: bool) -> Self {
+        let signs = Signs {
+            is_identity,
+            ..Signs::default()
+        };
         Self {
             font,
             is_stand_in,
-            signs: RefCell::default(),
+            signs: RefCell::new(signs),
         }
     }
 }
@@ -117,6 +124,8 @@ pub struct Sign {
 #[derive(Default)]
 pub struct Signs {
     known: Vec<Sign>,
+    /// Codes are the characters themselves: the font names a map for that instead of having one.
+    is_identity: bool,
 }
 
 impl Signs {
@@ -124,25 +133,26 @@ impl Signs {
         self.known.resize_with(SIGNS, Sign::default);
         let sign = &mut self.known[code as usize % SIGNS];
         if sign.code != Some(code) {
-            *sign = Sign::of(font, code);
+            *sign = Sign::of(font, code, self.is_identity);
         }
         sign
     }
 }
 
 impl Sign {
-    fn of(font: &Font<'_>, code: u32) -> Self {
+    fn of(font: &Font<'_>, code: u32, is_identity: bool) -> Self {
         let id = font.map_code(code);
         let (unicode, width) = match font.glyph(id, code) {
             FontGlyph::Outline(glyph) => (glyph.as_unicode(), glyph.advance_width()),
             FontGlyph::Type3(glyph) => (glyph.as_unicode(), Some(glyph.advance_width())),
         };
-        let stretch = font.glyph_stretch(id, code);
+        let character = char::from_u32(code).filter(|_| is_identity);
+        let unicode = character.map(BfString::Char).or(unicode);
         Self {
             code: Some(code),
             text: read(unicode, code),
             shift: font.origin_displacement(code) / EM,
-            width: f64::from(width.unwrap_or(WIDTH)) * stretch / EM,
+            width: f64::from(width.unwrap_or(WIDTH)) / EM,
             advance: font.code_advance(code) / EM,
         }
     }

@@ -12,7 +12,14 @@ pub fn text_string(bytes: &[u8]) -> Option<String> {
         [0xef, 0xbb, 0xbf, rest @ ..] => UTF_8.decode_without_bom_handling(rest).0,
         _ => document_encoding(bytes).into(),
     };
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let gap = |c| {
+        if matches!(c, '\t' | '\n' | '\r') {
+            ' '
+        } else {
+            c
+        }
+    };
+    let text: String = text.chars().map(gap).filter(|c| !c.is_control()).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
@@ -32,10 +39,20 @@ fn document_encoding(bytes: &[u8]) -> String {
     bytes.iter().map(character).collect()
 }
 
+/// The ideographs of the radicals from U+2E80 on (Unicode's `Equivalent_Unified_Ideograph`), which
+/// NFKC leaves alone.
+const RADICALS: &str = "⺀厂乛乚乙亻冂𠘨刀刂卜㔾小小兀尣尢𡯂巳幺彑彐忄心扌攵⺚旡日月歺母民氵氺灬爫爫丬牛\
+    犭王𤴔目示礻𥫗糹纟罓罒㓁冗𦉫羊𦍌𦍋耂肀聿肉𦥑艹艹艹虎衤覀西见角𧢲讠贝𧾷车辶辶辶邑\
+    钅長镸长门𨸏阝雨青韦页风飞食𩙿飠饣𩠐马骨鬼鱼鸟卤麦黄黾斉齐歯齿竜龙龜亀龟";
+
 /// Appends what a glyph stands for, as it is searched for: ligatures and other forms that letters
 /// take on a page become the letters.
 pub fn push_plain(character: char, out: &mut String) {
     match character {
+        '\u{2e80}'..='\u{2ef3}' => {
+            let number = character as usize - 0x2e80;
+            out.extend(RADICALS.chars().nth(number));
+        }
         '\u{2f00}'..='\u{2fdf}'
         | '\u{f900}'..='\u{fdff}'
         | '\u{fe30}'..='\u{fefc}'
@@ -46,6 +63,8 @@ pub fn push_plain(character: char, out: &mut String) {
         '\u{a0}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{3000}' => out.push(' '),
         // Joiners, marks of direction, and byte order marks.
         '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}' | '\u{feff}' => {}
+        // Some fonts say that their space is a tab.
+        '\t' | '\n' | '\r' => out.push(' '),
         other if other.is_control() => {}
         other => out.push(other),
     }
@@ -127,6 +146,8 @@ mod tests {
     #[test]
     fn forms_become_letters() {
         assert_eq!(plain("o\u{fb03}ce \u{1d434}\u{ff21}m²"), "office AAm²");
+        assert_eq!(plain("\u{2ed1}\u{2f64}\u{2e9f}\u{2ef3}"), "長用母龟");
+        assert_eq!(plain("a\tb"), "a b");
         assert_eq!(plain("a\u{f0b7}\u{a0}b\u{200b}"), "a b");
     }
 

@@ -4,6 +4,7 @@
 //! text alone: most of what drawing takes is not for whoever reads.
 
 mod annotation;
+mod catalog;
 mod content;
 mod face;
 mod layers;
@@ -16,28 +17,84 @@ mod state;
 mod tests;
 
 use hayro_interpret::hayro_syntax::object::DateTime;
-use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfData};
 
-use super::sink::{Details, Sink, Unreadable};
+use super::sink::{Sink, Unreadable};
+use annotation::Annotations;
 use face::Faces;
 use layers::Layers;
 
+/// A page with fewer letters and digits than this may be a scan that somebody typed a number on.
+const MAX_SCAN_LETTERS: usize = 40;
+/// The share of a scanned page that its picture covers at least.
+const MIN_SCAN_AREA: f64 = 0.5;
+/// Readers look for the beginning of a document in so many bytes (ISO 32000-1, annex H.3).
+const HEADER_BYTES: usize = 1024;
+
 /// Reads page by page: what was read before a page that takes too long is passed on.
 pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
-    let pdf = Pdf::new(bytes).map_err(unreadable)?;
-    describe(&pdf, &mut out.details);
+    let data = PdfData::from(from_header(bytes));
+    let pdf = Pdf::new(data.clone()).map_err(|error| match error {
+        LoadPdfError::Invalid if is_encrypted(data.as_ref()) => Unreadable::Encrypted,
+        error => unreadable(error),
+    })?;
+    describe(&pdf, out);
     out.details.scripts = Some(scripts::has_scripts(&pdf));
     out.tell();
     let layers = Layers::of(&pdf);
     let mut faces = Faces::default();
-    for page in pdf.pages().iter() {
-        out.text(&content::text(page, &mut faces, &layers));
+    let mut files = Vec::new();
+    let count = pdf.pages().len();
+    for (number, page) in pdf.pages().iter().enumerate() {
+        let annotations = Annotations::of(page);
+        let drawn = content::read(page, &annotations.drawn, &mut faces, &layers);
+        if is_scan(&drawn) {
+            out.scan(number);
+        }
+        out.text(&drawn.text);
+        for said in annotations.said {
+            if !drawn.text.contains(&said) {
+                out.paragraph(&said);
+            }
+        }
+        files.extend(annotations.files);
+        if number + 1 == count {
+            out.line();
+            catalog::read(&pdf, &files, out);
+        }
         out.end_page();
         if out.is_full() {
             break;
         }
     }
     Ok(())
+}
+
+/// Whether only a picture tells what a page says, apart from a few words on it.
+fn is_scan(page: &content::Drawn) -> bool {
+    let letters = page.text.chars().filter(|c| c.is_alphanumeric());
+    match letters.take(MAX_SCAN_LETTERS).count() {
+        0 => true,
+        MAX_SCAN_LETTERS => false,
+        _ => page.pictures >= MIN_SCAN_AREA,
+    }
+}
+
+/// The document without what stands before it, such as the head of a mail.
+fn from_header(mut bytes: Vec<u8>) -> Vec<u8> {
+    let head = &bytes[..bytes.len().min(HEADER_BYTES)];
+    if let Some(at @ 1..) = memchr::memmem::find(head, b"%PDF-") {
+        bytes.drain(..at);
+    }
+    bytes
+}
+
+/// Whether a document that cannot be opened says that it is encrypted.
+fn is_encrypted(bytes: &[u8]) -> bool {
+    memchr::memmem::find_iter(bytes, b"/Encrypt").any(|at| {
+        let next = bytes.get(at + b"/Encrypt".len());
+        next.is_some_and(|next| !next.is_ascii_alphanumeric())
+    })
 }
 
 pub(super) fn unreadable(error: LoadPdfError) -> Unreadable {
@@ -50,8 +107,14 @@ pub(super) fn unreadable(error: LoadPdfError) -> Unreadable {
     }
 }
 
-fn describe(pdf: &Pdf, details: &mut Details) {
+fn describe(pdf: &Pdf, out: &mut Sink<'_>) {
     let said = pdf.metadata();
+    for about in [&said.subject, &said.keywords].into_iter().flatten() {
+        if let Some(text) = letters::text_string(about) {
+            out.about(&text);
+        }
+    }
+    let details = &mut out.details;
     details.pages = u32::try_from(pdf.pages().len()).ok();
     details.title = said.title.as_deref().and_then(letters::text_string);
     details.author = said.author.as_deref().and_then(letters::text_string);

@@ -12,6 +12,12 @@ use super::letters;
 /// apart, and the narrowest spaces of justified text are wider. Fonts count in thousandths:
 /// between two of them, so that rounding decides about no gap.
 const WORD_GAP: f64 = 0.1095;
+/// Letters that are tracked stand no further apart than this.
+const MAX_TRACKING: f64 = 0.32;
+/// Gaps between the letters of a tracked word differ by no more than this.
+const TRACKING_TOLERANCE: f64 = 0.08;
+/// So many letters in a row make a tracked word.
+const MIN_TRACKED: usize = 4;
 /// So far back an overprinted or kerned letter goes, and no further.
 const BACKWARD: f64 = 0.5;
 /// A letter that is so much higher or lower stands on another line; exponents do not.
@@ -32,10 +38,11 @@ pub struct Letter {
 }
 
 /// What separates a letter from the one before.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Gap {
     None,
-    Word,
+    /// With its width.
+    Word(f64),
     Line,
     /// It is drawn over the letter before.
     Over,
@@ -46,11 +53,14 @@ enum Gap {
 pub struct Page {
     text: String,
     line: Vec<char>,
+    /// How wide the gap is that each of its spaces stands for, in parts of the size; infinite for a
+    /// space that was drawn, and 0 for all other characters.
+    gaps: Vec<f64>,
     /// How far along the line each of its characters starts.
     places: Vec<f64>,
     last: Option<Letter>,
-    /// A space was drawn.
-    space: bool,
+    /// The gap before what comes next, if it is one between words.
+    space: Option<f64>,
     /// The line before ended in a hyphen, which is left out if the word goes on.
     hyphen: bool,
 }
@@ -72,7 +82,7 @@ impl Page {
         if let Some(last) = self.last {
             match self.gap(&letter, first, &last) {
                 Gap::Line => self.end_line(),
-                Gap::Word => self.space = true,
+                Gap::Word(gap) => self.space = Some(self.space.unwrap_or(0.0).max(gap)),
                 Gap::Over if self.overprint(first) => return,
                 Gap::Over | Gap::None => {}
             }
@@ -113,7 +123,7 @@ impl Page {
         };
         let em = last.em.min(letter.em);
         if gap > WORD_GAP * em {
-            Gap::Word
+            Gap::Word(gap / em)
         } else if gap >= -WORD_GAP * em {
             Gap::None
         } else if (letter.start - last.start).dot(along).abs() < 2.0 * BACKWARD * em {
@@ -126,7 +136,7 @@ impl Page {
     /// Deals with a letter over the one before: one of them may be the other's accent, and the same
     /// again is a way to make it bold. Answers whether the letter is dealt with.
     fn overprint(&mut self, character: char) -> bool {
-        let Some(last) = self.line.last_mut().filter(|_| !self.space) else {
+        let Some(last) = self.line.last_mut().filter(|_| self.space.is_none()) else {
             return false;
         };
         let is_accent = |c: char| !c.is_ascii() && letters::combining(c).is_some();
@@ -144,19 +154,22 @@ impl Page {
 
     fn push(&mut self, character: char, place: f64) {
         if character.is_whitespace() {
-            self.space = true;
+            self.space = Some(f64::INFINITY);
             return;
         }
-        if std::mem::take(&mut self.space) && !self.line.is_empty() {
+        if let Some(gap) = self.space.take().filter(|_| !self.line.is_empty()) {
             self.line.push(' ');
+            self.gaps.push(gap);
             self.places.push(place);
         }
         self.line.push(character);
+        self.gaps.push(0.0);
         self.places.push(place);
     }
 
     fn end_line(&mut self) {
-        self.space = false;
+        self.space = None;
+        self.join_tracked();
         self.read_leftward();
         let mut line = self.line.as_slice();
         let Some(first) = line.first() else {
@@ -177,7 +190,73 @@ impl Page {
         }
         self.text.extend(line);
         self.line.clear();
+        self.gaps.clear();
         self.places.clear();
+    }
+
+    /// Takes out the gaps between the letters of words that are tracked: of a line where nearly all
+    /// letters stand apart, and of single letters in a row that stand equally far apart.
+    fn join_tracked(&mut self) {
+        let is_gap = |gap: f64| gap > 0.0 && gap.is_finite();
+        if !self.gaps.iter().any(|gap| is_gap(*gap)) {
+            return;
+        }
+        let letters = self.line.iter().filter(|c| c.is_alphabetic()).count();
+        let signs = self.line.iter().filter(|c| **c != ' ').count();
+        let drawn = self.gaps.iter().filter(|gap| gap.is_infinite()).count();
+        let mut gaps: Vec<f64> = self
+            .gaps
+            .iter()
+            .copied()
+            .filter(|gap| is_gap(*gap))
+            .collect();
+        gaps.sort_by(f64::total_cmp);
+        let pairs = signs.saturating_sub(1).saturating_sub(drawn);
+        let median = gaps[gaps.len() / 2];
+        let is_tracked = 4 * gaps.len() >= 3 * pairs
+            && signs >= MIN_TRACKED
+            && 2 * letters > signs
+            && median <= MAX_TRACKING;
+        let mut out = vec![true; self.line.len()];
+        if is_tracked {
+            for (kept, gap) in out.iter_mut().zip(&self.gaps) {
+                *kept = !is_gap(*gap) || *gap > median + TRACKING_TOLERANCE;
+            }
+        } else {
+            self.find_tracked_words(&mut out);
+        }
+        let mut kept = out.iter();
+        self.line.retain(|_| kept.next().is_none_or(|kept| *kept));
+        let mut kept = out.iter();
+        self.places.retain(|_| kept.next().is_none_or(|kept| *kept));
+    }
+
+    /// Marks the gaps inside of single letters in a row.
+    fn find_tracked_words(&self, kept: &mut [bool]) {
+        let is_single = |at: usize| {
+            let is_end = |at: Option<&char>| at.is_none_or(|c| *c == ' ');
+            self.line[at].is_alphabetic()
+                && is_end(at.checked_sub(1).and_then(|before| self.line.get(before)))
+                && is_end(self.line.get(at + 1))
+        };
+        let mut at = 0;
+        while at < self.line.len() {
+            if !is_single(at) {
+                at += 1;
+                continue;
+            }
+            let (start, first) = (at, self.gaps.get(at + 1).copied().unwrap_or(f64::INFINITY));
+            let is_alike = |gap: f64| {
+                gap > 0.0 && gap <= MAX_TRACKING && (gap - first).abs() <= TRACKING_TOLERANCE
+            };
+            while at + 2 < self.line.len() && is_alike(self.gaps[at + 1]) && is_single(at + 2) {
+                at += 2;
+            }
+            if (at - start) / 2 + 1 >= MIN_TRACKED {
+                (start + 1..at).step_by(2).for_each(|gap| kept[gap] = false);
+            }
+            at += 1;
+        }
     }
 
     /// Puts the letters of leftward scripts that were drawn from left to right into the order of
@@ -277,6 +356,45 @@ mod tests {
     fn leftward_scripts_are_read_leftward() {
         let drawn: String = "שלום עולם".chars().rev().collect();
         assert_eq!(page(&[(&drawn, 0.0, 0.0)], Affine::IDENTITY), "שלום עולם");
+    }
+
+    /// Letters that stand this far apart, and words further.
+    fn tracked(text: &str, tracking: f64, between_words: f64) -> String {
+        let mut page = Page::default();
+        let mut x = 0.0;
+        for character in text.chars() {
+            if character == ' ' {
+                x += between_words;
+                continue;
+            }
+            set(&mut page, &character.to_string(), x, 0.0, Affine::IDENTITY);
+            x += 5.0 + tracking;
+        }
+        page.into_text()
+    }
+
+    #[test]
+    fn tracked_words_are_words() {
+        for tracking in [0.5, 1.2, 1.5, 2.0, 3.0] {
+            let found = tracked("Harbour Master of Quay", tracking, 3.0);
+            assert_eq!(found, "Harbour Master of Quay", "{tracking}");
+        }
+        // Tracked words in a line that is set as usual.
+        let mut page = Page::default();
+        set(&mut page, "the harbour of", 0.0, 0.0, Affine::IDENTITY);
+        for (number, letter) in ["N", "A", "T", "O"].into_iter().enumerate() {
+            set(
+                &mut page,
+                letter,
+                75.0 + 7.0 * number as f64,
+                0.0,
+                Affine::IDENTITY,
+            );
+        }
+        set(&mut page, "is full", 107.0, 0.0, Affine::IDENTITY);
+        assert_eq!(page.into_text(), "the harbour of NATO is full");
+        // Columns of digits are not one number.
+        assert_eq!(tracked("1234", 2.0, 0.0), "1 2 3 4");
     }
 
     #[test]

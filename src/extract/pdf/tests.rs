@@ -2,9 +2,11 @@
 
 use hayro_interpret::hayro_syntax::Pdf;
 
+use super::annotation::Annotations;
 use super::content;
 use super::face::Faces;
 use super::layers::Layers;
+use crate::extract::sink::{Found, Sink, Unreadable};
 
 /// A font of standard widths, and two layers of which the second is hidden.
 const COMMON: &[(u32, &str)] = &[
@@ -19,6 +21,10 @@ const RESOURCES: &str = "/Font << /F 3 0 R >> /XObject << /X 10 0 R >> \
 
 /// A document of one page: what stands in its catalog, in its page and on it, and more objects.
 pub fn document(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)]) -> Pdf {
+    Pdf::new(source(catalog, page, content, objects).into_bytes()).unwrap()
+}
+
+fn source(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)]) -> String {
     let mut all = vec![
         (1, format!("<< /Type /Catalog /Pages 2 0 R {catalog} >>")),
         (2, "<< /Type /Pages /Count 1 /Kids [6 0 R] >>".to_owned()),
@@ -36,7 +42,7 @@ pub fn document(catalog: &str, page: &str, content: &str, objects: &[(u32, &str)
     for (number, object) in all {
         file += &format!("{number} 0 obj\n{object}\nendobj\n");
     }
-    Pdf::new((file + "trailer << /Root 1 0 R >>").into_bytes()).unwrap()
+    file + "trailer << /Root 1 0 R >>"
 }
 
 pub fn stream(dict: &str, content: &str) -> String {
@@ -46,7 +52,8 @@ pub fn stream(dict: &str, content: &str) -> String {
 
 fn text(pdf: &Pdf) -> String {
     let (mut faces, layers) = (Faces::default(), Layers::of(pdf));
-    content::text(&pdf.pages()[0], &mut faces, &layers)
+    let annotations = Annotations::of(&pdf.pages()[0]);
+    content::read(&pdf.pages()[0], &annotations.drawn, &mut faces, &layers).text
 }
 
 fn drawn(content: &str) -> String {
@@ -177,4 +184,138 @@ fn annotations_are_read_as_they_look() {
     };
     assert_eq!(annotated(""), "page\na field");
     assert_eq!(annotated("/F 2"), "page");
+}
+
+/// A page as it is read, with all that belongs to it.
+fn whole(pdf: &str) -> (String, Vec<u32>) {
+    let mut text = String::new();
+    let mut pass_on = |found: Found<'_>| {
+        if let Found::Text(piece) = found {
+            text.push_str(piece);
+        }
+    };
+    let mut sink = Sink::new(1 << 20, &mut pass_on);
+    super::read(pdf.as_bytes().to_vec(), &mut sink).unwrap();
+    let scans = sink.finish().scans;
+    (text, scans)
+}
+
+const IMAGE: &str = "<< /Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray /Length 1 >>\nstream\nx\nendstream";
+
+#[test]
+fn a_scan_is_one_with_a_title_and_a_typed_number() {
+    let scanned = |content: &str| {
+        let info = (12, "<< /Title (Ledger) /Subject (dues) /Keywords (quay) >>");
+        let file = source("", "", content, &[(10, IMAGE), info]);
+        whole(&file.replace("/Root 1 0 R", "/Root 1 0 R /Info 12 0 R"))
+    };
+    let picture = "q 300 0 0 300 0 0 cm /X Do Q ";
+    assert_eq!(scanned(picture), ("Ledger\ndues\nquay".into(), vec![0]));
+    let numbered = format!("{picture}{}", at(20, "Page 3 of 12"));
+    assert_eq!(
+        scanned(&numbered),
+        ("Ledger\ndues\nquay\nPage 3 of 12".into(), vec![0])
+    );
+    let inline = format!(
+        "q 300 0 0 300 0 0 cm BI /W 1 /H 1 /BPC 8 /CS /G ID x EI Q {}",
+        at(20, "7")
+    );
+    assert_eq!(scanned(&inline).1, [0]);
+    // A few words by themselves, a small picture, and a scan with its text are none.
+    assert_eq!(scanned(&at(20, "Chapter")).1, [0; 0]);
+    assert_eq!(
+        scanned(&format!("q 30 0 0 30 0 0 cm /X Do Q {}", at(20, "7"))).1,
+        [0; 0]
+    );
+    let text = at(20, "A scan whose words somebody has recognised before");
+    assert_eq!(scanned(&format!("{picture}{text}")).1, [0; 0]);
+}
+
+#[test]
+fn what_is_not_drawn_is_read_as_well() {
+    let page = "/Annots [null << /Subtype /Widget /Rect [0 0 9 9] /Parent 12 0 R >> \
+        << /Subtype /Widget /Rect [0 0 9 9] /FT /Ch /V [(cod) (hake)] >> \
+        << /Subtype /Highlight /Rect [0 0 9 9] /Contents (mark\\nthis) >> \
+        << /Subtype /FreeText /Rect [0 0 9 9] /Contents (free words) >> \
+        << /Subtype /Text /F 2 /Contents (hidden) >> << /Subtype /Popup /Contents (popped) >> \
+        << /Subtype /Link /A << /S /URI /URI (https://example.org/a) >> >>]";
+    let catalog = "/Outlines << /First 13 0 R >> /AcroForm << /XFA [(template) 14 0 R (datasets) 15 0 R] >> \
+        /Names << /EmbeddedFiles << /Kids [<< /Names [(a) << /UF (dues.csv) /EF << /F 16 0 R >> >>] >>] >> >>";
+    let template = stream(
+        "",
+        "<template><caption><value><text>Name</text></value></caption><script>no</script></template>",
+    );
+    let data = stream("", "<xfa:data><Name>Ada &amp; Bo</Name></xfa:data>");
+    let file = stream("/Type /EmbeddedFile", "herring,7");
+    let (text, _) = whole(&source(
+        catalog,
+        page,
+        &at(200, "page"),
+        &[
+            (12, "<< /FT /Tx /T (who) /V (Ada Quay) >>"),
+            (
+                13,
+                "<< /Title (Chapter one) /First << /Title (Section) >> /Next 13 0 R >>",
+            ),
+            (14, &template),
+            (15, &data),
+            (16, &file),
+        ],
+    ));
+    assert_eq!(
+        text,
+        "page\nAda Quay\ncod, hake\nmark this\nfree words\nhttps://example.org/a\n\
+         Chapter one\nSection\nName\nAda & Bo\nAttachment: dues.csv\nherring\t7"
+    );
+}
+
+#[test]
+fn a_font_that_only_names_its_map_is_read() {
+    let font = "<< /Type /Font /Subtype /Type0 /BaseFont /F /Encoding /Identity-H /ToUnicode /Identity-H \
+        /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /F /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW 600 >>] >>";
+    let shown = "BT /F 12 Tf 20 200 Td <041A043E0440> Tj <706F> Tj ET";
+    let file = source("", "", shown, &[(12, font)]);
+    let file = file.replace("/Font << /F 3 0 R >>", "/Font << /F 12 0 R >>");
+    assert_eq!(whole(&file).0, "Кор灯");
+}
+
+#[test]
+fn letters_of_fonts_that_are_not_there_keep_their_widths() {
+    // As narrow as a column's heading: the widths are not those of what stands in.
+    let widths = vec!["400"; 95].join(" ");
+    let font = format!(
+        "<< /Type /Font /Subtype /TrueType /BaseFont /Nowhere /FirstChar 32 /LastChar 126 /Widths [{widths}] >>"
+    );
+    let shown = "BT /F 12 Tf 20 200 Td (committee mmm) Tj ET";
+    let file = source("", "", shown, &[(12, &font)])
+        .replace("/Font << /F 3 0 R >>", "/Font << /F 12 0 R >>");
+    assert_eq!(whole(&file).0, "committee mmm");
+    let wide = file.replace("400", "900");
+    assert_eq!(whole(&wide).0, "committee mmm");
+}
+
+#[test]
+fn a_document_begins_within_a_kilobyte() {
+    let file = source("", "", &at(200, "page"), &[]);
+    for before in [
+        "\r\n",
+        "\u{feff}",
+        "Content-Type: application/pdf\r\n\r\n",
+        &"\n".repeat(900),
+    ] {
+        assert_eq!(whole(&format!("{before}{file}")).0, "page");
+    }
+}
+
+#[test]
+fn a_document_that_is_locked_says_so_even_if_it_is_damaged() {
+    let mut pass_on = |_: Found<'_>| {};
+    let mut sink = Sink::new(1 << 20, &mut pass_on);
+    let file = b"%PDF-1.7\ntrailer << /Root 1 0 R /Encrypt 9 0 R >>".to_vec();
+    assert_eq!(super::read(file, &mut sink), Err(Unreadable::Encrypted));
+    let file = b"%PDF-1.7\ntrailer << /Root 1 0 R /EncryptMetadata false >>".to_vec();
+    assert!(matches!(
+        super::read(file, &mut sink),
+        Err(Unreadable::Broken(_))
+    ));
 }

@@ -62,7 +62,14 @@ fn office_open_xml() {
     let details = reads("a", &made::xlsx(), &kind("spreadsheetml.sheet"), &text);
     assert_eq!(details, about(Some(3)));
 
-    let text = format!("{head}first\nThe port\nOn each\n007\n0.3\nspoken\nembedded\u{c}second");
+    let found = extracted("a.xlsb", &made::xlsb());
+    assert_eq!(
+        found.text,
+        "Tons\nherring\t00042\t2020-06-18\nżuraw\tTRUE\t1.5\trich"
+    );
+    assert_eq!((found.details.pages, found.name_only), (Some(1), None));
+
+    let text = format!("{head}first\nThe port\nOn each\n007\n0.3\nembedded\nspoken\u{c}second");
     let details = reads(
         "a",
         &made::pptx(),

@@ -62,6 +62,14 @@ pub fn encrypted_pdf() -> Vec<u8> {
 }
 
 pub fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
+    let entries: Vec<(&str, &[u8])> = entries
+        .iter()
+        .map(|(name, content)| (*name, content.as_bytes()))
+        .collect();
+    zip_of(&entries)
+}
+
+pub fn zip_of(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, content) in entries {
         let method = match *name {
@@ -74,13 +82,13 @@ pub fn zip(entries: &[(&str, &str)]) -> Vec<u8> {
                 SimpleFileOptions::default().compression_method(method),
             )
             .unwrap();
-        archive.write_all(content.as_bytes()).unwrap();
+        archive.write_all(content).unwrap();
     }
     archive.finish().unwrap().into_inner()
 }
 
 /// A package of Office Open XML around its main part, and its own links.
-fn office(main: &str, content: &str, links: &str, parts: &[(&str, &str)]) -> Vec<u8> {
+pub fn office(main: &str, content: &str, links: &str, parts: &[(&str, &str)]) -> Vec<u8> {
     let (folder, name) = main.split_once('/').unwrap();
     let package = format!(
         "<Relationships><Relationship Id='1' Type='http://x/officeDocument' Target='{main}'/>\
@@ -717,6 +725,7 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.docx", docx()),
         ("a.xlsx", xlsx()),
         ("a.pptx", pptx()),
+        ("a.xlsb", xlsb()),
         ("a.odt", odt()),
         ("a.ods", ods()),
         ("a.odp", odp()),
@@ -740,4 +749,66 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.log.xz", xz(b"a line of a log\n")),
         ("a.7z", seven_zip(&["pier/a.txt", "pier/b.pdf"])),
     ]
+}
+
+/// A binary workbook of one sheet.
+pub fn xlsb() -> Vec<u8> {
+    let record = |kind: u32, content: &[u8]| {
+        let mut record = match kind {
+            0..0x80 => vec![kind as u8],
+            _ => vec![kind as u8 | 0x80, (kind >> 7) as u8],
+        };
+        record.push(content.len() as u8);
+        record.extend(content);
+        record
+    };
+    let text = |text: &str| {
+        let units: Vec<u16> = text.encode_utf16().collect();
+        let bytes = units.iter().flat_map(|unit| unit.to_le_bytes());
+        (units.len() as u32)
+            .to_le_bytes()
+            .into_iter()
+            .chain(bytes)
+            .collect::<Vec<u8>>()
+    };
+    let cell = |kind: u32, style: u32, value: &[u8]| {
+        record(kind, &[&[0; 4][..], &style.to_le_bytes(), value].concat())
+    };
+    let workbook = [
+        record(153, &[0; 8]),
+        record(156, &[&[0; 8][..], &text("rId1"), &text("Tons")].concat()),
+    ];
+    let styles = [
+        record(44, &[&200u16.to_le_bytes()[..], &text("00000")].concat()),
+        record(617, &[1, 0, 0, 0]),
+        record(47, &[0; 16]),
+        record(47, &[&[0, 0, 200, 0][..], &[0; 12]].concat()),
+        record(47, &[&[0, 0, 14, 0][..], &[0; 12]].concat()),
+        record(618, &[]),
+    ];
+    let sheet = [
+        record(0, &[0; 17]),
+        cell(7, 0, &[0; 4]),
+        cell(2, 1, &((42u32 << 2) | 2).to_le_bytes()),
+        cell(5, 2, &44_000f64.to_le_bytes()),
+        record(0, &[0; 17]),
+        cell(6, 0, &text("żuraw")),
+        cell(4, 0, &[1]),
+        cell(9, 0, &1.5f64.to_le_bytes()),
+        cell(62, 0, &[&[0][..], &text("rich")].concat()),
+    ];
+    let strings = record(19, &[&[0][..], &text("herring")].concat());
+    zip_of(&[
+        ("[Content_Types].xml", b"<Types/>"),
+        ("_rels/.rels", b"<Relationships><Relationship Id='1' Type='http://x/officeDocument' Target='xl/workbook.bin'/></Relationships>"),
+        ("xl/workbook.bin", &workbook.concat()),
+        (
+            "xl/_rels/workbook.bin.rels",
+            b"<Relationships><Relationship Id='rId1' Type='http://x/worksheet' Target='worksheets/sheet1.bin'/>\
+              <Relationship Id='s' Type='http://x/sharedStrings' Target='sharedStrings.bin'/><Relationship Id='t' Type='http://x/styles' Target='styles.bin'/></Relationships>",
+        ),
+        ("xl/worksheets/sheet1.bin", &sheet.concat()),
+        ("xl/sharedStrings.bin", &strings),
+        ("xl/styles.bin", &styles.concat()),
+    ])
 }

@@ -195,7 +195,7 @@ fn is_device(name: &str) -> bool {
     let numbered = stem.strip_prefix("COM").or(stem.strip_prefix("LPT"));
     let is_digit = |rest: &str| {
         matches!(rest, "\u{b9}" | "\u{b2}" | "\u{b3}")
-            || rest.len() == 1 && rest.bytes().all(|byte| matches!(byte, b'0'..=b'9'))
+            || rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit())
     };
     matches!(&*stem, "CON" | "PRN" | "AUX" | "NUL" | "CONIN$" | "CONOUT$")
         || numbered.is_some_and(is_digit)

@@ -1,0 +1,86 @@
+//! A compound file as long as its table of sectors says it is: some programs leave out the last ones,
+//! and some files were cut off.
+
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// More sectors than these are not made up.
+const MAX_PADDING: u64 = 64 << 20;
+/// Where the header says how large sectors are (as a power of two), and how many hold the table.
+const SECTOR_SHIFT: usize = 30;
+const TABLE_SECTORS: usize = 44;
+const HEADER: usize = 48;
+
+/// A reader with zeros behind its end.
+pub struct Padded<R> {
+    inner: R,
+    /// Bytes that are there, and with those that are made up.
+    actual: u64,
+    length: u64,
+    position: u64,
+}
+
+impl<R: Read + Seek> Padded<R> {
+    pub fn new(mut inner: R) -> io::Result<Self> {
+        let actual = inner.seek(SeekFrom::End(0))?;
+        inner.rewind()?;
+        let mut header = [0; HEADER];
+        let length = match inner.read_exact(&mut header) {
+            Ok(()) => listed_length(&header, actual).clamp(actual, actual + MAX_PADDING),
+            Err(_) => actual,
+        };
+        inner.rewind()?;
+        Ok(Self {
+            inner,
+            actual,
+            length,
+            position: 0,
+        })
+    }
+}
+
+/// How long a file is with all sectors that its table has entries for.
+fn listed_length(header: &[u8; HEADER], actual: u64) -> u64 {
+    let shift = u16::from_le_bytes([header[SECTOR_SHIFT], header[SECTOR_SHIFT + 1]]);
+    let table = header[TABLE_SECTORS..].first_chunk().copied();
+    let table = u64::from(table.map_or(0, u32::from_le_bytes));
+    if !(9..=12).contains(&shift) || table > actual >> shift {
+        return actual;
+    }
+    let sector = 1u64 << shift;
+    sector + table * (sector / 4) * sector
+}
+
+impl<R: Read + Seek> Read for Padded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = |end: u64, position: u64| usize::try_from(end.saturating_sub(position));
+        let there = left(self.actual, self.position).unwrap_or(usize::MAX);
+        let read = match there {
+            0 => {
+                let padding = left(self.length, self.position).unwrap_or(usize::MAX);
+                let length = padding.min(buffer.len());
+                buffer[..length].fill(0);
+                length
+            }
+            there => {
+                let length = there.min(buffer.len());
+                self.inner.read(&mut buffer[..length])?
+            }
+        };
+        self.position += read as u64;
+        Ok(read)
+    }
+}
+
+impl<R: Read + Seek> Seek for Padded<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let position = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.length.checked_add_signed(by),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+        };
+        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
+        self.inner
+            .seek(SeekFrom::Start(self.position.min(self.actual)))?;
+        Ok(self.position)
+    }
+}
