@@ -364,22 +364,43 @@ pub(super) fn version(
     )))
 }
 
-/// How many names are tried for a file that is to be kept beside another.
-const MOST_TRIES: u32 = 10_000;
+/// Numbers that are tried one after the other for a file that is to be kept beside another.
+const TRIED_IN_TURN: u32 = 16;
+/// The largest number that such a file gets.
+const MAX_NUMBER: u32 = 1_000_000;
 
-/// The path itself, or the first of `name (2).ext`, `name (3).ext`, … that is free.
+/// The path itself, or `name (2).ext`, `name (3).ext` and so on: the first that is free, or, of many, one
+/// that follows a taken one. That takes few look-ups however many are taken: many files of one name can
+/// be kept in one transaction.
 pub(super) fn free_path(c: &Connection, path: &FilePath) -> Result<FilePath> {
-    let mut candidate = path.clone();
-    for number in 2..MOST_TRIES {
-        if live_by_path(c, &candidate)?.is_none() {
+    let is_free = |path: &FilePath| Ok::<_, Error>(live_by_path(c, path)?.is_none());
+    if is_free(path)? {
+        return Ok(path.clone());
+    }
+    for number in 2..=TRIED_IN_TURN {
+        let candidate = path.numbered(number)?;
+        if is_free(&candidate)? {
             return Ok(candidate);
         }
-        candidate = path.numbered(number)?;
     }
-    Err(Error::conflict(format!(
-        "There are {MOST_TRIES} files called like {:?} already; choose another name.",
-        path.as_str()
-    )))
+    let (mut taken, mut free) = (TRIED_IN_TURN, 2 * TRIED_IN_TURN);
+    while !is_free(&path.numbered(free)?)? {
+        (taken, free) = (free, 2 * free);
+        if free > MAX_NUMBER {
+            return Err(Error::conflict(format!(
+                "There are too many files called like {:?} already; choose another name.",
+                path.as_str()
+            )));
+        }
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        match is_free(&path.numbered(middle)?)? {
+            true => free = middle,
+            false => taken = middle,
+        }
+    }
+    path.numbered(free)
 }
 
 /// A unique-path violation is the caller's conflict; everything else stays what it is.

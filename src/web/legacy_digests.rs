@@ -21,9 +21,12 @@ const CONTENT_MD5: HeaderName = HeaderName::from_static("content-md5");
 const DIGEST: HeaderName = HeaderName::from_static("digest");
 const OC_CHECKSUM: HeaderName = HeaderName::from_static("oc-checksum");
 
+const MD5: &str = "md5";
+
 /// A digest that is computed while a content arrives.
 pub struct Check {
     header: HeaderName,
+    algorithm: &'static str,
     expected: Vec<u8>,
     hasher: Hasher,
 }
@@ -33,18 +36,28 @@ enum Hasher {
     Adler32(Adler32),
 }
 
+/// What an algorithm is called here, by the name that a header has for it, whatever its case.
+fn known(algorithm: &str) -> Option<&'static str> {
+    Some(match algorithm.to_ascii_lowercase().as_str() {
+        MD5 => MD5,
+        "sha" | "sha1" => "sha1",
+        "sha-256" | "sha256" => "sha256",
+        "sha-512" | "sha512" => "sha512",
+        "adler32" => "adler32",
+        _ => return None,
+    })
+}
+
 impl Hasher {
-    /// By the name that a header has for it, whatever its case.
-    fn named(algorithm: &str) -> Option<Self> {
-        let digest: Box<dyn DynDigest + Send> = match algorithm.to_ascii_lowercase().as_str() {
-            "md5" => Box::new(Md5::default()),
-            "sha" | "sha1" => Box::new(Sha1::default()),
-            "sha-256" | "sha256" => Box::new(Sha256::default()),
-            "sha-512" | "sha512" => Box::new(Sha512::default()),
-            "adler32" => return Some(Self::Adler32(Adler32::new())),
-            _ => return None,
-        };
-        Some(Self::Digest(digest))
+    /// By one of the [known](known) names.
+    fn named(algorithm: &str) -> Self {
+        Self::Digest(match algorithm {
+            MD5 => Box::new(Md5::default()),
+            "sha1" => Box::new(Sha1::default()),
+            "sha256" => Box::new(Sha256::default()),
+            "sha512" => Box::new(Sha512::default()),
+            _ => return Self::Adler32(Adler32::new()),
+        })
     }
 
     fn length(&self) -> usize {
@@ -56,13 +69,32 @@ impl Hasher {
 }
 
 impl Check {
-    fn new(header: &HeaderName, hasher: Hasher, expected: Option<Vec<u8>>) -> Result<Self> {
+    /// Adds a check to others. Each algorithm is computed once, however often it is announced.
+    fn add(
+        checks: &mut Vec<Self>,
+        header: &HeaderName,
+        algorithm: &'static str,
+        expected: Option<Vec<u8>>,
+    ) -> Result<()> {
+        let hasher = Hasher::named(algorithm);
         let expected = expected.filter(|bytes| bytes.len() == hasher.length());
-        Ok(Self {
-            header: header.clone(),
-            expected: expected.ok_or_else(|| malformed(header))?,
-            hasher,
-        })
+        let expected = expected.ok_or_else(|| malformed(header))?;
+        match checks.iter().find(|check| check.algorithm == algorithm) {
+            Some(check) if check.expected == expected => {}
+            Some(check) => {
+                return Err(Error::invalid(format!(
+                    "The headers {} and {header} announce different digests for the same bytes.",
+                    check.header
+                )));
+            }
+            None => checks.push(Self {
+                header: header.clone(),
+                algorithm,
+                expected,
+                hasher,
+            }),
+        }
+        Ok(())
     }
 
     fn update(&mut self, bytes: &[u8]) {
@@ -98,8 +130,7 @@ pub fn announced(headers: &HeaderMap) -> Result<Vec<Check>> {
     let mut checks = Vec::new();
     for value in headers.get_all(&CONTENT_MD5) {
         let expected = STANDARD.decode(value.as_bytes()).ok();
-        let md5 = Hasher::Digest(Box::new(Md5::default()));
-        checks.push(Check::new(&CONTENT_MD5, md5, expected)?);
+        Check::add(&mut checks, &CONTENT_MD5, MD5, expected)?;
     }
     read(headers, &DIGEST, '=', &mut checks)?;
     read(headers, &OC_CHECKSUM, ':', &mut checks)?;
@@ -113,23 +144,24 @@ fn read(
     separator: char,
     checks: &mut Vec<Check>,
 ) -> Result<()> {
-    let before = checks.len();
+    let mut is_known = false;
     for value in headers.get_all(header) {
         let value = value.to_str().map_err(|_| malformed(header))?;
         for member in value.split([',', ' ']).filter(|member| !member.is_empty()) {
             let pair = member.split_once(separator);
             let (algorithm, digest) = pair.ok_or_else(|| malformed(header))?;
-            if let Some(hasher) = Hasher::named(algorithm) {
-                let is_hex = separator == ':' || matches!(hasher, Hasher::Adler32(_));
+            if let Some(algorithm) = known(algorithm) {
+                is_known = true;
+                let is_hex = separator == ':' || algorithm == "adler32";
                 let expected = match is_hex {
                     true => hex(digest),
                     false => STANDARD.decode(digest).ok(),
                 };
-                checks.push(Check::new(header, hasher, expected)?);
+                Check::add(checks, header, algorithm, expected)?;
             }
         }
     }
-    match checks.len() > before || !headers.contains_key(header) {
+    match is_known || !headers.contains_key(header) {
         true => Ok(()),
         false => Err(Error::invalid(format!(
             "The {header} header names no algorithm that is verified here; use SHA-256, SHA-512, SHA-1, MD5 or ADLER32, or leave the header out."
@@ -222,6 +254,8 @@ mod tests {
             ("digest", "adler32=11e60398", Some(true)),
             ("digest", "unixsum=1, ADLER32=11E60398", Some(true)),
             ("digest", "adler32=11e60399", Some(false)),
+            ("digest", "adler32=11e60398,adler32=11e60398", Some(true)),
+            ("digest", "adler32=11e60398,ADLER32=11e60399", None),
             ("digest", "unixsum=1", None),
             ("digest", "sha-256=abc", None),
             ("digest", "sha-256", None),

@@ -34,6 +34,10 @@ use crate::library::{
 /// Bytes that may come before a part's content begins: what stands before the first boundary, and the
 /// part's headers. The multipart reader keeps them all, and looks through them at each piece that comes.
 const MOST_AHEAD: usize = 64 << 10;
+/// Files of one form that can be refused before the rest of it is, too: each is told of at the end.
+const MAX_FAILURES: usize = 100;
+/// Characters of a name or a sentence that are told.
+const MAX_TOLD: usize = 300;
 
 /// What became of a form's files.
 #[derive(Debug, Default, Serialize)]
@@ -152,7 +156,7 @@ impl<'a> Form<'a> {
             (FileName::Empty, _) => self.take_unnamed(field).await,
             (FileName::Unreadable, _) => {
                 self.refuse("a file".into(), unreadable_name());
-                Ok(true)
+                Ok(self.outcome.failures.len() < MAX_FAILURES)
             }
             (FileName::None, Some("folder")) => self.take_folder(field).await,
             (FileName::None, Some("path")) => self.take_path(field).await,
@@ -183,7 +187,7 @@ impl<'a> Form<'a> {
             Ok(path) => path,
             Err(error) => {
                 self.refuse(name, error);
-                return Ok(true);
+                return Ok(self.outcome.failures.len() < MAX_FAILURES);
             }
         };
         self.use_link(&name).await?;
@@ -203,7 +207,7 @@ impl<'a> Form<'a> {
             Err(error) if self.link.is_some() => self.refuse(name, by_a_link(error)),
             Err(error) => self.refuse(path.to_string(), error),
         }
-        Ok(!incoming.is_broken())
+        Ok(!incoming.is_broken() && self.outcome.failures.len() < MAX_FAILURES)
     }
 
     /// Takes a use of the link, before anything is stored by it.
@@ -237,8 +241,8 @@ impl<'a> Form<'a> {
         let failure = Failure::from(error);
         failure.log();
         self.outcome.failures.push(Refused {
-            path,
-            detail: failure.sentence().to_owned(),
+            path: shortened(path),
+            detail: shortened(failure.sentence().to_owned()),
             status: failure.status(),
         });
     }
@@ -250,6 +254,14 @@ impl<'a> Form<'a> {
         self.refuse("the rest of the form".into(), error);
         Ok(false)
     }
+}
+
+fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TOLD) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 impl Refused {

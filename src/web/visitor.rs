@@ -158,12 +158,14 @@ impl Origin {
     /// The secret of the session that a browser presents. Earlier releases called the cookie by the end
     /// of its name alone.
     fn session_secret(&self, headers: &HeaderMap) -> Option<Secret> {
-        let own = cookie(headers, &self.cookie());
-        let text = own.or_else(|| {
-            let prefix = if self.is_https { HOST_PREFIX } else { "" };
-            cookie(headers, &format!("{prefix}{COOKIE_NAME}"))
-        });
-        Secret::parse(Purpose::Session, text?)
+        let name = self.cookie();
+        let is_absent = values(headers, &name).next().is_none();
+        let name = match (is_absent, self.is_https) {
+            (false, _) => name,
+            (true, true) => format!("{HOST_PREFIX}{COOKIE_NAME}"),
+            (true, false) => COOKIE_NAME.to_owned(),
+        };
+        Secret::parse(Purpose::Session, cookie(headers, &name)?)
     }
 }
 
@@ -452,15 +454,20 @@ fn token(value: &HeaderValue) -> Option<String> {
 /// The one cookie of that name. Two of them are none: somebody else has set one. What other cookies
 /// hold does not matter, text or not.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(COOKIE).iter();
-    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
-    let mut values = pairs.filter_map(|pair| {
-        let pair = pair.trim_ascii();
-        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
-    });
+    let mut values = values(headers, name);
     let first = values.next()?;
     let is_one = values.next().is_none();
     std::str::from_utf8(first).ok().filter(|_| is_one)
+}
+
+/// What the cookies of a name hold.
+fn values<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = headers.get_all(COOKIE).iter();
+    let pairs = lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    pairs.filter_map(move |pair| {
+        let pair = pair.trim_ascii();
+        pair.strip_prefix(name.as_bytes())?.strip_prefix(b"=")
+    })
 }
 
 /// Empty if it is missing or no text.

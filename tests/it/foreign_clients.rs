@@ -89,6 +89,14 @@ fn two_installations_on_one_host_leave_each_other_signed_in() {
     for app in [&one, &other] {
         assert_eq!(app.look("/account", &both).status, 200);
     }
+    // Two cookies of one name are none, whatever there is beside them.
+    let doubled = format!(
+        "{0}; {0}; wharfside={1}",
+        olga.0[0].1,
+        olga.0[0].1.split_once('=').unwrap().1
+    );
+    let doubled = Credentials(vec![("cookie", doubled)]);
+    assert_ne!(one.look("/account", &doubled).status, 200);
     // What an earlier release called the cookie is still read.
     let (_, secret) = olga.0[0].1.split_once('=').unwrap();
     let former = Credentials(vec![("cookie", format!("wharfside={secret}"))]);
@@ -293,6 +301,9 @@ fn forms_name_files_in_every_way() {
     assert_eq!(sent.json()["receipts"].as_array().unwrap().len(), 3);
     let kept = ["image.jpg", "image (2).jpg", "image (3).jpg"].map(|name| app.get(name).text());
     assert_eq!(kept, ["one", "two", "three"]);
+    let many: Vec<_> = (0..60).map(|_| ("filename=\"many.txt\"", "m")).collect();
+    assert_eq!(send(&many).json()["receipts"].as_array().unwrap().len(), 60);
+    assert_eq!(app.get("many (60).txt").text(), "m");
     // In another form, the same name is a new version.
     assert_eq!(send(&[(picture, "four")]).status, 200);
     assert_eq!(app.get("image.jpg").text(), "four");

@@ -352,3 +352,72 @@ fn parts_that_are_named_again_add_little() {
     assert!(text.contains("named more than once"), "{text}");
     assert_eq!(app.look("/api/v1/files/Mia/a.txt", &mia).status, 404);
 }
+
+#[test]
+fn what_is_joined_counts_against_the_quota_before_it_is_copied() {
+    let (app, _) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
+    let sql = "UPDATE account SET quota_bytes = 3000000 WHERE name = 'Mia'";
+    assert_eq!(catalog.execute(sql, []).unwrap(), 1);
+    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| {
+        let mut all = vec![
+            ("tus-resumable", "1.0.0"),
+            ("content-type", "application/offset+octet-stream"),
+        ];
+        all.extend(headers);
+        all.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
+        app.call("POST", "/uploads", &all, body)
+    };
+    let headers = [("upload-concat", "partial"), ("upload-length", "1000000")];
+    let part = call(&headers, Some(&vec![b'p'; 1_000_000]));
+    assert_eq!(part.status, 201, "{}", part.text());
+    let place = part.header("location");
+    let metadata = crate::tus::client::metadata(&[("filename", "Mia/a.txt")]);
+    let join = |times: usize| {
+        let concat = format!("final;{}", [place].repeat(times).join(" "));
+        let headers = [("upload-concat", &*concat), ("upload-metadata", &*metadata)];
+        call(&headers, None)
+    };
+    let refused = join(4);
+    assert_eq!(refused.status, 507, "{}", refused.text());
+    // Nothing was copied for it: the part alone is there, and fits.
+    assert_eq!(join(1).status, 201);
+    assert_eq!(
+        app.look("/api/v1/files/Mia/a.txt", &mia).body.len(),
+        1_000_000
+    );
+}
+
+#[test]
+fn a_form_that_is_refused_again_and_again_ends() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let link = app.link(&olga, &[("kind", "drop"), ("folder", "in")]);
+    let part = "--x\r\ncontent-disposition: form-data; name=f; filename=\"\x01";
+    let name = "\x01".repeat(1_000);
+    let part = format!("{part}{name}\"\r\n\r\nx\r\n");
+    let form = part.repeat(500) + "--x--\r\n";
+    let headers = [("content-type", "multipart/form-data; boundary=x")];
+    let answer = app.call(
+        "POST",
+        &format!("{link}/drop"),
+        &headers,
+        Some(form.as_bytes()),
+    );
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let mine: Vec<(&str, &str)> = olga
+        .0
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
+    let answer = app.call(
+        "POST",
+        "/upload",
+        &[&headers[..], &mine].concat(),
+        Some(form.as_bytes()),
+    );
+    let problem = answer.json();
+    let failures = problem["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 100);
+    assert!(failures[0]["detail"].as_str().unwrap().chars().count() <= 301);
+}

@@ -1,5 +1,6 @@
 //! The words of the index that begin with a prefix: as many as are worth having.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -12,8 +13,8 @@ use crate::library::text::{AFTER_MARKS, MAX_WORD_BYTES};
 
 /// Words looked at in each segment.
 const MAX_SCANNED: usize = 10_000;
-/// The same for a pattern, which few of the words fit.
-const MAX_COMPARED: usize = 300_000;
+/// Words that one search compares with its patterns, in all fields and segments together.
+pub const MAX_COMPARED: usize = 1_000_000;
 
 /// Words that begin with a prefix.
 pub struct Expansion {
@@ -36,15 +37,16 @@ pub fn expand(
 }
 
 /// At most `limit` words of `field` that fit a pattern, as [`expand`] has those with a prefix. A
-/// pattern has a `*` for any letters, or none.
+/// pattern has a `*` for any letters, or none. `left` are the words that can still be compared.
 pub fn expand_pattern(
     searcher: &Searcher,
     field: Field,
     pattern: &str,
     limit: usize,
+    left: &Cell<usize>,
 ) -> tantivy::Result<Expansion> {
     most_common(searcher, limit, |segment, found| {
-        scan_pattern(segment, field, pattern, found)
+        scan_pattern(segment, field, pattern, left, found)
     })
 }
 
@@ -113,9 +115,10 @@ pub fn expand_pattern_segment(
     field: Field,
     pattern: &str,
     limit: usize,
+    left: &Cell<usize>,
 ) -> tantivy::Result<Vec<TermInfo>> {
     let mut infos = Vec::new();
-    scan_pattern(segment, field, pattern, &mut |_, info| {
+    scan_pattern(segment, field, pattern, left, &mut |_, info| {
         infos.push(info.clone());
     })?;
     infos.sort_by_key(|info| Reverse(info.doc_freq));
@@ -148,6 +151,7 @@ fn scan_pattern(
     segment: &SegmentReader,
     field: Field,
     pattern: &str,
+    left: &Cell<usize>,
     found: &mut dyn FnMut(&str, &TermInfo),
 ) -> tantivy::Result<bool> {
     let inverted = segment.inverted_index(field)?;
@@ -156,12 +160,11 @@ fn scan_pattern(
         true => inverted.terms().range().ge([AFTER_MARKS]).into_stream()?,
         false => words(&inverted, head)?,
     };
-    let mut compared = 0;
     while stream.advance() {
-        if compared == MAX_COMPARED {
+        let Some(fewer) = left.get().checked_sub(1) else {
             return Ok(true);
-        }
-        compared += 1;
+        };
+        left.set(fewer);
         if let Ok(word) = std::str::from_utf8(stream.key())
             && fits(pattern, word)
         {

@@ -5,6 +5,7 @@
 //! `scripts/bench search-quality` has shown: names that had but one of several words, counted four
 //! times as much as a text, hid the texts that have them all.
 
+use std::cell::Cell;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use tantivy::{Searcher, Term};
 use crate::library::text::{Language, Languages, part_term, stem_term};
 use crate::library::{FolderPath, Reach, Right};
 
-use super::expand::{Expansion, expand, expand_pattern};
+use super::expand::{Expansion, MAX_COMPARED, expand, expand_pattern};
 use super::fields::{Fields, ID, exact_folder_term, language_term};
 use super::phrase::{Phrase, PositionBudget, Uncompared};
 use super::query::{Filter, Form, Node, Scope, Text};
@@ -60,6 +61,8 @@ pub struct Ranker<'a> {
     /// What the index could not wholly consider, one sentence each.
     notes: Vec<String>,
     positions: Arc<PositionBudget>,
+    /// Words that can still be compared with patterns.
+    comparisons: Cell<usize>,
     languages: Languages,
 }
 
@@ -70,6 +73,7 @@ impl<'a> Ranker<'a> {
             fields,
             notes: Vec::new(),
             positions: Arc::default(),
+            comparisons: Cell::new(MAX_COMPARED),
             languages: Languages::usual(),
         }
     }
@@ -195,7 +199,13 @@ impl<'a> Ranker<'a> {
                     }
                 }
                 (Form::Pattern, [(_, pattern)]) => {
-                    let expansion = expand_pattern(self.searcher, field, pattern, MAX_EXPANSION)?;
+                    let expansion = expand_pattern(
+                        self.searcher,
+                        field,
+                        pattern,
+                        MAX_EXPANSION,
+                        &self.comparisons,
+                    )?;
                     self.expanded(field, weight * PREFIXED, expansion, &mut parts, || {
                         format!(
                             "Not all words were compared with \"{pattern}\", or too many are like it; the {MAX_EXPANSION} most common were taken."

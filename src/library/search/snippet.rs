@@ -1,6 +1,7 @@
 //! Snippets: the best places of a hit, found by the index's positions instead of by reading its
 //! text, so that only the passages that are shown are ever loaded.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::ops::Range;
@@ -17,7 +18,7 @@ use crate::error::Result;
 use crate::extract::PAGE_BREAK;
 use crate::library::text::{Languages, WordTokenizer, positions, splits_word};
 
-use super::expand::{expand_pattern_segment, expand_segment};
+use super::expand::{MAX_COMPARED, expand_pattern_segment, expand_segment};
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
 use super::passage::Passages;
@@ -52,6 +53,8 @@ pub struct Snippets<'a> {
     needles: Vec<Needle>,
     tokenizer: WordTokenizer,
     segments: HashMap<SegmentOrdinal, Segment>,
+    /// Words that can still be compared with patterns.
+    comparisons: Cell<usize>,
 }
 
 /// One segment's terms for the needles: by needle, slot, and form.
@@ -73,6 +76,7 @@ impl<'a> Snippets<'a> {
             tokenizer: tokenizer_for(&needles),
             needles,
             segments: HashMap::new(),
+            comparisons: Cell::new(MAX_COMPARED),
         }
     }
 
@@ -191,7 +195,12 @@ impl<'a> Snippets<'a> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(place) => {
                 let reader = self.searcher.segment_reader(hit.segment_ord);
-                place.insert(Segment::look_up(reader, self.fields, &self.needles)?)
+                place.insert(Segment::look_up(
+                    reader,
+                    self.fields,
+                    &self.needles,
+                    &self.comparisons,
+                )?)
             }
         };
         let mut starts = Vec::with_capacity(self.needles.len());
@@ -213,6 +222,7 @@ impl Segment {
         reader: &SegmentReader,
         fields: &Fields,
         needles: &[Needle],
+        comparisons: &Cell<usize>,
     ) -> tantivy::Result<Self> {
         let inverted = reader.inverted_index(fields.body)?;
         let mut terms = Vec::with_capacity(needles.len());
@@ -231,6 +241,7 @@ impl Segment {
                                 fields.body,
                                 pattern,
                                 MAX_EXPANSION,
+                                comparisons,
                             )?);
                         }
                         Form::Prefix(prefix) => {

@@ -8,6 +8,8 @@ use super::row::{self, End, Row};
 use super::{BUSY, NewUpload, UploadId, UploadState};
 use crate::error::{Error, Kind, Result};
 use crate::library::Library;
+use crate::library::accounts::usage::Coming;
+use crate::library::arrivals::{Arriving, CHECK_BYTES};
 use crate::store::blobs::{Claim, Pieces};
 use crate::store::now_ms;
 
@@ -48,6 +50,7 @@ impl Library {
             .store
             .sql
             .read(|c| row::by_key(c, &key(parts), &self.viewer))?;
+        let begun = known.as_ref().map(|known| known.id);
         if let Some(known) = known.filter(|known| known.end.is_some()) {
             return self.state_of(known);
         }
@@ -75,6 +78,23 @@ impl Library {
                 now_ms(),
             )
         };
+        let sender = row.principal.sender();
+        let upload = Some(begun.unwrap_or(row.id));
+        let bytes = length;
+        // It counts before it is checked, so that those that are joined side by side see each other.
+        let _arrival = self.arrivals.begin(Arriving {
+            sender,
+            upload,
+            bytes,
+        });
+        self.store.sql.read(|c| {
+            let coming = Coming {
+                sender,
+                bytes,
+                upload,
+            };
+            self.require_quota(c, coming)
+        })?;
         let change = self.change();
         let row = self
             .store
@@ -120,9 +140,13 @@ impl Library {
             pieces = self.claim(row.id)?.resume()?;
         }
         let mut began = 0;
+        let mut unchecked = 0;
         for part in parts {
             began = pieces.offset();
-            self.copy_part(part.id, &mut pieces)?;
+            if let Err(error) = self.copy_part(part.id, &mut pieces, &mut unchecked) {
+                pieces.pause()?.remove()?;
+                return Err(error);
+            }
         }
         if !row.completes_at(pieces.offset()) {
             let sentence = "A part changed while it was joined with others; try again.";
@@ -131,9 +155,17 @@ impl Library {
         self.finish(row, pieces, began)
     }
 
-    fn copy_part(&self, id: UploadId, into: &mut Pieces) -> Result<()> {
+    /// Counts in `unchecked` what was copied since the reserve was looked at.
+    fn copy_part(&self, id: UploadId, into: &mut Pieces, unchecked: &mut u64) -> Result<()> {
         let part = self.claim_part(id)?.resume()?;
-        let copied = part.read_all(|bytes| into.append(bytes));
+        let copied = part.read_all(|bytes| {
+            *unchecked += bytes.len() as u64;
+            if *unchecked >= CHECK_BYTES {
+                *unchecked = 0;
+                self.refuse_without_room(0)?;
+            }
+            into.append(bytes)
+        });
         part.pause()?;
         copied
     }

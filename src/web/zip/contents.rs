@@ -1,6 +1,6 @@
 //! What an archive holds: about a hundred bytes a file, and all that its length depends on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
 
 use unicode_normalization::UnicodeNormalization;
@@ -125,6 +125,8 @@ struct Taken {
     hasher: RandomState,
     files: HashSet<u64>,
     folders: HashSet<u64>,
+    /// The number that the next file of a name gets, so that many of one name are not tried out.
+    numbers: HashMap<u64, u32>,
 }
 
 impl Taken {
@@ -134,10 +136,11 @@ impl Taken {
     fn name(&mut self, path: &str) -> Result<String> {
         let plain = self.beside_files(harmless(path))?;
         let mut name = plain.clone();
-        let mut number = 2;
+        let key = self.key(&plain);
         while self.is_folder(&name) || !self.files.insert(self.key(&name)) {
-            name = FilePath::parse(&plain)?.numbered(number)?.into();
-            number += 1;
+            let number = self.numbers.entry(key).or_insert(2);
+            name = FilePath::parse(&plain)?.numbered(*number)?.into();
+            *number += 1;
         }
         for (at, _) in name.match_indices('/') {
             self.folders.insert(self.key(&name[..at]));
@@ -227,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn many_names_that_become_one_are_counted_on() {
+        let mut taken = Taken::default();
+        let names: HashSet<String> = (0..20_000)
+            .map(|n| {
+                let written: String = (0..15)
+                    .map(|bit| if n >> bit & 1 == 0 { '?' } else { '*' })
+                    .collect();
+                taken.name(&written).unwrap()
+            })
+            .collect();
+        assert_eq!(names.len(), 20_000);
+        assert!(names.contains("_______________ (20000)"));
+    }
+
+    #[test]
     fn names_are_taken_once() {
         let mut taken = Taken::default();
         let mut name = |path: &str| taken.name(path).unwrap();
@@ -242,6 +260,6 @@ mod tests {
         // The same to file systems that ignore case, or how a letter is composed.
         assert_eq!(name("A/B.TXT"), "A/B (4).TXT");
         assert_eq!(name("Gr\u{fc}n.txt"), "Gr\u{fc}n.txt");
-        assert_eq!(name("GRU\u{308}N.txt"), "GRU\u{308}N (2).txt");
+        assert_eq!(name("GRU\u{308}N.txt"), "GR\u{dc}N (2).txt");
     }
 }
