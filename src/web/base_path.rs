@@ -28,9 +28,13 @@ const ATTRIBUTES: [&str; 6] = [
 ];
 
 impl BasePath {
-    /// The same request within the app. A proxy may have taken the path off already, and the platform asks
-    /// for health without it.
+    /// The same request within the app. A proxy that says so has taken the path off already, and the platform
+    /// asks for health without it.
     pub fn strip(&self, mut request: Request) -> Request {
+        let stated = request.headers().get(FORWARDED_PREFIX);
+        if stated.is_some_and(|prefix| !prefix.is_empty()) {
+            return request;
+        }
         if let Some(uri) = self.within(request.uri()) {
             *request.uri_mut() = uri;
         }

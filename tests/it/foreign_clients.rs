@@ -368,7 +368,7 @@ fn assert_below(base: &str, page: &str) {
 fn below_a_path_every_address_has_it() {
     for (environment, sent, header) in [
         (&[("BASE_PATH", "/files")][..], "/files", ""),
-        (&[("BASE_PATH", "/files")], "", ""),
+        (&[("BASE_PATH", "/files")], "", "/files"),
         (&[], "", "/files"),
     ] {
         let (app, olga) = TestApp::with_owner(environment);
