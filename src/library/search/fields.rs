@@ -37,7 +37,7 @@ pub struct Fields {
     /// Each tag, folded.
     pub tag: Field,
     /// Media type, its group and subtype, the name's extension, the [`Class`], and the languages in
-    /// which the words have stems; see [`language_term`].
+    /// which the words have stems; see `language_term`.
     pub kind: Field,
     /// The text, as words.
     pub body: Field,
