@@ -274,7 +274,7 @@ def no_mount(stage, row):
             raise RuntimeError(f"nothing could be stored: {said}")
         row.requests = len(receipts.splitlines())
         if stage.chosen.is_wharfside:
-            expect_refusal(row, site, stage.new)
+            expect_no_mount_refused(row, site, stage.new)
         warned = site.deploy(stage.new, mounted=False, settings={"STORAGE_EPHEMERAL": 1})
         if warned and stage.chosen.is_wharfside:
             row.problems.append(f"the postdeploy script fails, though the release is live: {warned}")
@@ -294,7 +294,7 @@ def no_mount(stage, row):
             row.problems.append(f"not everything is back: {said.strip()}")
 
 
-def expect_refusal(row, site, release):
+def expect_no_mount_refused(row, site, release):
     """Unless it is meant, a release without a mount is refused before it goes live."""
     try:
         for container in site.launch(release, mounted=False):
