@@ -36,6 +36,8 @@ impl Server {
     fn start(folder: &std::path::Path) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_wharfside"))
             .arg("serve")
+            // Cargo says to the benchmark what its build script said to the compiler.
+            .env_remove("WHARFSIDE_BUILD_REVISION")
             .env("STORAGE_DIR", folder)
             .env("HOST", "127.0.0.1")
             .env("PORT", "0")
