@@ -387,10 +387,9 @@ pub(super) fn free_path(c: &Connection, path: &FilePath) -> Result<FilePath> {
     while !is_free(&path.numbered(free)?)? {
         (taken, free) = (free, 2 * free);
         if free > MAX_NUMBER {
-            return Err(Error::conflict(format!(
-                "There are too many files called like {:?} already; choose another name.",
-                path.as_str()
-            )));
+            // Somebody has taken just the numbers that are tried.
+            let number = uuid::Uuid::new_v4().as_u128() as u32 % MAX_NUMBER;
+            return path.numbered(MAX_NUMBER + number);
         }
     }
     while free - taken > 1 {

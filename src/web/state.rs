@@ -53,7 +53,7 @@ struct Shared {
     thumbnails: Thumbnails,
     previews: Previews,
     /// First come, first served.
-    looking: Semaphore,
+    looking: Arc<Semaphore>,
 }
 
 impl App {
@@ -72,7 +72,7 @@ impl App {
             live: Live::default(),
             pace: Pace::default(),
             previews: Previews::default(),
-            looking: Semaphore::new(LOOKING),
+            looking: Arc::new(Semaphore::new(LOOKING)),
         };
         Self {
             shared: shared.into(),
@@ -113,8 +113,13 @@ impl App {
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         // Nobody closes it; if somebody did, looking would go on without turns.
-        let _turn = self.shared.looking.acquire().await;
-        self.run(work).await
+        let turn = Arc::clone(&self.shared.looking).acquire_owned().await;
+        // It ends with the work, which goes on when nobody waits for the answer any more.
+        self.run(move |library| {
+            let _turn = turn;
+            work(library)
+        })
+        .await
     }
 
     /// Runs blocking work on the library, crossing to the blocking pool once.

@@ -147,7 +147,8 @@ impl<'a> Form<'a> {
             Ok(true) => pass_over(field).await,
             other => other,
         };
-        taken.or_else(|error| self.broken(error))
+        let goes_on = taken.or_else(|error| self.broken(error))?;
+        Ok(goes_on && self.outcome.failures.len() < MAX_FAILURES)
     }
 
     async fn take(&mut self, field: &mut Field<'static>) -> Result<bool> {
@@ -156,7 +157,7 @@ impl<'a> Form<'a> {
             (FileName::Empty, _) => self.take_unnamed(field).await,
             (FileName::Unreadable, _) => {
                 self.refuse("a file".into(), unreadable_name());
-                Ok(self.outcome.failures.len() < MAX_FAILURES)
+                Ok(true)
             }
             (FileName::None, Some("folder")) => self.take_folder(field).await,
             (FileName::None, Some("path")) => self.take_path(field).await,
@@ -187,7 +188,7 @@ impl<'a> Form<'a> {
             Ok(path) => path,
             Err(error) => {
                 self.refuse(name, error);
-                return Ok(self.outcome.failures.len() < MAX_FAILURES);
+                return Ok(true);
             }
         };
         self.use_link(&name).await?;
@@ -207,7 +208,7 @@ impl<'a> Form<'a> {
             Err(error) if self.link.is_some() => self.refuse(name, by_a_link(error)),
             Err(error) => self.refuse(path.to_string(), error),
         }
-        Ok(!incoming.is_broken() && self.outcome.failures.len() < MAX_FAILURES)
+        Ok(!incoming.is_broken())
     }
 
     /// Takes a use of the link, before anything is stored by it.
@@ -314,6 +315,11 @@ pub fn by_a_link(error: Error) -> Error {
         Kind::Forbidden | Kind::NotFound => (
             Kind::NotFound,
             "The link takes no files any more; ask for another one.",
+        ),
+        // It names the folder.
+        Kind::Conflict => (
+            Kind::Conflict,
+            "There is no free name for it behind this link; send it under another one.",
         ),
         _ => return error,
     };

@@ -16,7 +16,7 @@ mod lex;
 use std::ops::Range;
 
 use crate::library::Millis;
-use crate::library::text::{self, Language, Sequence, fold, fold_word};
+use crate::library::text::{self, Language, MAX_WORD_BYTES, Sequence, fold, fold_word};
 
 use super::values;
 pub use describe::shortened;
@@ -547,7 +547,8 @@ fn pattern(value: &str, star: bool) -> Option<String> {
     while pattern.contains("**") {
         pattern = pattern.replace("**", "*");
     }
-    Some(pattern)
+    // No word of the index is longer, and to look for a long piece takes long in each of them.
+    (pattern.len() <= MAX_WORD_BYTES).then_some(pattern)
 }
 
 /// All of these, without a level for one alone.

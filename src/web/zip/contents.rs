@@ -10,6 +10,9 @@ use crate::error::Result;
 use crate::library::{FilePath, Library, Selected, Selection};
 use crate::store::Digest;
 
+/// As many digits as any number of a name has.
+const WIDEST_NUMBER: u32 = 9_999_999;
+
 #[derive(Default)]
 pub struct Contents {
     /// Of the whole archive.
@@ -136,10 +139,12 @@ impl Taken {
     fn name(&mut self, path: &str) -> Result<String> {
         let plain = self.beside_files(harmless(path))?;
         let mut name = plain.clone();
-        let key = self.key(&plain);
         while self.is_folder(&name) || !self.files.insert(self.key(&name)) {
+            let plain = FilePath::parse(&plain)?;
+            // Long names lose their ends to a number, so several can become one.
+            let key = self.key(plain.numbered(WIDEST_NUMBER)?.as_str());
             let number = self.numbers.entry(key).or_insert(2);
-            name = FilePath::parse(&plain)?.numbered(*number)?.into();
+            name = plain.numbered(*number)?.into();
             *number += 1;
         }
         for (at, _) in name.match_indices('/') {
@@ -242,6 +247,18 @@ mod tests {
             .collect();
         assert_eq!(names.len(), 20_000);
         assert!(names.contains("_______________ (20000)"));
+    }
+
+    #[test]
+    fn long_names_that_lose_their_ends_to_a_number_are_counted_on() {
+        let mut taken = Taken::default();
+        let mut names = HashSet::new();
+        for n in 0..5_000 {
+            for first in ['?', '*'] {
+                let written = format!("{first}{}{n:04}", "a".repeat(250));
+                assert!(names.insert(taken.name(&written).unwrap()));
+            }
+        }
     }
 
     #[test]
