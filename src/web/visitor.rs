@@ -145,26 +145,29 @@ impl Origin {
     }
 
     fn cookie(&self) -> String {
-        let prefix = if self.is_https { HOST_PREFIX } else { "" };
-        match self.storage {
-            Some(storage) => {
-                let (id, ..) = storage.as_fields();
-                format!("{prefix}{id:08x}-{COOKIE_NAME}")
-            }
-            None => format!("{prefix}{COOKIE_NAME}"),
-        }
+        let Some(storage) = self.storage else {
+            return self.former_cookie();
+        };
+        let (id, ..) = storage.as_fields();
+        format!("{}{id:08x}-{COOKIE_NAME}", self.cookie_prefix())
     }
 
-    /// The secret of the session that a browser presents. Earlier releases called the cookie by the end
-    /// of its name alone.
+    /// What earlier releases called the cookie.
+    fn former_cookie(&self) -> String {
+        format!("{}{COOKIE_NAME}", self.cookie_prefix())
+    }
+
+    fn cookie_prefix(&self) -> &'static str {
+        if self.is_https { HOST_PREFIX } else { "" }
+    }
+
+    /// The secret of the session that a browser presents. The former name counts only where the other
+    /// is absent.
     fn session_secret(&self, headers: &HeaderMap) -> Option<Secret> {
-        let name = self.cookie();
-        let is_absent = values(headers, &name).next().is_none();
-        let name = match (is_absent, self.is_https) {
-            (false, _) => name,
-            (true, true) => format!("{HOST_PREFIX}{COOKIE_NAME}"),
-            (true, false) => COOKIE_NAME.to_owned(),
-        };
+        let mut name = self.cookie();
+        if values(headers, &name).next().is_none() {
+            name = self.former_cookie();
+        }
         Secret::parse(Purpose::Session, cookie(headers, &name)?)
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use crate::app::{TestApp, encode, file};
+use crate::app::{Answer, TestApp, encode, file};
 use crate::command::eventually;
 use crate::people::Credentials;
 
@@ -322,19 +322,27 @@ fn the_last_piece_of_an_upload_is_not_kept_by_a_session_that_has_ended() {
     assert_eq!(app.look(&file("Mia/a.txt"), &olga).status, 404);
 }
 
+/// Begins an upload in somebody's name.
+fn create(
+    app: &TestApp,
+    by: &Credentials,
+    headers: &[(&str, &str)],
+    body: Option<&[u8]>,
+) -> Answer {
+    let mut all = vec![
+        ("tus-resumable", "1.0.0"),
+        ("content-type", "application/offset+octet-stream"),
+    ];
+    all.extend(headers);
+    all.extend(by.0.iter().map(|(name, value)| (*name, value.as_str())));
+    app.call("POST", "/uploads", &all, body)
+}
+
 #[test]
 fn parts_that_are_named_again_add_little() {
     let (app, _) = TestApp::with_owner(&[]);
     let mia = app.let_in("Mia", "member");
-    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| {
-        let mut all = vec![
-            ("tus-resumable", "1.0.0"),
-            ("content-type", "application/offset+octet-stream"),
-        ];
-        all.extend(headers);
-        all.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
-        app.call("POST", "/uploads", &all, body)
-    };
+    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| create(&app, &mia, headers, body);
     let part = call(
         &[("upload-concat", "partial"), ("upload-length", "1048576")],
         Some(&vec![b'p'; 1 << 20]),
@@ -360,15 +368,7 @@ fn what_is_joined_counts_against_the_quota_before_it_is_copied() {
     let catalog = rusqlite::Connection::open(app.directory().join("catalog.sqlite")).unwrap();
     let sql = "UPDATE account SET quota_bytes = 3000000 WHERE name = 'Mia'";
     assert_eq!(catalog.execute(sql, []).unwrap(), 1);
-    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| {
-        let mut all = vec![
-            ("tus-resumable", "1.0.0"),
-            ("content-type", "application/offset+octet-stream"),
-        ];
-        all.extend(headers);
-        all.extend(mia.0.iter().map(|(name, value)| (*name, value.as_str())));
-        app.call("POST", "/uploads", &all, body)
-    };
+    let call = |headers: &[(&str, &str)], body: Option<&[u8]>| create(&app, &mia, headers, body);
     let headers = [("upload-concat", "partial"), ("upload-length", "1000000")];
     let part = call(&headers, Some(&vec![b'p'; 1_000_000]));
     assert_eq!(part.status, 201, "{}", part.text());

@@ -100,13 +100,7 @@ pub fn expand_segment(
     prefix: &str,
     limit: usize,
 ) -> tantivy::Result<Vec<TermInfo>> {
-    let mut infos = Vec::new();
-    scan(segment, field, prefix, &mut |_, info| {
-        infos.push(info.clone());
-    })?;
-    infos.sort_by_key(|info| Reverse(info.doc_freq));
-    infos.truncate(limit);
-    Ok(infos)
+    most_common_of_segment(limit, |found| scan(segment, field, prefix, found))
 }
 
 /// As [`expand_segment`], of a pattern.
@@ -117,10 +111,17 @@ pub fn expand_pattern_segment(
     limit: usize,
     left: &Cell<usize>,
 ) -> tantivy::Result<Vec<TermInfo>> {
+    most_common_of_segment(limit, |found| {
+        scan_pattern(segment, field, pattern, left, found)
+    })
+}
+
+fn most_common_of_segment(
+    limit: usize,
+    scan: impl FnOnce(&mut dyn FnMut(&str, &TermInfo)) -> tantivy::Result<bool>,
+) -> tantivy::Result<Vec<TermInfo>> {
     let mut infos = Vec::new();
-    scan_pattern(segment, field, pattern, left, &mut |_, info| {
-        infos.push(info.clone());
-    })?;
+    scan(&mut |_, info| infos.push(info.clone()))?;
     infos.sort_by_key(|info| Reverse(info.doc_freq));
     infos.truncate(limit);
     Ok(infos)

@@ -219,12 +219,7 @@ impl<'a> Ranker<'a> {
                         parts.push(boosted(Box::new(phrase), weight));
                     }
                 }
-                (_, [(_, word)]) => {
-                    let term = Term::from_field_text(field, word);
-                    if self.is_there(&term)? {
-                        parts.push(boosted(plain(term), weight));
-                    }
-                }
+                (_, [(_, word)]) => self.term(field, weight, word, &mut parts)?,
                 (_, words) => {
                     if let Some(phrase) = self.phrase(field, words)? {
                         parts.push(boosted(Box::new(phrase), weight));
