@@ -1,5 +1,5 @@
 //! Chores that every process does in the background: expire abandoned uploads, purge old trash,
-//! collect unnamed contents, read the index and the facts against their checksums.
+//! collect unnamed contents, take checksums that a former release did not, read the index and the facts against their checksums.
 //!
 //! All of them are safe to do in two processes at once, and none of them is ever waited for.
 
@@ -67,6 +67,7 @@ fn run(
 ) {
     let stopped = || stop.0.load(Ordering::Relaxed);
     let mut deep: Option<Instant> = None;
+    let mut last_checksum = None;
     let mut wait = FIRST.min(grace);
     while !stopped() {
         let guard = lock(&stop.1);
@@ -79,6 +80,7 @@ fn run(
         }
         if deep.is_none_or(|done| done.elapsed() >= DEEP) {
             deep = Some(Instant::now());
+            last_checksum = None;
             told(
                 "contents without a name could not be looked for",
                 library.find_unnamed(grace, || !stopped()),
@@ -115,6 +117,19 @@ fn run(
                     );
                 }
             }),
+        );
+        told(
+            "checksums for archives could not be taken",
+            library
+                .fill_checksums(&mut last_checksum, || !stopped())
+                .map(|filled| {
+                    if filled > 0 {
+                        tracing::info!(
+                            filled,
+                            "contents were read to know their CRC-32 for archives"
+                        );
+                    }
+                }),
         );
         told(
             "downloads by links could not be pruned",

@@ -87,8 +87,8 @@ impl Deep<'_> {
     fn blob(&mut self, digest: &Digest, named: &Named, bar: &ProgressBar) -> Result<()> {
         let blobs = &self.library.store().blobs;
         match blobs.verify(digest, |bytes| bar.inc(bytes)) {
-            Ok(Verified::Intact { size }) if size == named.size => {}
-            Ok(Verified::Intact { size }) => self.findings.push(wrong(&format!(
+            Ok(Verified::Intact { size, .. }) if size == named.size => {}
+            Ok(Verified::Intact { size, .. }) => self.findings.push(wrong(&format!(
                 "catalog: {} is said to have {} bytes, but its content has {size}.",
                 named.by, named.size
             ))),

@@ -168,11 +168,7 @@ impl Library {
         let (change, quota, digest) = (self.change(), self.limits.quota, sealed.digest);
         let stored = self.store.sql.write(move |c| {
             keep(&blobs, &sealed)?;
-            let content = Described {
-                sha256: sealed.digest,
-                size: sealed.size,
-                media_type,
-            };
+            let content = Described::of(&sealed, media_type);
             let path = match file.keep_both {
                 true => {
                     let reach = change.reach(c)?;
@@ -367,6 +363,7 @@ impl Library {
             let content = Described {
                 sha256,
                 size,
+                crc32: None,
                 media_type,
             };
             store(
@@ -385,7 +382,20 @@ impl Library {
 pub(super) struct Described {
     pub(super) sha256: Digest,
     pub(super) size: u64,
+    /// If it was taken as the content arrived.
+    pub(super) crc32: Option<u32>,
     pub(super) media_type: String,
+}
+
+impl Described {
+    pub(super) fn of(sealed: &Sealed, media_type: String) -> Self {
+        Self {
+            sha256: sealed.digest,
+            size: sealed.size,
+            crc32: sealed.crc32,
+            media_type,
+        }
+    }
 }
 
 fn no_file_at(path: &FilePath) -> Error {
@@ -421,8 +431,9 @@ pub(super) fn store(
         }
     };
     c.prepare_cached(
-        "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms, account_id)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT id FROM account WHERE sort_name = ?7))",
+        "INSERT INTO version (file_id, number, sha256, size, media_type, created_ms, account_id, crc32)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, (SELECT id FROM account WHERE sort_name = ?7),
+                 coalesce(?8, (SELECT crc32 FROM version WHERE sha256 = ?3 AND crc32 IS NOT NULL LIMIT 1)))",
     )?
     .execute((
         id,
@@ -432,6 +443,7 @@ pub(super) fn store(
         &content.media_type,
         change.at_ms,
         change.payer(),
+        content.crc32,
     ))?;
     usage::refuse_past(c, id, quota)?;
     let detail = format!("version {version}, sha256 {}", content.sha256);

@@ -9,6 +9,7 @@ mod arranging;
 mod arrivals;
 mod auditing;
 mod catalog;
+mod checksumming;
 mod collecting;
 mod entry;
 mod facts;

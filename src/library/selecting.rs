@@ -51,10 +51,13 @@ pub struct Selected<'a> {
     pub sha256: Digest,
     /// Bytes.
     pub size: u64,
+    /// Unknown for some of the contents that a former release has stored.
+    pub crc32: Option<u32>,
     pub modified_ms: Millis,
 }
 
-const COLUMNS: &str = "id, path, sha256, size, modified_ms";
+const COLUMNS: &str = "id, path, sha256, size, modified_ms,
+    (SELECT crc32 FROM version WHERE file_id = file.id AND number = file.version)";
 
 impl Library {
     /// Hands every file of a selection to `take`, each once; answers the folder that everything
@@ -192,6 +195,7 @@ fn hand_over(
         sha256: catalog::digest_of(row, 2)?,
         size: row.get(3)?,
         modified_ms: row.get(4)?,
+        crc32: row.get(5)?,
     })
 }
 

@@ -28,6 +28,7 @@
 
 mod checkpoint;
 mod group;
+mod hashing;
 mod pieces;
 mod push;
 mod shelves;
@@ -41,13 +42,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
-
 pub use pieces::{Arrived, Claim, Pieces, PiecesName};
 pub use stage::{Stage, Staged};
 pub use walk::{BlobEntry, Found, Walk};
 
 use self::group::Group;
+use self::hashing::Hasher;
 use self::shelves::Shelves;
 use super::{Digest, crash};
 use crate::error::{Error, Kind, Result};
@@ -78,6 +78,8 @@ pub struct Sealed {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+    /// Unknown if a release that keeps none had a part in receiving it.
+    pub crc32: Option<u32>,
     file: Arc<File>,
 }
 
@@ -108,6 +110,7 @@ pub enum Verified {
     Intact {
         /// Bytes.
         size: u64,
+        crc32: Option<u32>,
     },
     /// The bytes are not those that gave the content its name.
     Damaged {
@@ -206,7 +209,7 @@ impl Blobs {
 
     /// As [`seal`](Self::seal), for a content that is complete and hashed.
     pub fn settle(&self, staged: Staged) -> Result<Sealed> {
-        let (digest, size) = (staged.digest, staged.size);
+        let (digest, size, crc32) = (staged.digest, staged.size, staged.crc32);
         crash::point("blob.written");
         let shelves = &self.0.shelves;
         let is_first = size <= SHARED_BYTES && shelves.place_new(staged.path(), &digest)?;
@@ -227,7 +230,12 @@ impl Blobs {
         }
         crash::point("blob.durable");
         let file = staged.into_file();
-        Ok(Sealed { digest, size, file })
+        Ok(Sealed {
+            digest,
+            size,
+            crc32,
+            file,
+        })
     }
 
     /// Takes over a content that stands under its name since a writer died between naming it and
@@ -237,7 +245,7 @@ impl Blobs {
         if !self.contains(digest)? {
             return Ok(None);
         }
-        let Verified::Intact { size } = self.verify(digest, |_| {})? else {
+        let Verified::Intact { size, crc32 } = self.verify(digest, |_| {})? else {
             return Ok(None);
         };
         let path = self.0.shelves.path(digest);
@@ -247,6 +255,7 @@ impl Blobs {
         Ok(Some(Sealed {
             digest: *digest,
             size,
+            crc32,
             file: Arc::new(file),
         }))
     }
@@ -318,7 +327,7 @@ impl Blobs {
     /// [`Kind::NotFound`] if it is not here, [`Kind::Damaged`] if the disk cannot read it.
     pub fn verify(&self, digest: &Digest, mut progress: impl FnMut(u64)) -> Result<Verified> {
         let mut file = self.open_blob(digest)?;
-        let mut hasher = Sha256::new();
+        let mut hasher = Hasher::new();
         let mut buffer = vec![0; READ_BYTES];
         let mut size = 0;
         loop {
@@ -335,9 +344,9 @@ impl Blobs {
             size += read as u64;
             progress(read as u64);
         }
-        let found = Digest::from_bytes(hasher.finalize().into());
+        let (found, crc32) = hasher.finish();
         Ok(if found == *digest {
-            Verified::Intact { size }
+            Verified::Intact { size, crc32 }
         } else {
             Verified::Damaged { found, size }
         })

@@ -33,7 +33,8 @@ pub enum Verdict {
 /// What a file is compared by.
 pub struct Validators {
     pub sha256: Digest,
-    pub modified: SystemTime,
+    /// `None` for what has no date of its own.
+    pub modified: Option<SystemTime>,
 }
 
 /// A list of entity tags, or `*`.
@@ -55,7 +56,15 @@ impl Validators {
         let seconds = u64::try_from(modified_ms / 1000).unwrap_or(0);
         Self {
             sha256,
-            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(seconds),
+            modified: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
+        }
+    }
+
+    /// Of what is put together for the answer.
+    pub fn undated(sha256: Digest) -> Self {
+        Self {
+            sha256,
+            modified: None,
         }
     }
 
@@ -64,8 +73,8 @@ impl Validators {
         format!("\"{}\"", self.sha256)
     }
 
-    pub fn last_modified(&self) -> String {
-        httpdate::fmt_http_date(self.modified)
+    pub fn last_modified(&self) -> Option<String> {
+        self.modified.map(httpdate::fmt_http_date)
     }
 
     fn is_strongly(&self, tag: &Tag) -> bool {
@@ -98,7 +107,7 @@ impl Conditions {
     pub fn weigh(&self, file: &Validators) -> Verdict {
         let still = match (&self.if_match, self.if_unmodified_since) {
             (Some(tags), _) => tags.hold(|tag| file.is_strongly(tag)),
-            (None, Some(date)) => file.modified == date,
+            (None, Some(date)) => file.modified == Some(date),
             (None, None) => true,
         };
         if !still {
@@ -106,7 +115,7 @@ impl Conditions {
         }
         let known = match (&self.if_none_match, self.if_modified_since) {
             (Some(tags), _) => tags.hold(|tag| file.is_weakly(tag)),
-            (None, Some(date)) => file.modified == date,
+            (None, Some(date)) => file.modified == Some(date),
             (None, None) => false,
         };
         if known {
@@ -124,7 +133,7 @@ impl Conditions {
         match Tags::parse(text) {
             Tags::These(tags) if !tags.is_empty() => tags.iter().any(|tag| file.is_strongly(tag)),
             _ => httpdate::parse_http_date(text)
-                .is_ok_and(|date| date == file.modified && is_over(date)),
+                .is_ok_and(|date| file.modified == Some(date) && is_over(date)),
         }
     }
 
@@ -234,7 +243,7 @@ mod tests {
     #[test]
     fn validators_are_written_as_http_wants_them() {
         assert_eq!(file().etag(), format!("\"{HEX}\""));
-        assert_eq!(file().last_modified(), THEN);
+        assert_eq!(file().last_modified().unwrap(), THEN);
     }
 
     #[test]
@@ -272,6 +281,20 @@ mod tests {
         ] {
             assert_eq!(conditions(&sent).weigh(&file()), verdict, "{sent:?}");
         }
+    }
+
+    #[test]
+    fn dates_say_nothing_of_what_has_none() {
+        let file = Validators::undated(HEX.parse().unwrap());
+        assert_eq!(file.last_modified(), None);
+        let epoch = "Thu, 01 Jan 1970 00:00:00 GMT";
+        for (sent, verdict) in [
+            (("if-modified-since", epoch), Verdict::Proceed),
+            (("if-unmodified-since", epoch), Verdict::Failed),
+        ] {
+            assert_eq!(conditions(&[sent]).weigh(&file), verdict, "{sent:?}");
+        }
+        assert!(!conditions(&[("if-range", epoch)]).range_holds(&file));
     }
 
     #[test]

@@ -31,9 +31,27 @@ pub struct Asked {
     head: bool,
     conditions: Conditions,
     range: Option<String>,
+    /// More parts of a content than this are answered with the whole.
+    most_parts: usize,
     /// Whether it is for the browser's own viewer.
     is_viewed: bool,
     by_link: Option<ByLink>,
+}
+
+/// What is asked for, as conditions and ranges see it.
+pub struct Representation {
+    pub validators: Validators,
+    /// Bytes.
+    pub size: u64,
+}
+
+impl Representation {
+    fn of(content: &Content) -> Self {
+        Self {
+            validators: Validators::new(content.sha256, content.modified_ms),
+            size: content.size,
+        }
+    }
 }
 
 /// A link by which a content is asked for, and from where.
@@ -52,6 +70,7 @@ impl Asked {
             conditions: Conditions::of(headers),
             // A range is defined for GET alone.
             range: range.filter(|_| method == Method::GET).map(str::to_owned),
+            most_parts: usize::MAX,
             is_viewed: false,
             by_link: None,
         }
@@ -136,10 +155,10 @@ pub async fn answer(
             ..asked
         };
         let encoding = facts.and_then(|facts| facts.encoding);
-        match &asked.by_link {
-            None => respond(&sender, content, encoding.as_deref(), &asked),
-            Some(by) => by.respond(&sender, library, content, encoding.as_deref(), &asked),
-        }
+        let of = Representation::of(&content);
+        asked.charged(&sender, library, &of, || {
+            respond(&sender, content, encoding.as_deref(), &asked)
+        })
     };
     // Who only looks must not wait for who writes.
     Ok(match is_charged {
@@ -149,56 +168,75 @@ pub async fn answer(
 }
 
 impl Asked {
-    fn verdict(&self, content: &Content) -> (Verdict, Wanted) {
-        let validators = Validators::new(content.sha256, content.modified_ms);
-        let range = self.range.as_deref();
-        let range = range.filter(|_| self.conditions.range_holds(&validators));
-        let wanted = range.map_or(Wanted::Whole, |range| wanted(range, content.size));
-        (self.conditions.weigh(&validators), wanted)
+    pub fn is_head(&self) -> bool {
+        self.head
     }
 
-    /// The parts of a content that the answer has; none for one without a content.
-    fn parts(&self, content: &Content) -> Option<Vec<Range<u64>>> {
-        match self.verdict(content) {
+    /// The same for what is answered in so many parts at most; none is the whole.
+    pub fn in_parts(self, most: usize) -> Self {
+        Self {
+            range: self.range.filter(|_| most > 0),
+            most_parts: most,
+            ..self
+        }
+    }
+
+    pub fn verdict(&self, of: &Representation) -> (Verdict, Wanted) {
+        let range = self.range.as_deref();
+        let range = range.filter(|_| self.conditions.range_holds(&of.validators));
+        let wanted = match range.map(|range| wanted(range, of.size)) {
+            Some(Wanted::Parts(parts)) if parts.len() > self.most_parts => Wanted::Whole,
+            wanted => wanted.unwrap_or(Wanted::Whole),
+        };
+        (self.conditions.weigh(&of.validators), wanted)
+    }
+
+    /// The parts of it that the answer has; none for one without a content.
+    fn parts(&self, of: &Representation) -> Option<Vec<Range<u64>>> {
+        match self.verdict(of) {
             (Verdict::Proceed, Wanted::Whole) if !self.head => {
-                Some(iter::once(0..content.size).collect())
+                Some(iter::once(0..of.size).collect())
             }
             (Verdict::Proceed, Wanted::Parts(parts)) => Some(parts),
             _ => None,
         }
     }
-}
 
-impl ByLink {
-    /// As [`respond`], charged to the link. By one that is used up, nothing is answered but more of
-    /// what is part of its last use.
-    fn respond(
+    /// What `respond` answers, charged to the link that asked, if one did. By one that is used up,
+    /// nothing is answered but more of what is part of its last use.
+    pub fn charged(
         &self,
         app: &App,
         library: &Library,
-        content: Content,
-        encoding: Option<&str>,
-        asked: &Asked,
+        of: &Representation,
+        respond: impl FnOnce() -> Result<Response>,
     ) -> Result<Response> {
-        let Self { share, address, .. } = self;
-        let parts = asked.parts(&content);
+        let Some(ByLink {
+            share,
+            address,
+            subject,
+        }) = &self.by_link
+        else {
+            return respond();
+        };
+        let (parts, sha256) = (self.parts(of), of.validators.sha256);
         if share.is_used_up()
-            && (parts.is_none() || !library.has_download(share.id, address, &content.sha256)?)
+            && (parts.is_none() || !library.has_download(share.id, address, &sha256)?)
         {
             return Err(Share::is_over());
         }
         let Some(parts) = parts else {
-            return respond(app, content, encoding, asked);
+            return respond();
         };
         let download = LinkDownload {
             share: share.clone(),
             address: address.clone(),
-            subject: self.subject.clone(),
-            sha256: content.sha256,
-            size: content.size,
+            subject: subject.clone(),
+            sha256,
+            size: of.size,
         };
         let charge = library.charge_download(&download, &parts)?;
-        match respond(app, content, encoding, asked) {
+        match respond() {
             Ok(response) => Ok(response.map(|body| metered(app, charge, body))),
             Err(error) => {
                 library.refund_download(&charge, charge.bytes)?;
@@ -210,10 +248,10 @@ impl ByLink {
 
 /// The whole answer for a content. Blocks: it reads the beginning of the file.
 fn respond(app: &App, content: Content, encoding: Option<&str>, asked: &Asked) -> Result<Response> {
-    let validators = Validators::new(content.sha256, content.modified_ms);
+    let of = Representation::of(&content);
     let size = content.size;
-    let headers = describe(&content, encoding, &validators, asked.is_viewed);
-    let (status, body) = match asked.verdict(&content) {
+    let headers = describe(&content, encoding, &of.validators, asked.is_viewed);
+    let (status, body) = match asked.verdict(&of) {
         (Verdict::Failed, _) => return Ok(changed().into_response()),
         (Verdict::NotModified, _) => (StatusCode::NOT_MODIFIED, Body::empty()),
         (Verdict::Proceed, Wanted::Unsatisfiable) => return Ok(beyond(size)),
@@ -228,14 +266,14 @@ fn respond(app: &App, content: Content, encoding: Option<&str>, asked: &Asked) -
     Ok(response)
 }
 
-fn changed() -> Failure {
+pub fn changed() -> Failure {
     Failure::new(
         StatusCode::PRECONDITION_FAILED,
         "The file has changed: its content is not the one that the request names.",
     )
 }
 
-fn beyond(size: u64) -> Response {
+pub fn beyond(size: u64) -> Response {
     let failure = Failure::new(
         StatusCode::RANGE_NOT_SATISFIABLE,
         format!("The range lies beyond the file's end; it has {size} bytes."),
@@ -270,7 +308,9 @@ fn describe(
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
     headers.insert(REPR_DIGEST, digest_fields::field(&content.sha256));
     set(&mut headers, ETAG, validators.etag());
-    set(&mut headers, LAST_MODIFIED, validators.last_modified());
+    if let Some(date) = validators.last_modified() {
+        set(&mut headers, LAST_MODIFIED, date);
+    }
     headers
 }
 
@@ -323,7 +363,7 @@ fn partial(
     Ok(response)
 }
 
-fn content_range(part: &Range<u64>, size: u64) -> String {
+pub fn content_range(part: &Range<u64>, size: u64) -> String {
     format!("bytes {}-{}/{size}", part.start, part.end - 1)
 }
 

@@ -233,8 +233,12 @@ fn downloads_by_a_link_are_counted_however_they_are_asked_for() {
         &olga,
         &[("kind", "folder"), ("folder", "docs"), ("uses", "1")],
     );
-    assert_eq!(get(&format!("{archive}/zip"), "bytes=1-").status, 200);
-    assert_eq!(get(&format!("{archive}/zip"), "bytes=1-").status, 404);
+    let archive = format!("{archive}/zip");
+    assert_eq!(get(&archive, "bytes=0-1").status, 206);
+    assert_eq!(get(&archive, "bytes=0-1,135-").status, 200);
+    assert_eq!(get(&archive, "bytes=9-").status, 206);
+    assert_eq!(get(&archive, "x").status, 404);
+    assert_eq!(get(&archive, "bytes=0-1,135-").status, 404);
     // The rest of what broke off is no other download, also after the last one.
     let link = app.link(&olga, &[("kind", "file"), ("file", &id), ("uses", "1")]);
     assert_eq!(app.fetch(&format!("{link}/get")).status, 200);

@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::app::{Answer, TestApp, encode};
+use crate::tus::client as tus;
+use crate::uploads::{MULTIPART, multipart};
 
 const FOLDER: &str = "reports/2026";
 const FILES: [(&str, &[u8]); 5] = [
@@ -168,6 +171,106 @@ fn a_content_that_is_gone_breaks_the_answer_off() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(body.len() < 1200 << 10, "{} bytes", body.len());
     assert!(!answer.contains("PK\x05\x06"), "the archive has an end");
+}
+
+/// Reads an archive as programs do that get it through a pipe: each record in turn, and what follows
+/// by what the record says. Answers names and contents.
+const FROM_A_PIPE: &str = "
+import json, struct, sys, zlib
+pipe, found = sys.stdin.buffer, []
+while (head := pipe.read(30))[:4] == b'PK\\x03\\x04':
+    flags, method, crc, packed, size, name, extra = struct.unpack('<HH4xIIIHH', head[6:])
+    assert flags == 1 << 11 and method == 0 and packed == size, (flags, method, packed, size)
+    name = pipe.read(name).decode()
+    pipe.read(extra)
+    content = pipe.read(size)
+    assert zlib.crc32(content) == crc, name
+    found.append((name, content.decode()))
+assert head[:4] == b'PK\\x01\\x02', head
+print(json.dumps(found))
+";
+
+fn piped(answer: &Answer) -> Vec<(String, String)> {
+    let mut command = Command::new("python3");
+    command.args(["-c", FROM_A_PIPE]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let written = child.stdin.take().unwrap().write_all(&answer.body);
+    let done = child.wait_with_output().unwrap();
+    assert!(done.status.success(), "{written:?}");
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+/// Uploads of every kind: at once, by a form, in pieces that other releases have a part in.
+#[test]
+fn checksums_stand_before_contents_however_they_came() {
+    let mut app = filled();
+    let form = multipart(&[("file", Some("form.txt"), b"by a form")]);
+    let answer = app.call("POST", "/upload", &[MULTIPART], Some(&form));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let upload = tus::begin(&app, "pieces.txt", 12);
+    assert_eq!(tus::patch(&app, &upload, 0, b"in ").status, 204);
+    app.kill9();
+    app.start_again();
+    assert_eq!(tus::patch(&app, &upload, 3, b"pieces ok").status, 204);
+    let first = app.put("twice.txt", b"one");
+    app.put("twice.txt", b"two");
+    assert_eq!(app.patch(first.id, json!({ "version": 1 })).status, 200);
+    let answer = app.fetch("/download.zip?folder=");
+    let piped = piped(&answer);
+    assert_eq!(piped, listed(&answer));
+    assert_eq!(piped.len(), FILES.len() + 3);
+    for (name, content) in [
+        ("form.txt", "by a form"),
+        ("pieces.txt", "in pieces ok"),
+        ("twice.txt", "one"),
+    ] {
+        assert!(
+            piped.contains(&(name.to_owned(), content.to_owned())),
+            "{piped:?}"
+        );
+    }
+}
+
+#[test]
+fn an_archive_that_broke_off_goes_on() {
+    let app = filled();
+    app.put("large.bin", &[7; 1 << 20]);
+    let target = "/download.zip?folder=";
+    let whole = app.fetch(target);
+    assert_eq!(whole.header("accept-ranges"), "bytes");
+    let etag = whole.header("etag").to_owned();
+    let part = |headers: &[(&str, &str)]| app.call("GET", target, headers, None);
+    let length = whole.body.len();
+    let rest = part(&[("range", "bytes=100-"), ("if-range", &etag)]);
+    assert_eq!(rest.status, 206, "{}", rest.text());
+    assert_eq!(
+        rest.header("content-range"),
+        format!("bytes 100-{}/{length}", length - 1)
+    );
+    assert!(rest.body == whole.body[100..]);
+    let end = part(&[("range", "bytes=-70")]);
+    assert!(end.body == whole.body[length - 70..]);
+    // Several parts, and a part of what it was before, are answered with the whole.
+    for headers in [
+        &[("range", "bytes=0-9,900-909")][..],
+        &[("range", "bytes=100-"), ("if-range", "\"other\"")],
+    ] {
+        let answer = part(headers);
+        assert_eq!(
+            (answer.status, answer.body.len()),
+            (200, length),
+            "{headers:?}"
+        );
+    }
+    assert_eq!(part(&[("range", &format!("bytes={length}-"))]).status, 416);
+    assert_eq!(part(&[("if-none-match", &etag)]).status, 304);
+    app.put("another.txt", b"another");
+    assert_eq!(
+        part(&[("range", "bytes=100-"), ("if-range", &etag)]).status,
+        200
+    );
+    assert_eq!(part(&[("if-match", &etag)]).status, 412);
 }
 
 #[test]

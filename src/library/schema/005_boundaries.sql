@@ -183,3 +183,8 @@ ALTER TABLE guess ADD COLUMN kind TEXT;
 ALTER TABLE guess ADD COLUMN shown TEXT;
 -- Since when guesses have to wait.
 ALTER TABLE guess ADD COLUMN since_ms INTEGER;
+
+-- CRC-32 of the content, which archives state before it; NULL from a release that keeps none, until
+-- the content has been read once more.
+ALTER TABLE version ADD COLUMN crc32 INTEGER;
+CREATE INDEX version_without_crc32 ON version (sha256) WHERE crc32 IS NULL;

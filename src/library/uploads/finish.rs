@@ -177,11 +177,7 @@ impl Library {
 
 fn described(row: &Row, sealed: &Sealed, head: &[u8]) -> Described {
     let name = row.path.as_ref().map_or("", FilePath::name);
-    Described {
-        sha256: sealed.digest,
-        size: sealed.size,
-        media_type: extract::media_type(name, head),
-    }
+    Described::of(sealed, extract::media_type(name, head))
 }
 
 /// The file itself, where the upload wants it.

@@ -21,7 +21,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use sha2::Digest as _;
 use uuid::Uuid;
 
 use super::checkpoint::{Checkpoint, Slot, kernel_boot};
@@ -29,7 +28,7 @@ use super::push::{PUSH_BYTES, Pusher};
 use super::stage::Staged;
 use super::{Blobs, failed, read_range, sync_dir};
 use crate::error::{Error, Result};
-use crate::store::{Digest, crash, modes};
+use crate::store::{crash, modes};
 
 /// What a content in pieces is called until it is complete.
 pub type PiecesName = Uuid;
@@ -267,9 +266,10 @@ impl Pieces {
         self.settle_pushes()?;
         self.note(Slot::Latest, &self.now)?;
         self.claim.refuse_void()?;
-        let hasher = self.now.hasher.clone();
+        let (digest, crc32) = self.now.hasher.clone().finish();
         let staged = Staged {
-            digest: Digest::from_bytes(hasher.finalize().into()),
+            digest,
+            crc32,
             size: self.now.offset,
             file: Arc::clone(&self.file),
             path: self.claim.path.clone(),

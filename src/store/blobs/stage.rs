@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
 
+use super::hashing::Hasher;
 use super::push::{PUSH_BYTES, Pusher};
 use super::{Swept, failed, read_range};
 use crate::error::{Error, Result};
@@ -18,7 +18,7 @@ use crate::store::{Digest, crash, modes};
 /// A content on its way in. Dropping it removes it.
 pub struct Stage {
     staged: Staged,
-    hasher: Sha256,
+    hasher: Hasher,
     /// Bytes since the last push.
     unpushed: u64,
     pusher: Option<Pusher<()>>,
@@ -31,6 +31,7 @@ pub struct Staged {
     pub digest: Digest,
     /// Bytes.
     pub size: u64,
+    pub crc32: Option<u32>,
     pub(super) file: Arc<File>,
     pub(super) path: PathBuf,
     /// Whether the file stays if this is dropped before it has its own name.
@@ -64,11 +65,12 @@ impl Stage {
             staged: Staged {
                 digest: Digest::from_bytes([0; 32]),
                 size: 0,
+                crc32: None,
                 file: Arc::new(file),
                 path,
                 outlives: false,
             },
-            hasher: Sha256::new(),
+            hasher: Hasher::new(),
             unpushed: 0,
             pusher: None,
             broken: false,
@@ -112,7 +114,7 @@ impl Stage {
         if let Some(pusher) = self.pusher.take() {
             pusher.finish().map_err(|e| self.staged.failed(e))?;
         }
-        self.staged.digest = Digest::from_bytes(self.hasher.finalize().into());
+        (self.staged.digest, self.staged.crc32) = self.hasher.finish();
         Ok(self.staged)
     }
 

@@ -171,15 +171,6 @@ impl Link {
         Asked::new(method, headers).by_link(share, address, subject.to_owned())
     }
 
-    /// Takes a use for an archive: it is made anew each time, so nothing of it goes on.
-    async fn use_once(&self, subject: String) -> Result<()> {
-        let (share, address) = (self.share.clone(), self.address.clone());
-        let used = self.app.run(move |library| {
-            library.use_share(&share, 1, Happening::LinkUsed, &address, &subject)
-        });
-        used.await
-    }
-
     /// By a link that is used up, what is missing is told as what is there.
     fn hidden(&self, error: Error) -> Error {
         match self.share.is_used_up() && error.kind() == Kind::NotFound {
@@ -375,16 +366,14 @@ pub async fn archive(
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     refuse_prefetch(&headers)?;
-    let link = Link::open(&app, &secret, &headers).await?;
+    let link = Link::reopen(&app, &secret, &headers).await?;
     let folder = link.folder("")?;
-    if method == Method::GET {
-        link.use_once(format!("{folder}/")).await?;
-    }
+    let asked = link.asked(&method, &headers, &format!("{folder}/"));
     let selection = Selection {
         folders: vec![folder],
         ..Selection::default()
     };
-    zip::answer(link.app, selection, method == Method::HEAD).await
+    zip::answer(link.app, selection, asked).await
 }
 
 /// Takes files that are dropped into the folder of a link.

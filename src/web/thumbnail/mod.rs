@@ -123,7 +123,9 @@ fn respond(
     let policy = HeaderValue::from_static(CONTENT_POLICY);
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     set(headers, ETAG, validators.etag());
-    set(headers, LAST_MODIFIED, validators.last_modified());
+    if let Some(date) = validators.last_modified() {
+        set(headers, LAST_MODIFIED, date);
+    }
     Ok(response)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 use axum::body::Bytes;
 
@@ -14,11 +15,16 @@ use crate::web::read_body::{CHUNK, Source};
 /// Room for what is written between two looks at whether a chunk is full: headers and their names.
 const SLACK: usize = 16 << 10;
 
+/// A part of an archive, in chunks.
 pub struct Archive<F> {
     contents: Contents,
     /// Opens a content of that many bytes.
     open: F,
     next: Next,
+    /// Bytes that are written next and lie before the part.
+    skip: usize,
+    /// Bytes of the part that are still to come.
+    left: u64,
 }
 
 /// What is written next. Offsets are counted from the archive's beginning.
@@ -32,7 +38,8 @@ enum Next {
         offset: u64,
         file: File,
         read: u64,
-        crc: crc32fast::Hasher,
+        /// Of a content that is written from its beginning.
+        crc32: Option<crc32fast::Hasher>,
     },
     Directory {
         at: usize,
@@ -42,16 +49,24 @@ enum Next {
 }
 
 impl<F: FnMut(&Digest, u64) -> Result<File>> Archive<F> {
-    pub fn new(contents: Contents, open: F) -> Self {
-        let next = Next::Head { at: 0, offset: 0 };
-        Self {
+    /// The bytes of a range that lies within it; what lies before is neither read nor written.
+    /// Wants contents that are [known](Contents::is_known), unless it begins with the first byte.
+    ///
+    /// # Errors
+    /// Those of `open`.
+    pub fn part(contents: Contents, mut open: F, part: Range<u64>) -> Result<Self> {
+        let (next, skip) = find(&contents, &mut open, part.start)?;
+        Ok(Self {
             contents,
             open,
             next,
-        }
+            skip,
+            left: part.end - part.start,
+        })
     }
 
-    fn step(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+    /// Writes on, of contents no more than `out` needs to have `goal` bytes.
+    fn step(&mut self, out: &mut Vec<u8>, goal: u64) -> io::Result<()> {
         let contents = &mut self.contents;
         self.next = match std::mem::replace(&mut self.next, Next::Nothing) {
             Next::Head { at, .. } if at == contents.len() => Next::Directory { at: 0, offset: 0 },
@@ -63,7 +78,7 @@ impl<F: FnMut(&Digest, u64) -> Result<File>> Archive<F> {
                     offset,
                     file: (self.open)(contents.sha256(at), entry.size).map_err(io::Error::other)?,
                     read: 0,
-                    crc: crc32fast::Hasher::new(),
+                    crc32: Some(crc32fast::Hasher::new()),
                 }
             }
             Next::Bytes {
@@ -71,25 +86,29 @@ impl<F: FnMut(&Digest, u64) -> Result<File>> Archive<F> {
                 offset,
                 file,
                 read,
-                mut crc,
+                mut crc32,
             } => {
                 let entry = contents.entry(at, offset);
-                let room = CHUNK.saturating_sub(out.len());
-                let most = usize::try_from(entry.size - read).map_or(room, |left| left.min(room));
+                let room = goal.saturating_sub(out.len() as u64);
+                let most = (entry.size - read).min(room);
                 let begin = out.len();
-                append(&file, read, most, out)?;
-                crc.update(&out[begin..]);
-                let read = read + most as u64;
+                append(&file, read, usize::try_from(most).unwrap_or(CHUNK), out)?;
+                if let Some(crc32) = &mut crc32 {
+                    crc32.update(&out[begin..]);
+                }
+                let read = read + most;
                 if read < entry.size {
                     Next::Bytes {
                         at,
                         offset,
                         file,
                         read,
-                        crc,
+                        crc32,
                     }
                 } else {
-                    contents.set_crc(at, crc.finalize());
+                    if let Some(crc32) = crc32 {
+                        contents.set_crc32(at, crc32.finalize())?;
+                    }
                     let entry = contents.entry(at, offset);
                     entry.write_descriptor(out);
                     Next::Head {
@@ -116,15 +135,60 @@ impl<F: FnMut(&Digest, u64) -> Result<File>> Archive<F> {
     }
 }
 
+/// What to write first for the bytes from `start` on, and how much of that lies before it.
+fn find(
+    contents: &Contents,
+    open: &mut impl FnMut(&Digest, u64) -> Result<File>,
+    start: u64,
+) -> Result<(Next, usize)> {
+    let before = |offset: u64| usize::try_from(start - offset).unwrap_or(usize::MAX);
+    let mut offset = 0;
+    for at in 0..contents.len() {
+        let entry = contents.entry(at, offset);
+        let content = offset + entry.head_len();
+        if start < content {
+            return Ok((Next::Head { at, offset }, before(offset)));
+        }
+        if start < offset + entry.span() {
+            let next = Next::Bytes {
+                at,
+                offset,
+                file: open(contents.sha256(at), entry.size)?,
+                read: start - content,
+                crc32: (start == content).then(crc32fast::Hasher::new),
+            };
+            return Ok((next, 0));
+        }
+        offset += entry.span();
+    }
+    let (mut position, mut offset) = (offset, 0);
+    for at in 0..contents.len() {
+        let entry = contents.entry(at, offset);
+        if start < position + entry.central_len() {
+            return Ok((Next::Directory { at, offset }, before(position)));
+        }
+        position += entry.central_len();
+        offset += entry.span();
+    }
+    let at = contents.len();
+    Ok((Next::Directory { at, offset }, before(position)))
+}
+
 impl<F> Source for Archive<F>
 where
     F: FnMut(&Digest, u64) -> Result<File> + Send + Unpin + 'static,
 {
     fn read_chunk(&mut self) -> io::Result<Bytes> {
+        let goal = self.left.min(CHUNK as u64) + self.skip as u64;
         let mut out = Vec::with_capacity(CHUNK + SLACK);
-        while out.len() < CHUNK && !matches!(self.next, Next::Nothing) {
-            self.step(&mut out)?;
+        while (out.len() as u64) < goal && !matches!(self.next, Next::Nothing) {
+            self.step(&mut out, goal)?;
         }
-        Ok(Bytes::from(out))
+        let skipped = self.skip.min(out.len());
+        self.skip -= skipped;
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
+        let end = out.len().min(skipped.saturating_add(most));
+        self.left -= (end - skipped) as u64;
+        Ok(Bytes::from(out).slice(skipped..end))
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
+use std::io;
 
+use sha2::{Digest as _, Sha256};
 use unicode_normalization::UnicodeNormalization;
 
-use super::record::{End, Entry};
+use super::record::{Crc32, End, Entry};
 use crate::error::Result;
 use crate::library::{FilePath, Library, Selected, Selection};
 use crate::store::Digest;
@@ -28,8 +30,7 @@ struct Row {
     size: u64,
     /// Since the Unix epoch.
     seconds: i64,
-    /// Known once the file was written.
-    crc: u32,
+    crc32: Crc32,
 }
 
 impl Contents {
@@ -65,7 +66,7 @@ impl Contents {
             sha256: file.sha256,
             size: file.size,
             seconds: file.modified_ms.div_euclid(1000),
-            crc: 0,
+            crc32: file.crc32.map_or(Crc32::Following(0), Crc32::Stated),
         });
     }
 
@@ -86,7 +87,7 @@ impl Contents {
             name: &self.names[begin..row.name_end],
             size: row.size,
             seconds: row.seconds,
-            crc: row.crc,
+            crc32: row.crc32,
             offset,
         }
     }
@@ -95,8 +96,46 @@ impl Contents {
         &self.rows[at].sha256
     }
 
-    pub fn set_crc(&mut self, at: usize, crc: u32) {
-        self.rows[at].crc = crc;
+    /// The checksum of a file that has gone by.
+    ///
+    /// # Errors
+    /// If it is not the one that was stated before.
+    pub fn set_crc32(&mut self, at: usize, found: u32) -> io::Result<()> {
+        let known = &mut self.rows[at].crc32;
+        match known {
+            Crc32::Stated(stated) if *stated != found => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "a stored content has changed",
+            )),
+            Crc32::Stated(_) => Ok(()),
+            Crc32::Following(value) => {
+                *value = found;
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether every byte of the archive is known from what is here and the contents alone, so that
+    /// any part of it can be written without the rest.
+    pub fn is_known(&self) -> bool {
+        let mut rows = self.rows.iter();
+        rows.all(|row| matches!(row.crc32, Crc32::Stated(_)))
+    }
+
+    /// Stands for the archive's bytes: others have another one.
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Sha256::new();
+        let mut begin = 0;
+        for row in &self.rows {
+            let name = &self.names.as_bytes()[begin..row.name_end];
+            begin = row.name_end;
+            hasher.update((name.len() as u64).to_le_bytes());
+            hasher.update(name);
+            hasher.update(row.sha256.as_bytes());
+            hasher.update(row.seconds.to_le_bytes());
+            hasher.update([u8::from(matches!(row.crc32, Crc32::Stated(_)))]);
+        }
+        Digest::from_bytes(hasher.finalize().into())
     }
 
     /// The archive's trailer, which knows where everything before it lies.

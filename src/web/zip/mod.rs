@@ -15,16 +15,22 @@ mod contents;
 mod record;
 
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE};
-use axum::http::{HeaderValue, Method};
-use axum::response::Response;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
+    ETAG,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
 
 use self::archive::Archive;
 use self::contents::Contents;
+use super::conditions::{Validators, Verdict};
 use super::disposition::named;
+use super::download::{Asked, Representation, beyond, changed, content_range, set};
 use super::input::Query;
 use super::pages::request::Sent;
 use super::problem;
+use super::range::Wanted;
 use super::read_body::read_body;
 use super::selection::{Fields, selection};
 use super::state::App;
@@ -33,53 +39,110 @@ use crate::library::{Happening, Library, Selection};
 
 /// `GET|HEAD /download.zip?folder=&id=`. Each field may be repeated; the empty folder is the
 /// whole library.
-pub async fn get(app: App, method: Method, Query(fields): Query<Fields>) -> problem::Result {
+pub async fn get(
+    app: App,
+    method: Method,
+    Query(fields): Query<Fields>,
+    headers: HeaderMap,
+) -> problem::Result {
     let (selection, others) = selection(fields)?;
     if let Some((name, _)) = others.first() {
         let sentence = "files are named by id= and folders by folder=.";
         return Err(Error::invalid(format!("{name:?} selects nothing; {sentence}")).into());
     }
-    answer(app, selection, method == Method::HEAD).await
+    answer(app, selection, Asked::new(&method, &headers)).await
 }
 
 /// `POST /download.zip`: the same fields as a form, for those that are too many for an address;
 /// what else the form can do is of no interest.
-pub async fn post(app: App, Sent(fields): Sent<Fields>) -> problem::Result {
+pub async fn post(
+    app: App,
+    method: Method,
+    headers: HeaderMap,
+    Sent(fields): Sent<Fields>,
+) -> problem::Result {
     let (selection, _) = selection(fields)?;
-    answer(app, selection, false).await
+    answer(app, selection, Asked::new(&method, &headers)).await
 }
 
-pub async fn answer(app: App, selection: Selection, head: bool) -> problem::Result {
+pub async fn answer(app: App, selection: Selection, asked: Asked) -> problem::Result {
     let sender = app.clone();
     let address = app.visitor().origin.address.to_string();
     let response = app.run(move |library| {
         let contents = Contents::select(library, &selection)?;
-        if !head {
+        if !asked.is_head() {
             library.note(Happening::Exported, contents.name(), &address)?;
         }
-        respond(&sender, library, contents, head)
+        // Where a part begins is known only if every byte before it is. No program asks for several.
+        let asked = asked.in_parts(usize::from(contents.is_known()));
+        let of = Representation {
+            validators: Validators::undated(contents.digest()),
+            size: contents.archive_len(),
+        };
+        asked.charged(&sender, library, &of, || {
+            respond(&sender, library, contents, &of, &asked)
+        })
     });
     Ok(response.await?)
 }
 
 /// Blocks: it reads the beginning of the first file.
-fn respond(app: &App, library: &Library, contents: Contents, head: bool) -> Result<Response> {
-    let length = contents.archive_len();
-    let shown = named("attachment", &format!("{}.zip", contents.name()));
-    let body = if head {
-        Body::empty()
-    } else {
-        let library = library.clone();
-        let open = move |digest: &_, size| library.open_named(digest, size);
-        read_body(app, Archive::new(contents, open), length)?
+fn respond(
+    app: &App,
+    library: &Library,
+    contents: Contents,
+    of: &Representation,
+    asked: &Asked,
+) -> Result<Response> {
+    let mut headers = describe(&contents, of);
+    let library = library.clone();
+    let open = move |digest: &_, size| library.open_named(digest, size);
+    let (status, length, body) = match asked.verdict(of) {
+        (Verdict::Failed, _) => return Ok(changed().into_response()),
+        (Verdict::Proceed, Wanted::Unsatisfiable) => return Ok(beyond(of.size)),
+        (Verdict::NotModified, _) => {
+            headers.remove(CONTENT_TYPE);
+            headers.remove(CONTENT_DISPOSITION);
+            (StatusCode::NOT_MODIFIED, None, Body::empty())
+        }
+        (Verdict::Proceed, wanted) => {
+            let (status, part) = match wanted {
+                Wanted::Parts(parts) => (StatusCode::PARTIAL_CONTENT, parts.into_iter().next()),
+                _ => (StatusCode::OK, None),
+            };
+            if let Some(part) = &part {
+                set(&mut headers, CONTENT_RANGE, content_range(part, of.size));
+            }
+            let part = part.unwrap_or(0..of.size);
+            let length = part.end - part.start;
+            let body = match asked.is_head() {
+                true => Body::empty(),
+                false => read_body(app, Archive::part(contents, open, part)?, length)?,
+            };
+            (status, Some(length), body)
+        }
     };
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
-    headers.insert(CONTENT_DISPOSITION, shown);
-    headers.insert(CONTENT_LENGTH, length.into());
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, length.into());
+    }
+    let mut response = (status, body).into_response();
+    *response.headers_mut() = headers;
     Ok(response)
+}
+
+fn describe(contents: &Contents, of: &Representation) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(8);
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+    let name = format!("{}.zip", contents.name());
+    headers.insert(CONTENT_DISPOSITION, named("attachment", &name));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    let ranges = match contents.is_known() {
+        true => "bytes",
+        false => "none",
+    };
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static(ranges));
+    set(&mut headers, ETAG, of.validators.etag());
+    headers
 }
 
 #[cfg(test)]

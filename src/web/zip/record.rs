@@ -1,9 +1,9 @@
 //! The records of a ZIP archive, as its specification has them (PKWARE, APPNOTE 6.3.10); numbers
 //! in parentheses name its sections. Contents are stored and not compressed.
 //!
-//! A checksum is known only once its content has gone by, so it follows in a data descriptor
-//! (4.3.9). The sizes are known before and stand in the local header, too, for readers that meet
-//! an archive from its beginning. ZIP64 (4.5.3) is used where a number needs it and nowhere else.
+//! Size and checksum stand in the local header, for readers that meet an archive from its beginning.
+//! Where a checksum is known only once its content has gone by, it follows in a data descriptor
+//! (4.3.9), which many of them do not take. ZIP64 (4.5.3) is used where a number needs it and nowhere else.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,7 +12,8 @@ use jiff::tz::TimeZone;
 const FULL_32: u64 = 0xFFFF_FFFF;
 const FULL_16: u64 = 0xFFFF;
 /// 4.4.4: a data descriptor follows (bit 3), names are UTF-8 (bit 11).
-const FLAGS: u16 = 1 << 3 | 1 << 11;
+const DESCRIPTOR_FOLLOWS: u16 = 1 << 3;
+const NAMES_ARE_UTF8: u16 = 1 << 11;
 /// 4.4.3: what a reader must know.
 const NEEDS_FOLDERS: u16 = 20;
 const NEEDS_ZIP64: u16 = 45;
@@ -30,17 +31,46 @@ pub struct Entry<'a> {
     pub size: u64,
     /// Since the Unix epoch.
     pub seconds: i64,
-    pub crc: u32,
+    pub crc32: Crc32,
     /// Where its local header begins.
     pub offset: u64,
 }
 
+/// The checksum of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crc32 {
+    /// Before the entry is written.
+    Stated(u32),
+    /// Not before its content has gone by: 0 until then.
+    Following(u32),
+}
+
+impl Crc32 {
+    fn value(self) -> u32 {
+        match self {
+            Self::Stated(value) | Self::Following(value) => value,
+        }
+    }
+}
+
 impl Entry<'_> {
-    /// Bytes from its local header to its data descriptor.
+    /// Bytes from the beginning of its local header to the end of its content or data descriptor.
     pub fn span(&self) -> u64 {
+        self.head_len() + self.size + self.descriptor_len()
+    }
+
+    /// Bytes of the local header.
+    pub fn head_len(&self) -> u64 {
         let zip64 = if self.is_large() { 20 } else { 0 };
-        let descriptor = if self.is_large() { 24 } else { 16 };
-        30 + self.name.len() as u64 + self.time_len() + zip64 + self.size + descriptor
+        30 + self.name.len() as u64 + self.time_len() + zip64
+    }
+
+    fn descriptor_len(&self) -> u64 {
+        match (self.crc32, self.is_large()) {
+            (Crc32::Stated(_), _) => 0,
+            (Crc32::Following(_), false) => 16,
+            (Crc32::Following(_), true) => 24,
+        }
     }
 
     /// Bytes in the central directory.
@@ -57,17 +87,23 @@ impl Entry<'_> {
             // Here both sizes must be there (4.5.3).
             field(&mut zip64, ZIP64_FIELD, &[self.size, self.size]);
         }
-        // Its checksum comes later.
-        self.write_shared(0, zip64.len(), out);
+        let crc32 = match self.crc32 {
+            Crc32::Stated(value) => value,
+            Crc32::Following(_) => 0,
+        };
+        self.write_shared(crc32, zip64.len(), out);
         out.extend(self.name.as_bytes());
         self.write_time(out);
         out.extend(zip64);
     }
 
-    /// 4.3.9
+    /// 4.3.9; nothing for an entry whose checksum was stated.
     pub fn write_descriptor(&self, out: &mut Vec<u8>) {
+        let Crc32::Following(crc32) = self.crc32 else {
+            return;
+        };
         out.extend(b"PK\x07\x08");
-        u32(out, self.crc);
+        u32(out, crc32);
         for size in [self.size, self.size] {
             match self.is_large() {
                 true => out.extend(size.to_le_bytes()),
@@ -81,7 +117,7 @@ impl Entry<'_> {
         out.extend(b"PK\x01\x02");
         u16(out, MADE_BY);
         let zip64 = self.zip64();
-        self.write_shared(self.crc, zip64.len(), out);
+        self.write_shared(self.crc32.value(), zip64.len(), out);
         // No comment, on the first disk, of no particular kind.
         out.extend([0; 6]);
         u32(out, MODE);
@@ -92,20 +128,24 @@ impl Entry<'_> {
     }
 
     /// What both headers have, from the version that is needed to the length of the extra field.
-    fn write_shared(&self, crc: u32, zip64: usize, out: &mut Vec<u8>) {
+    fn write_shared(&self, crc32: u32, zip64: usize, out: &mut Vec<u8>) {
         let needs = if zip64 > 0 {
             NEEDS_ZIP64
         } else {
             NEEDS_FOLDERS
         };
         u16(out, needs);
-        u16(out, FLAGS);
+        let follows = match self.crc32 {
+            Crc32::Stated(_) => 0,
+            Crc32::Following(_) => DESCRIPTOR_FOLLOWS,
+        };
+        u16(out, follows | NAMES_ARE_UTF8);
         // Stored (4.4.5).
         u16(out, 0);
         let (date, time) = dos_time(self.seconds);
         u16(out, time);
         u16(out, date);
-        u32(out, crc);
+        u32(out, crc32);
         capped_32(out, self.size);
         capped_32(out, self.size);
         capped_16(out, self.name.len() as u64);

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::*;
 use crate::error::Kind;
+use crate::store::Digest;
 
 const NAME: PiecesName = Uuid::from_u128(0x77);
 
