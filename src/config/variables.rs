@@ -12,7 +12,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "STORAGE_DIR",
         default: "./storage",
-        help: "the directory that outlives releases; everything is kept in it",
+        help: "directory that holds all data and outlives releases",
     },
     Variable {
         name: "HOST",
@@ -22,52 +22,52 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "PORT",
         default: "5000",
-        help: "port to listen on; 0 picks a free one and prints it",
+        help: "port to listen on; 0 picks a free port and prints it",
     },
     Variable {
         name: "BASE_PATH",
         default: "/",
-        help: "path below which everything is served, such as /files; a trusted proxy can say it by X-Forwarded-Prefix",
+        help: "path prefix, such as /files; a trusted proxy can set it with X-Forwarded-Prefix",
     },
     Variable {
         name: "ACCESS",
         default: "private",
-        help: "\"private\" is for accounts only; \"public-read\" lets anyone read and search; \"open\" lets anyone who can reach the address read and write; \"local\" likewise, but serves this machine only",
+        help: "\"private\": accounts only; \"public-read\": anyone can read and search; \"open\": anyone can read and write; \"local\": like \"open\", but only this machine can connect",
     },
     Variable {
         name: "ADMIN_PASSWORD",
-        default: "none: a link is logged",
-        help: "password of the account \"owner\", which is made with it; set again at each start",
+        default: "none: a setup link is logged",
+        help: "password of the account \"owner\"; creates the account and is applied at each start",
     },
     Variable {
         name: "SECRET_KEY",
-        default: "none: such secrets are stored as they are",
-        help: "at least 32 random characters; seals the secrets of authenticator apps and links, so that a copy of the directory alone is no use",
+        default: "none: those secrets are stored in plain text",
+        help: "at least 32 random characters; encrypts the secrets of authenticator apps and share links, so that a copy of the directory does not reveal them",
     },
     Variable {
         name: "SECRET_KEY_PREVIOUS",
         default: "none",
-        help: "the key before, while what it sealed is sealed again with SECRET_KEY",
+        help: "the previous SECRET_KEY, while its secrets are re-encrypted with the new one",
     },
     Variable {
         name: "TRUSTED_PROXIES",
         default: "loopback, and in a container its gateway",
-        help: "addresses and networks whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 172.18.0.0/16, 192.0.2.7; \"none\" for none",
+        help: "addresses and networks whose X-Forwarded-* headers are trusted, such as 172.18.0.0/16, 192.0.2.7; \"none\" for none",
     },
     Variable {
         name: "SECURITY_CONTACT",
         default: "none",
-        help: "where weaknesses are reported, such as security@example.org or https://example.org/security; shown at /.well-known/security.txt",
+        help: "where to report vulnerabilities, such as security@example.org or https://example.org/security; published at /.well-known/security.txt",
     },
     Variable {
         name: "QUOTA_BYTES",
         default: "unlimited",
-        help: "what may be stored in all, older versions and the trash included, such as 50GB",
+        help: "total size of all files, including older versions and the trash, such as 50GB",
     },
     Variable {
         name: "QUOTA_FILES",
         default: "unlimited",
-        help: "how many files may be stored in all, the trash included",
+        help: "total number of files, including the trash",
     },
     Variable {
         name: "MAX_UPLOAD_BYTES",
@@ -77,37 +77,37 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "STALL_SECONDS",
         default: "30",
-        help: "how long a client may send or take nothing before its request ends",
+        help: "seconds without any data received or sent after which a request is closed",
     },
     Variable {
         name: "DRAIN_SECONDS",
         default: "25",
-        help: "how long a release that was told to stop keeps serving",
+        help: "seconds a release keeps serving after SIGTERM",
     },
     Variable {
         name: "TRASH_DAYS",
         default: "30",
-        help: "days after which files in the trash are purged",
+        help: "days after which files in the trash are deleted permanently",
     },
     Variable {
         name: "GRACE_MINUTES",
         default: "60",
-        help: "how long contents that nothing names and leftovers of cut-off uploads are kept",
+        help: "minutes before unreferenced contents and leftovers of interrupted uploads are removed",
     },
     Variable {
         name: "UPLOAD_EXPIRY_HOURS",
         default: "48",
-        help: "hours after which an unfinished upload that nobody goes on with is removed",
+        help: "hours without data after which an unfinished upload is removed",
     },
     Variable {
         name: "STORAGE_EPHEMERAL",
         default: "0",
-        help: "1 to deploy a container without a mounted directory, whose files are gone at the next deploy",
+        help: "1 to allow a deploy without a mounted directory; all files are lost at the next deploy",
     },
     Variable {
         name: "STORAGE_RESERVE",
-        default: "5 % or 1GiB, the smaller",
-        help: "space that uploads leave free on the filesystem, such as 500MB; 0 for none",
+        default: "5 % or 1GiB, whichever is smaller",
+        help: "free disk space that uploads must leave, such as 500MB; 0 for none",
     },
     Variable {
         name: "INDEX_MEMORY",
@@ -117,27 +117,27 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "FACTS_CACHE",
         default: "16MiB",
-        help: "memory for cached facts and texts",
+        help: "memory for cached metadata and text",
     },
     Variable {
         name: "EXTRACT_WORKERS",
         default: "2, or 1 on one core",
-        help: "documents that are read or drawn at once, each in a process of its own",
+        help: "number of documents that are read or rendered at once, each in its own process",
     },
     Variable {
         name: "EXTRACT_SECONDS",
         default: "20",
-        help: "how long reading or drawing one document may take; what was read until then is kept",
+        help: "time limit for reading or rendering one document; text read before the limit is kept",
     },
     Variable {
         name: "EXTRACT_MEMORY",
         default: "512MiB",
-        help: "memory that reading or drawing one document may take, at least 64MiB",
+        help: "memory limit for reading or rendering one document, at least 64MiB",
     },
     Variable {
         name: "OCR_LANGUAGES",
-        default: "those that tesseract has, at most three",
-        help: "languages in which scans and pictures are read where tesseract is on the PATH, such as eng+deu",
+        default: "the installed ones, at most three",
+        help: "languages for OCR, such as eng+deu; requires tesseract on the PATH",
     },
     Variable {
         name: "GIT_REV",
@@ -147,11 +147,11 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "LOG",
         default: "info",
-        help: "what is logged: error, warn, info, debug, or tracing filter directives",
+        help: "log level: error, warn, info, debug, or tracing filter directives",
     },
     Variable {
         name: "LOG_FORMAT",
         default: "auto",
-        help: "\"text\", \"json\", or \"auto\": text on a terminal and JSON otherwise",
+        help: "\"text\", \"json\", or \"auto\": text on a terminal, otherwise JSON",
     },
 ];

@@ -32,7 +32,7 @@ pub struct Asked {
     conditions: Conditions,
     range: Option<String>,
     /// More parts of a content than this are answered with the whole.
-    most_parts: usize,
+    max_parts: usize,
     /// Whether it is for the browser's own viewer.
     is_viewed: bool,
     by_link: Option<ByLink>,
@@ -70,7 +70,7 @@ impl Asked {
             conditions: Conditions::of(headers),
             // A range is defined for GET alone.
             range: range.filter(|_| method == Method::GET).map(str::to_owned),
-            most_parts: usize::MAX,
+            max_parts: usize::MAX,
             is_viewed: false,
             by_link: None,
         }
@@ -173,10 +173,10 @@ impl Asked {
     }
 
     /// The same for what is answered in so many parts at most; none is the whole.
-    pub fn in_parts(self, most: usize) -> Self {
+    pub fn limit_parts(self, max: usize) -> Self {
         Self {
-            range: self.range.filter(|_| most > 0),
-            most_parts: most,
+            range: self.range.filter(|_| max > 0),
+            max_parts: max,
             ..self
         }
     }
@@ -185,7 +185,7 @@ impl Asked {
         let range = self.range.as_deref();
         let range = range.filter(|_| self.conditions.range_holds(&of.validators));
         let wanted = match range.map(|range| wanted(range, of.size)) {
-            Some(Wanted::Parts(parts)) if parts.len() > self.most_parts => Wanted::Whole,
+            Some(Wanted::Parts(parts)) if parts.len() > self.max_parts => Wanted::Whole,
             wanted => wanted.unwrap_or(Wanted::Whole),
         };
         (self.conditions.weigh(&of.validators), wanted)

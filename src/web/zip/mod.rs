@@ -74,7 +74,7 @@ pub async fn answer(app: App, selection: Selection, asked: Asked) -> problem::Re
             library.note(Happening::Exported, contents.name(), &address)?;
         }
         // Where a part begins is known only if every byte before it is. No program asks for several.
-        let asked = asked.in_parts(usize::from(contents.is_known()));
+        let asked = asked.limit_parts(usize::from(contents.is_known()));
         let of = Representation {
             validators: Validators::undated(contents.digest()),
             size: contents.archive_len(),
