@@ -216,16 +216,18 @@ impl Model {
         self.files.get_mut(&id).unwrap()
     }
 
-    /// What a folder's move would do: all new paths, or nothing if one is taken.
+    /// What a folder's move would do: all new paths, or nothing if one is taken. What was deleted
+    /// out of the folder moves with it, and is in nobody's way.
     fn moved(&self, from: &str, to: &str) -> Option<Vec<(i64, String)>> {
-        let moving: Vec<(i64, String)> = self
-            .live()
-            .filter(|(_, file)| file.is_below(from))
+        let below = self.files.iter().filter(|(_, file)| file.is_below(from));
+        let moving: Vec<(i64, String)> = below
             .map(|(id, file)| (*id, join(to, &file.path[from.len() + 1..])))
             .collect();
         let stays = |id: &i64| !moving.iter().any(|(moved, _)| moved == id);
-        let taken = |path: &String| self.at(path).is_some_and(|id| stays(&id));
-        (!moving.iter().any(|(_, path)| taken(path))).then_some(moving)
+        let is_taken = |(id, path): &(i64, String)| {
+            !self.files[id].trashed && self.at(path).is_some_and(|there| stays(&there))
+        };
+        (!moving.iter().any(is_taken)).then_some(moving)
     }
 }
 
