@@ -3,8 +3,14 @@
 //! In this order: a byte order mark; the zero bytes of unmarked UTF-16 and UTF-32; valid UTF-8; what
 //! the document declares; mostly valid UTF-8; a guess from the statistics of languages.
 
+mod plausibility;
+
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
-use encoding_rs::{Encoding, GB18030, ISO_2022_JP, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE};
+use encoding_rs::{
+    Encoding, GB18030, ISO_2022_JP, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
+};
+
+use self::plausibility::plausibility;
 
 /// How much of a text, from its first non-ASCII character on, a guess looks at.
 const GUESS_BYTES: usize = 128 << 10;
@@ -67,10 +73,7 @@ fn unmarked(head: &[u8]) -> Option<Charset> {
 /// Japanese has no zero bytes where it has neither spaces nor line ends. It is told by its kana and
 /// its punctuation, which are all in one row of the table, and by being no text in 8 bits.
 fn japanese(head: &[u8]) -> Option<Charset> {
-    // The last character may be cut off.
-    let is_utf8 =
-        std::str::from_utf8(head).map_or_else(|fault| fault.error_len().is_none(), |_| true);
-    let is_text = is_utf8 && !is_binary(head);
+    let is_text = is_utf8_so_far(head) && !is_binary(head);
     if head.len() < 4 || is_text {
         return None;
     }
@@ -97,9 +100,16 @@ fn japanese(head: &[u8]) -> Option<Charset> {
     }
 }
 
+/// The last character may be cut off.
+fn is_utf8_so_far(head: &[u8]) -> bool {
+    std::str::from_utf8(head).map_or_else(|fault| fault.error_len().is_none(), |_| true)
+}
+
 /// The same where there are spaces or line ends.
 fn with_zeros(head: &[u8]) -> Option<Charset> {
-    memchr::memchr(0, head)?;
+    if memchr::memchr(0, head).is_none() || has_stray_zeros(head) {
+        return None;
+    }
     let quads = || head.chunks_exact(4).map(|q| [q[0], q[1], q[2], q[3]]);
     let pairs = || head.chunks_exact(2).map(|p| [p[0], p[1]]);
     let u32_le = plausible(quads().map(u32::from_le_bytes));
@@ -140,8 +150,26 @@ fn plausible(units: impl Iterator<Item = u32>) -> Option<usize> {
     (ascii > 0 && ordinary * 20 >= all * 19).then_some(ascii)
 }
 
+/// Whether it is text of 8 bits in which some zero bytes stand, as logs have after they were cut while
+/// they were written. Wide text is not: even that of scripts whose letters have ASCII bytes has others
+/// for half of them.
+fn has_stray_zeros(head: &[u8]) -> bool {
+    let count = |is: fn(&u8) -> bool| head.iter().filter(|byte| is(byte)).count();
+    let zeros = count(|byte| *byte == 0);
+    let rest = head.len() - zeros;
+    let controls = count(|byte| matches!(byte, 0x01..=0x07 | 0x0e..=0x19 | 0x1c..=0x1f | 0x7f));
+    let ascii = count(|byte| matches!(byte, b'\n' | b'\r' | 0x20..=0x7e));
+    let tabs = count(|byte| *byte == b'\t');
+    let is_mostly_ascii = 10 * (ascii + tabs) >= 9 * rest && 3 * tabs < rest;
+    let is_ordinary = is_mostly_ascii || !head.is_ascii() && is_utf8_so_far(head);
+    zeros > 0 && 10 * zeros < rest && 200 * controls <= rest && is_ordinary
+}
+
 /// A zero byte, or more control characters than any text has, in text that is not wide.
 fn is_binary(head: &[u8]) -> bool {
+    if has_stray_zeros(head) {
+        return false;
+    }
     let controls = head
         .iter()
         .filter(|byte| matches!(byte, 0x00..=0x07 | 0x0e..=0x19 | 0x1c..=0x1f | 0x7f))
@@ -187,81 +215,91 @@ pub fn decode_dos(bytes: &[u8]) -> String {
     bytes.iter().map(character).collect()
 }
 
-/// Whether an encoding is one of Latin letters.
-fn is_western(encoding: &'static Encoding) -> bool {
-    const WESTERN: [&str; 5] = [
+/// The same as [`guess`], with the encodings of Western Europe that the Web never had: DOS (code page
+/// 850) and the Macintosh. Those of Windows count unless there is something against them.
+pub fn guess_any(bytes: &[u8]) -> Charset {
+    let sample = sample(bytes);
+    match candidates(bytes) {
+        Err(certain) => Charset::Web(certain),
+        Ok(candidates) => {
+            let as_dos = plausibility(&decode_dos(sample));
+            let as_mac = plausibility(&MACINTOSH.decode_without_bom_handling(sample).0);
+            let (likely, as_likely) = likeliest(&candidates, sample);
+            if as_dos > as_likely && as_dos >= as_mac {
+                Charset::Dos
+            } else if as_mac > as_likely {
+                Charset::Web(MACINTOSH)
+            } else {
+                Charset::Web(likely)
+            }
+        }
+    }
+}
+
+/// The same for names of files in an archive that says nothing of them: what writes those without
+/// saying is DOS, or Windows, which counts itself as DOS there. The Macintosh always says it.
+pub fn guess_names(bytes: &[u8]) -> Charset {
+    match candidates(bytes) {
+        Err(certain) => Charset::Web(certain),
+        Ok(candidates) => {
+            let sample = sample(bytes);
+            let (likely, as_likely) = likeliest(&candidates, sample);
+            match plausibility(&decode_dos(sample)) >= as_likely {
+                true => Charset::Dos,
+                false => Charset::Web(likely),
+            }
+        }
+    }
+}
+
+/// Encodings between which the statistics of languages cannot be trusted, the likelier first; or the
+/// one that is certain.
+fn candidates(bytes: &[u8]) -> Result<[&'static Encoding; 2], &'static Encoding> {
+    const LATIN: [&str; 4] = [
         "windows-1252",
         "windows-1250",
         "windows-1254",
         "windows-1257",
-        "ISO-8859-2",
     ];
-    WESTERN.contains(&encoding.name())
-}
-
-/// The same as [`guess`], with the encodings of Western Europe that the Web never had: DOS (code page
-/// 850) and the Macintosh. In the right one, letters beyond ASCII stand among letters.
-pub fn guess_any(bytes: &[u8]) -> Charset {
-    let guessed = guess(bytes);
-    let is_rare = [
+    // Guessed for want of anything that fits, too.
+    const DOUBTFUL: [&str; 7] = [
+        "ISO-8859-2",
+        "ISO-8859-4",
         "macintosh",
         "windows-1258",
-        "ISO-8859-4",
         "IBM866",
         "windows-1251",
         "KOI8-U",
     ];
-    let first = Encoding::ascii_valid_up_to(bytes);
-    let start = first.saturating_sub(GUESS_BYTES / 8);
-    let sample = &bytes[start..bytes.len().min(first + GUESS_BYTES)];
-    if !is_western(guessed) && !is_rare.contains(&guessed.name()) {
-        return Charset::Web(guessed);
-    }
-    let as_guessed = plausibility(&guessed.decode_without_bom_handling(sample).0);
-    let as_dos = plausibility(&decode_dos(sample));
-    let as_mac = plausibility(&MACINTOSH.decode_without_bom_handling(sample).0);
-    let needed = match is_western(guessed) {
-        true => as_guessed,
-        // Cyrillic letters are letters everywhere: only one word in Latin letters between them tells.
-        false => as_guessed.max(0) + 1,
-    };
-    if as_dos > needed && as_dos >= as_mac {
-        Charset::Dos
-    } else if as_mac > needed {
-        Charset::Web(MACINTOSH)
+    let guessed = guess(bytes);
+    if LATIN.contains(&guessed.name()) {
+        Ok([guessed, WINDOWS_1252])
+    } else if DOUBTFUL.contains(&guessed.name()) {
+        Ok([WINDOWS_1252, guessed])
     } else {
-        Charset::Web(guessed)
+        Err(guessed)
     }
 }
 
-/// How much the characters beyond ASCII look like parts of words: letters of one script and in the
-/// case of those around them count, signs between letters count against it.
-fn plausibility(text: &str) -> i64 {
-    let mut score = 0;
-    let mut before = ' ';
-    let mut chars = text.chars().peekable();
-    while let Some(character) = chars.next() {
-        let after = chars.peek().copied().unwrap_or(' ');
-        if !character.is_ascii() {
-            let in_word = before.is_ascii_lowercase() || after.is_ascii_lowercase();
-            let is_inside = before.is_ascii_alphabetic() && after.is_ascii_alphabetic();
-            let is_latin = matches!(character, '\u{c0}'..='\u{ff}' | 'ı' | 'œ' | 'Œ' | 'Ÿ')
-                && !matches!(character, '×' | '÷');
-            score += match character {
-                c if is_latin && c.is_lowercase() && in_word => 2,
-                c if is_latin && c.is_uppercase() && before.is_ascii_lowercase() => -2,
-                c if is_latin && c.is_uppercase() && after.is_ascii_lowercase() => 1,
-                c if is_latin && c.is_uppercase() && is_inside => 1,
-                c if c.is_alphabetic() && in_word => -1,
-                '’' | '·' => 0,
-                _ if is_inside => -2,
-                c if c.is_control() || c == '\u{fffd}' => -2,
-                _ => 0,
-            };
-        }
-        before = character;
-    }
-    score
+/// The first of those under which the text is most plausible, and how much it is.
+fn likeliest(candidates: &[&'static Encoding], sample: &[u8]) -> (&'static Encoding, i64) {
+    let score = |encoding: &'static Encoding| {
+        let (text, _) = encoding.decode_without_bom_handling(sample);
+        (encoding, plausibility(&text))
+    };
+    let mut scored = candidates.iter().copied().map(score);
+    let first = scored.next().unwrap_or((WINDOWS_1252, 0));
+    scored.fold(
+        first,
+        |best, next| if next.1 > best.1 { next } else { best },
+    )
+}
+
+/// What a guess looks at.
+fn sample(bytes: &[u8]) -> &[u8] {
+    let first = Encoding::ascii_valid_up_to(bytes);
+    let start = first.saturating_sub(GUESS_BYTES / 8);
+    &bytes[start..bytes.len().min(first + GUESS_BYTES)]
 }
 
 /// ISO-2022-JP is ASCII with escape sequences, and so valid UTF-8: this finds those that

@@ -120,7 +120,7 @@ pub fn names<R: Read + Seek>(archive: &ZipArchive<R>) -> impl Iterator<Item = St
     // The specification has code page 437 for all of them; its letters are those of 850.
     let guessed = match foreign.is_empty() {
         true => Charset::Dos,
-        false => charset::guess_any(&foreign),
+        false => charset::guess_names(&foreign),
     };
     archive
         .file_names_raw()

@@ -70,10 +70,12 @@ impl Library {
             change.end_links_of_empty(c, &to)?;
             catalog::refuse_invisible_folder(c, &to)?;
             park(c, &entries)?;
+            change.add_up_counts();
             for entry in &entries {
                 let relative = &entry.path.as_str()[from.as_str().len() + 1..];
                 move_file(c, entry, &to.join(relative)?, &change)?;
             }
+            change.write_counts(c)?;
             change.move_links(c, &from, &to, was_there)?;
             change.move_rules(c, &from, &to)?;
             moving.finish(c)?;

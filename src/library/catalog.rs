@@ -2,7 +2,8 @@
 //!
 //! Everything here runs inside a caller's transaction.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -35,6 +36,8 @@ pub(super) struct Change {
     viewer: Arc<Viewer>,
     rules: Arc<RuleCache>,
     reach: OnceCell<Reach>,
+    /// What is yet to be added to the counts of folders, while it is added up.
+    uncounted: RefCell<Option<Counts>>,
     /// Who is named in the event log.
     pub(super) actor: String,
     pub(super) at_ms: Millis,
@@ -48,6 +51,7 @@ impl Change {
             viewer,
             rules,
             reach: OnceCell::new(),
+            uncounted: RefCell::new(None),
             at_ms: now_ms(),
             boot,
         }
@@ -308,30 +312,74 @@ pub(super) fn count(
     files: i64,
     bytes: i64,
 ) -> Result<()> {
+    if let Some(counts) = &mut *change.uncounted.borrow_mut() {
+        let (all_files, all_bytes) = counts.entry(folder.clone()).or_default();
+        *all_files += files;
+        *all_bytes += bytes;
+        return Ok(());
+    }
     for folder in folder.ancestors() {
-        let counted = c
-            .prepare_cached(
-                "UPDATE folder SET files = files + ?2, bytes = bytes + ?3 WHERE path = ?1",
-            )?
-            .execute((folder.as_str(), files, bytes))?;
-        if counted == 0 {
-            c.prepare_cached(
-                "INSERT INTO folder (path, parent, sort_name, files, bytes, account_id)
-                 VALUES (?1, ?2, ?3, ?4, ?5, (SELECT id FROM account WHERE sort_name = ?6))",
-            )?
-            .execute((
-                folder.as_str(),
-                folder.parent().map(String::from),
-                fold(folder.name()),
-                files,
-                bytes,
-                change.payer(),
-            ))?;
+        count_one(c, change, &folder, files, bytes)?;
+    }
+    Ok(())
+}
+
+/// Files and bytes to be added to folders, without those above.
+type Counts = BTreeMap<FolderPath, (i64, i64)>;
+
+impl Change {
+    /// From here on counts of folders are added up until they are [written](Self::write_counts): for
+    /// many files in deep folders, the folders above would be written once for each.
+    pub(super) fn add_up_counts(&self) {
+        self.uncounted.replace(Some(Counts::new()));
+    }
+
+    pub(super) fn write_counts(&self, c: &Connection) -> Result<()> {
+        let counts = self.uncounted.take().unwrap_or_default();
+        let mut with_above = Counts::new();
+        for (folder, (files, bytes)) in counts {
+            for above in folder.ancestors() {
+                let (all_files, all_bytes) = with_above.entry(above).or_default();
+                *all_files += files;
+                *all_bytes += bytes;
+            }
         }
-        if files < 0 {
-            c.prepare_cached("DELETE FROM folder WHERE path = ?1 AND files <= 0")?
-                .execute([folder.as_str()])?;
+        for (folder, (files, bytes)) in with_above {
+            if (files, bytes) != (0, 0) {
+                count_one(c, self, &folder, files, bytes)?;
+            }
         }
+        Ok(())
+    }
+}
+
+fn count_one(
+    c: &Connection,
+    change: &Change,
+    folder: &FolderPath,
+    files: i64,
+    bytes: i64,
+) -> Result<()> {
+    let counted = c
+        .prepare_cached("UPDATE folder SET files = files + ?2, bytes = bytes + ?3 WHERE path = ?1")?
+        .execute((folder.as_str(), files, bytes))?;
+    if counted == 0 {
+        c.prepare_cached(
+            "INSERT INTO folder (path, parent, sort_name, files, bytes, account_id)
+             VALUES (?1, ?2, ?3, ?4, ?5, (SELECT id FROM account WHERE sort_name = ?6))",
+        )?
+        .execute((
+            folder.as_str(),
+            folder.parent().map(String::from),
+            fold(folder.name()),
+            files,
+            bytes,
+            change.payer(),
+        ))?;
+    }
+    if files < 0 {
+        c.prepare_cached("DELETE FROM folder WHERE path = ?1 AND files <= 0")?
+            .execute([folder.as_str()])?;
     }
     Ok(())
 }

@@ -324,15 +324,16 @@ impl Library {
         }
     }
 
-    /// All contents the file has had, newest first.
-    pub fn versions(&self, id: FileId) -> Result<Vec<Version>> {
+    /// At most `limit` contents the file has had, newest first, from the one before number `before` on.
+    pub fn versions(&self, id: FileId, before: Option<u32>, limit: usize) -> Result<Vec<Version>> {
         self.store.sql.read(|c| {
             self.seen(c, id)?;
             let mut statement = c.prepare_cached(
                 "SELECT number, sha256, size, media_type, created_ms FROM version
-                 WHERE file_id = ?1 ORDER BY number DESC",
+                 WHERE file_id = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
             )?;
-            let mut rows = statement.query([id])?;
+            let before = before.map_or(i64::MAX, i64::from);
+            let mut rows = statement.query((id, before, limit))?;
             let mut versions = Vec::new();
             while let Some(row) = rows.next()? {
                 versions.push(Version {

@@ -5,10 +5,10 @@ use std::time::Instant;
 use super::catalog;
 use super::entry::{Entry, FileId};
 use super::facts::Texts;
-use super::reach::Reach;
+use super::reach::Right;
 use super::search::{
-    self, Fields, Hit, MOST_PASSAGES, Parsed, Place, Proposed, Question, Request, Results, Snippet,
-    Snippets, Source, Spelling,
+    self, Fields, Hit, MOST_PASSAGES, Parsed, Place, Proposed, Question, Request, Results, Sight,
+    Snippet, Snippets, Source, Spelling,
 };
 use super::{Library, MAX_PAGE};
 use crate::error::{Error, Kind, Result};
@@ -20,6 +20,8 @@ use crate::store::now_ms;
 
 /// So few hits may be due to a slip in the query.
 const FEW: u64 = 3;
+/// Changes that the index has yet to apply, up to which a search looks at each of them.
+const MAX_WAITING: usize = 10_000;
 /// Raised when the same files must be indexed differently though the schema is the same.
 pub(super) const REVISION: u32 = 2;
 
@@ -54,10 +56,15 @@ impl Library {
     pub fn search(&self, request: &Request) -> Result<Results> {
         let started = Instant::now();
         let after: Option<Place> = request.cursor.as_deref().map(str::parse).transpose()?;
-        let reach = self.store.sql.read(|c| self.reach(c))?;
+        // Asked for before the index is opened, which has at least this.
+        let applied = self.searchable_through();
         let outcome = self.store.index.read(|searcher| {
-            let answer = self.propose(searcher, request, after, &reach)?;
+            let sight = self.sight(applied)?;
+            let mut answer = self.propose(searcher, request, after, &sight)?;
             let hits = self.hits(searcher, request, &answer)?;
+            if sight.is_partial {
+                answer.proposed.tell_only_of(hits.len());
+            }
             Ok((answer, hits))
         });
         let (answer, hits) = outcome.map_err(|error| match error.kind() {
@@ -85,13 +92,43 @@ impl Library {
         })
     }
 
+    /// What the viewer may read of an index that has applied the outbox so far. Read once the index is
+    /// open: what the outbox has beyond, the index may have at a former place.
+    fn sight(&self, applied: u64) -> Result<Sight> {
+        self.store.sql.read(|c| {
+            let reach = self.reach(c)?;
+            let mut hidden = Vec::new();
+            let mut waiting = 0;
+            if !reach.is_everything() {
+                let mut statement = c.prepare_cached(
+                    "SELECT file_id, file.path FROM outbox
+                     LEFT JOIN file ON file.id = file_id AND trashed_ms IS NULL
+                     WHERE sequence > ?1 ORDER BY sequence LIMIT ?2",
+                )?;
+                let mut rows = statement.query((applied, MAX_WAITING + 1))?;
+                while let Some(row) = rows.next()? {
+                    waiting += 1;
+                    let path = row.get_ref(1)?.as_str_or_null().ok().flatten();
+                    if !path.is_some_and(|path| reach.may(Right::Read, path)) {
+                        hidden.push(row.get(0)?);
+                    }
+                }
+            }
+            Ok(Sight {
+                reach,
+                hidden,
+                is_partial: waiting > MAX_WAITING,
+            })
+        })
+    }
+
     /// What the index has for the query, or for another spelling of it.
     fn propose(
         &self,
         searcher: &Searcher,
         request: &Request,
         after: Option<Place>,
-        reach: &Reach,
+        sight: &Sight,
     ) -> Result<Answer> {
         let parsed = match (request.wants_all(), request.is_unfinished) {
             (true, _) => Parsed::everything(),
@@ -103,7 +140,7 @@ impl Library {
             let question = Question {
                 parsed,
                 folder: request.folder.as_ref(),
-                reach,
+                sight,
                 narrowing: &request.narrowing,
                 order: request.order,
                 after,
@@ -120,7 +157,8 @@ impl Library {
         };
         // Of several words of which one is enough, another might be one that only others' files
         // have: to offer it would tell that they do.
-        let might_tell = !reach.is_everything() && answer.parsed.has_choice();
+        let reach = &sight.reach;
+        let might_tell = !reach.is_everything() && (answer.parsed.has_choice() || sight.is_partial);
         if !is_first || answer.proposed.total > FEW || might_tell {
             return Ok(answer);
         }

@@ -1,4 +1,5 @@
-//! Changing many files at once: all of a selection, or nothing of it.
+//! Changing many files at once: all of a selection, or nothing of it. Only tags are added in steps,
+//! between which others get their turn.
 
 use std::ops::RangeInclusive;
 
@@ -14,13 +15,17 @@ use super::news::oldest_event;
 use super::path::{FilePath, FolderPath};
 use super::selecting::{Selection, Within, is_below, outermost};
 use super::{IfPresent, Library};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
+
+/// Tags that are added in one transaction, of all files together.
+const TAGS_AT_ONCE: usize = 2_000;
 
 /// What a change did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
     pub files: u64,
-    /// Numbers of the events that tell of it, all of them and no others; empty if nothing changed.
+    /// Numbers of the events that tell of it, all of them and no others; empty if nothing changed, and
+    /// for tags, between whose events may be those of others.
     pub events: RangeInclusive<u64>,
 }
 
@@ -65,6 +70,7 @@ impl Library {
             // Files of one folder may take each other's paths on the way.
             let together = moves.iter().map(|(_, entry)| entry);
             park(c, together.filter(|entry| is_below(&entry.path, &folders)))?;
+            change.add_up_counts();
             for (path, entry) in &moves {
                 let path = match if_present {
                     IfPresent::KeepBoth => &catalog::free_path(c, path)?,
@@ -72,6 +78,7 @@ impl Library {
                 };
                 move_file(c, entry, path, change)?;
             }
+            change.write_counts(c)?;
             for Place {
                 from,
                 to,
@@ -125,10 +132,12 @@ impl Library {
         }
     }
 
-    /// Adds tags to live files, and to every file in the folders.
+    /// Adds tags to live files, and to every file in the folders. They are added in steps; a file that
+    /// goes meanwhile is left out.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for what cannot be a tag, or too many.
+    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for what cannot be a tag, or too many; then
+    /// none was added.
     pub fn tag_all(&self, selection: &Selection, tags: &[String]) -> Result<Changes> {
         let added = checked_tags(tags)?;
         if added.is_empty() {
@@ -136,14 +145,36 @@ impl Library {
                 "No tag is given; write one, or several with commas between them.",
             ));
         }
-        let selection = selection.clone();
-        self.change_many(move |c, change| {
-            let (_, entries) = everything(c, &selection, change)?;
+        let change = self.change();
+        let ids = self.store.sql.read(|c| {
+            let (_, entries) = everything(c, selection, &change)?;
             for entry in &entries {
-                let both: Vec<String> = entry.tags.iter().chain(&added).cloned().collect();
-                tag(c, entry, &checked_tags(&both)?, change)?;
+                change.refuse_unwritable(c, entry)?;
+                with_tags(entry, &added)?;
             }
-            Ok(entries.len())
+            Ok(entries.iter().map(|entry| entry.id).collect::<Vec<_>>())
+        })?;
+        let mut files = 0;
+        for ids in ids.chunks((TAGS_AT_ONCE / added.len()).max(1)) {
+            let (ids, added) = (ids.to_vec(), added.clone());
+            let step = self.change_many(move |c, change| {
+                let mut tagged = 0;
+                for id in ids {
+                    let entry = match live(c, id, change) {
+                        Ok(entry) => entry,
+                        Err(error) if is_gone(&error) => continue,
+                        Err(error) => return Err(error),
+                    };
+                    tag(c, &entry, &with_tags(&entry, &added)?, change)?;
+                    tagged += 1;
+                }
+                Ok(tagged)
+            })?;
+            files += step.files;
+        }
+        Ok(Changes {
+            files,
+            events: 1..=0,
         })
     }
 
@@ -152,9 +183,11 @@ impl Library {
         let selection = selection.clone();
         self.change_many(move |c, change| {
             let (folders, entries) = everything(c, &selection, change)?;
+            change.add_up_counts();
             for entry in &entries {
                 put_aside(c, entry, change)?;
             }
+            change.write_counts(c)?;
             for folder in &folders {
                 change.end_links_of_empty(c, folder)?;
             }
@@ -170,9 +203,11 @@ impl Library {
     pub fn restore_all(&self, ids: &[FileId]) -> Result<Changes> {
         let ids = chosen(ids)?;
         self.change_many(move |c, change| {
+            change.add_up_counts();
             for id in &ids {
                 put_back(c, &trashed(c, *id, change)?, change)?;
             }
+            change.write_counts(c)?;
             Ok(ids.len())
         })
     }
@@ -212,9 +247,11 @@ impl Library {
             // Of what others deleted out of sight, nothing is told.
             let reach = change.reach(c)?;
             entries.retain(|entry| reach.refuse_unseen(entry).is_ok());
+            change.add_up_counts();
             for entry in &entries {
                 put_back(c, entry, change)?;
             }
+            change.write_counts(c)?;
             Ok(entries.len())
         })
     }
@@ -234,6 +271,17 @@ impl Library {
             })
         })
     }
+}
+
+/// The tags of a file and more.
+fn with_tags(entry: &Entry, added: &[String]) -> Result<Vec<String>> {
+    let both: Vec<String> = entry.tags.iter().chain(added).cloned().collect();
+    checked_tags(&both)
+}
+
+/// Whether a file was purged or deleted meanwhile.
+fn is_gone(error: &Error) -> bool {
+    matches!(error.kind(), Kind::NotFound | Kind::Conflict)
 }
 
 /// Where a folder goes, and whether something was there before.

@@ -141,7 +141,7 @@ fn require_both(reach: &Reach, from: &FolderPath, to: &FolderPath, why: &str) ->
 impl Change {
     /// Takes links and tokens along with a folder that was moved to `to`; `was_there` is whether
     /// something was there before. Where two folders become one, those for the moved one end: they would
-    /// show more than they were made for.
+    /// show more than they were made for. Those for what is out of the viewer's sight stay, as that does.
     pub(super) fn move_links(
         &self,
         c: &Connection,
@@ -178,14 +178,14 @@ impl Change {
         folder: &FolderPath,
         ends: impl Fn(&FolderPath) -> Result<bool>,
     ) -> Result<()> {
-        let is_ended = ends;
+        let (is_ended, reach) = (ends, self.reach(c)?.clone());
         let ends = [
             ("share_link", Happening::LinkRevoked),
             ("token", Happening::TokenRevoked),
         ];
         for (table, happening) in ends {
             for (id, of) in at_or_below(c, table, folder)? {
-                if !is_ended(&of)? {
+                if reach.right(&of) < Right::Read || !is_ended(&of)? {
                     continue;
                 }
                 // Their bytes go with the next round of the upkeep.

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::accounts::was_left;
+use super::accounts::LeftFolders;
 use super::entry::{FileId, Millis};
 use super::path::{FilePath, FolderPath};
 use super::reach::Reach;
@@ -114,10 +114,12 @@ impl Library {
         self.store.sql.read(|c| {
             let reach = self.reach(c)?;
             let sees_all = reach.is_everything();
-            let was_left = |path: &FilePath, number| match sees_all {
-                true => Ok(false),
-                false => was_left(c, path, number),
+            let left = match sees_all {
+                true => None,
+                false => Some(LeftFolders::read(c)?),
             };
+            let is_hidden =
+                |path: &FilePath, number| left.as_ref().is_some_and(|left| left.hide(path, number));
             let mut statement = c.prepare_cached(
                 "SELECT number, at_ms, kind, file_id, path, detail FROM event
                  WHERE number > ?1 ORDER BY number LIMIT ?2",
@@ -140,10 +142,10 @@ impl Library {
                     path,
                 };
                 let came_from = match came_from {
-                    Some(from) if !was_left(&from, through)? => Some(from),
+                    Some(from) if !is_hidden(&from, through) => Some(from),
                     _ => None,
                 };
-                if !was_left(&event.path, through)? {
+                if !is_hidden(&event.path, through) {
                     events.extend(event.seen(&reach, came_from));
                 }
             }

@@ -48,7 +48,7 @@ impl Bench {
         self.library.add(upload, file)
     }
 
-    fn index(&self) {
+    pub(super) fn index(&self) {
         let lease = self
             .library
             .store
@@ -158,7 +158,7 @@ fn a_taken_path_gets_versions_and_each_can_come_back() {
     assert_eq!((first.id, second.version), (second.id, 2));
     let restored = bench.library.restore_version(first.id, 1).unwrap();
     assert_eq!((restored.version, restored.sha256), (3, first.sha256));
-    assert_eq!(bench.library.versions(first.id).unwrap().len(), 3);
+    assert_eq!(bench.library.versions(first.id, None, 10).unwrap().len(), 3);
     let content = bench.library.content(first.id, Some(2)).unwrap();
     assert_eq!(std::io::read_to_string(content.file).unwrap(), "two two");
     bench.index();

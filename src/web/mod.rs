@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod health;
 pub mod input;
 mod known_facts;
+mod lane;
 mod legacy_digests;
 mod live;
 mod metered_body;

@@ -19,7 +19,7 @@ use crate::error::{Error, Kind, Result};
 use crate::library::Library;
 
 /// Threads for blocking work; more requests than this wait for one.
-const BLOCKING_THREADS: usize = 64;
+const BLOCKING_THREADS: usize = 128;
 /// How long requests in flight may take once the process stops.
 const LAST_REQUESTS: Duration = Duration::from_secs(5);
 /// How long the stores may take to close.

@@ -16,6 +16,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::library::Library;
+use crate::web::lane::{Lane, Lanes};
 use crate::web::live::Live;
 use crate::web::metrics::Metrics;
 use crate::web::pace::Pace;
@@ -26,6 +27,8 @@ use crate::web::visitor::Visitor;
 /// Look-ups at once. They wait for the processor and hardly ever for anything else, so more of
 /// them would only take turns with each other, and the unlucky ones would wait for many turns.
 const LOOKING: usize = 8;
+/// Changes of many files at once, of all clients together: each keeps all other changes waiting.
+const MAX_BULK: usize = 2;
 
 /// The state of every route, and in a handler on behalf of whoever makes the request: as an
 /// extractor it gives the library as the visitor may see and change it. Clones share everything.
@@ -36,6 +39,7 @@ pub struct App {
     shared: Arc<Shared>,
     /// Nobody, unless a request is being answered.
     visitor: Option<Arc<Visitor>>,
+    lane: Option<Arc<Lane>>,
 }
 
 static NOBODY: LazyLock<Visitor> = LazyLock::new(Visitor::nobody);
@@ -54,6 +58,8 @@ struct Shared {
     previews: Previews,
     /// First come, first served.
     looking: Arc<Semaphore>,
+    bulk: Arc<Semaphore>,
+    lanes: Lanes,
 }
 
 impl App {
@@ -73,10 +79,13 @@ impl App {
             pace: Pace::default(),
             previews: Previews::default(),
             looking: Arc::new(Semaphore::new(LOOKING)),
+            bulk: Arc::new(Semaphore::new(MAX_BULK)),
+            lanes: Lanes::default(),
         };
         Self {
             shared: shared.into(),
             visitor: None,
+            lane: None,
         }
     }
 
@@ -84,6 +93,7 @@ impl App {
     pub fn visited_by(&self, visitor: Arc<Visitor>) -> Self {
         Self {
             shared: self.shared.clone(),
+            lane: Some(self.shared.lanes.of(&visitor)),
             visitor: Some(visitor),
         }
     }
@@ -112,11 +122,36 @@ impl App {
         &self,
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        // Nobody closes it; if somebody did, looking would go on without turns.
+        // Nobody closes these; if somebody did, looking would go on without turns. The client's own
+        // comes first, so that those who wait for it are in nobody's way.
+        let own = match &self.lane {
+            Some(lane) => Some(Arc::clone(&lane.reads).acquire_owned().await),
+            None => None,
+        };
         let turn = Arc::clone(&self.shared.looking).acquire_owned().await;
-        // It ends with the work, which goes on when nobody waits for the answer any more.
+        // They end with the work, which goes on when nobody waits for the answer any more.
         self.run(move |library| {
-            let _turn = turn;
+            let _turns = (own, turn);
+            work(library)
+        })
+        .await
+    }
+
+    /// As [`run`](Self::run), for a change of many files: one at a time of each client, and few of all.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_bulk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let own = match &self.lane {
+            Some(lane) => Some(Arc::clone(&lane.bulk).acquire_owned().await),
+            None => None,
+        };
+        let turn = Arc::clone(&self.shared.bulk).acquire_owned().await;
+        self.run(move |library| {
+            let _turns = (own, turn);
             work(library)
         })
         .await
@@ -132,7 +167,15 @@ impl App {
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let library = self.library()?;
-        blocking(move || work(&library)).await
+        let thread = match &self.lane {
+            Some(lane) => Some(Arc::clone(&lane.threads).acquire_owned().await),
+            None => None,
+        };
+        blocking(move || {
+            let _thread = thread;
+            work(&library)
+        })
+        .await
     }
 
     /// Which storage is open, if one is.

@@ -261,3 +261,63 @@ fn an_account_makes_a_thousand_rules_at_most() {
     app.share("Mia/7", &mia, "read", "", "");
     app.share("elsewhere", &olga, "read", "", "");
 }
+
+#[test]
+fn versions_come_a_page_at_a_time() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let id = app.store("a.txt", &olga, b"one");
+    for _ in 0..120 {
+        let restored = app.send(&format!("/files/{id}/versions/1/restore"), &olga, &[]);
+        assert_eq!(restored.status, 303, "{}", restored.text());
+    }
+    let numbers = |query: &str| -> Vec<u64> {
+        let listed = app.look_json(&format!("/api/v1/entries/{id}/versions{query}"), &olga);
+        let listed = listed.as_array().unwrap().iter();
+        listed
+            .map(|version| version["number"].as_u64().unwrap())
+            .collect()
+    };
+    assert_eq!(numbers("").len(), 121);
+    assert_eq!(numbers("?limit=2"), [121, 120]);
+    assert_eq!(numbers("?limit=2&before=3"), [2, 1]);
+    let refused = app.look(&format!("/api/v1/entries/{id}/versions?limit=1001"), &olga);
+    assert_eq!(refused.status, 400);
+    let page = app.look(&format!("/files/{id}"), &olga).text();
+    assert!(page.contains("Download version 22\"") && !page.contains("Download version 21\""));
+    assert!(
+        page.contains(&format!("/files/{id}?before=22#versions")),
+        "{page}"
+    );
+    let older = app.look(&format!("/files/{id}?before=22"), &olga).text();
+    assert!(older.contains("Download version 1\"") && !older.contains("Download version 22\""));
+    assert!(!older.contains("Older versions") && older.contains("Restore version 21"));
+}
+
+/// Somebody whose changes wait for the writer keeps neither those waiting who look, nor those who
+/// sign in.
+#[test]
+fn changes_that_wait_leave_room_for_others() {
+    let (app, olga) = TestApp::with_owner(&[]);
+    let mia = app.let_in("Mia", "member");
+    let id = app.store("Mia/a.txt", &mia, b"one");
+    app.store("b.txt", &olga, b"two");
+    let catalog = catalog(&app);
+    catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let target = format!("/files/{id}/versions/1/restore");
+    std::thread::scope(|scope| {
+        let waiting: Vec<_> = (0..150)
+            .map(|_| scope.spawn(|| app.send(&target, &mia, &[]).status))
+            .collect();
+        // All of them have come in once nothing more is answered for Mia.
+        for _ in 0..20 {
+            assert_eq!(app.look(&file("b.txt"), &olga).status, 200);
+            assert_eq!(app.fetch("/sign-in").status, 200);
+            assert_eq!(app.look("/api/v1/search?q=two", &olga).status, 200);
+        }
+        assert!(waiting.iter().any(|waiting| !waiting.is_finished()));
+        catalog.execute_batch("ROLLBACK").unwrap();
+        for waiting in waiting {
+            assert_eq!(waiting.join().unwrap(), 303);
+        }
+    });
+}

@@ -476,3 +476,57 @@ fn longer_names_that_others_give_do_not_use_up_a_quota() {
         .ask("PUT", &file("Ada/new.txt"), &team.ada, Some(b"x"));
     assert_eq!(put.status, 201, "{}", put.text());
 }
+
+/// What somebody may not see stays where it is when they move what is around it, and so do links and
+/// tokens for it.
+#[test]
+fn nobody_ends_links_of_folders_out_of_sight() {
+    let team = Team::new();
+    let app = &team.app;
+    for way in ["merge", "over", "trash"] {
+        let root = format!("Ada/team/{way}");
+        let path = |below: &str| format!("{root}/{below}");
+        app.store(&path("sub/open.txt"), &team.ada, b"open");
+        app.store(&path("sub/private/kept.txt"), &team.ada, b"kept");
+        app.store(&path("other/sub/there.txt"), &team.ada, b"there");
+        app.share(&path("sub/private"), &team.ada, "none", "", "");
+        let private = path("sub/private");
+        let link = app.link(&team.ada, &[("kind", "folder"), ("folder", &private)]);
+        let inbox = format!("{private}/inbox");
+        let drop = app.link(&team.ada, &[("kind", "drop"), ("folder", &inbox)]);
+        let token = app.token(&team.ada, "read", &private, "");
+        let answer = match way {
+            "merge" => {
+                let (from, to) = (path("sub"), path("other"));
+                let fields = [
+                    ("do", "move"),
+                    ("folder", &*from),
+                    ("to", &*to),
+                    ("both", "yes"),
+                ];
+                app.send("/selection", &team.bob, &fields)
+            }
+            "trash" => {
+                let from = path("sub");
+                app.send(
+                    "/selection",
+                    &team.bob,
+                    &[("do", "trash"), ("folder", &from)],
+                )
+            }
+            _ => {
+                let open = path("sub/open.txt");
+                let id = team.id(&open);
+                app.send(&format!("/files/{id}/trash"), &team.bob, &[]);
+                team.rename_folder(&team.bob, &path("other"), &path("sub"))
+            }
+        };
+        assert_eq!(answer.status, 303, "{way}: {}", answer.text());
+        assert!(team.sees(&team.ada, &path("sub/private/kept.txt")), "{way}");
+        for link in [&link, &drop] {
+            assert_eq!(app.look(link, &guest()).status, 200, "{way}");
+        }
+        let kept = app.look(&file(&path("sub/private/kept.txt")), &token);
+        assert_eq!(kept.status, 200, "{way}");
+    }
+}

@@ -150,6 +150,17 @@ fn quoted(content: &[u8]) -> Vec<u8> {
     bytes
 }
 
+/// Appends the bytes of a word to those before it. In ISO-2022-JP each word ends in ASCII and the next
+/// one leaves it at once; between the two there is nothing to decode, which decoders take for an error.
+fn join(bytes: &mut Vec<u8>, more: &[u8]) {
+    const TO_ASCII: &[u8] = b"\x1b(B";
+    let is_switched = more.starts_with(b"\x1b$") || more.starts_with(b"\x1b(");
+    if bytes.ends_with(TO_ASCII) && is_switched {
+        bytes.truncate(bytes.len() - TO_ASCII.len());
+    }
+    bytes.extend_from_slice(more);
+}
+
 /// The text with words of one encoding that follow each other as one word in UTF-8; nothing if there
 /// are none.
 fn join_words(text: &str) -> Option<String> {
@@ -169,7 +180,7 @@ fn join_words(text: &str) -> Option<String> {
             word(after.trim_start_matches([' ', '\t', '\r', '\n']))
             && next.eq_ignore_ascii_case(label)
         {
-            bytes.extend(more);
+            join(&mut bytes, &more);
             after = behind;
         }
         let known = Encoding::for_label(label.as_bytes()).filter(|_| !super::is_unknown(label));
@@ -202,7 +213,9 @@ fn join_words(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{join_words, readable};
+    use base64::Engine;
+
+    use super::{STANDARD, join_words, readable};
 
     #[test]
     fn words_that_end_inside_a_letter_are_joined() {
@@ -213,6 +226,19 @@ mod tests {
         );
         assert_eq!(joined("=?x-nothing?Q?a?= =?"), "=?x-nothing?Q?a?= =?");
         assert_eq!(joined("=?us-ascii?Q?=C3=A4?="), "=?utf-8?B?w6Q=?=");
+        // Two words of ISO-2022-JP, each of which ends in ASCII.
+        let [harbour, lamp] = ["港湾の灯台", "守について"];
+        let word = |text: &str| {
+            let (bytes, _, _) = encoding_rs::ISO_2022_JP.encode(text);
+            format!("=?ISO-2022-JP?B?{}?=", STANDARD.encode(&bytes))
+        };
+        assert_eq!(
+            joined(&format!("{} {}", word(harbour), word(lamp))),
+            format!(
+                "=?utf-8?B?{}?=",
+                STANDARD.encode(format!("{harbour}{lamp}"))
+            )
+        );
         assert_eq!(join_words("plain"), None);
     }
 

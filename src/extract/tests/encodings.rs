@@ -1,6 +1,9 @@
 //! Encodings that say nothing of themselves, and the names of files in archives.
 
-use encoding_rs::{Encoding, GBK, IBM866, MACINTOSH, SHIFT_JIS};
+use encoding_rs::{
+    Encoding, GBK, IBM866, MACINTOSH, SHIFT_JIS, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252,
+    WINDOWS_1254, WINDOWS_1257,
+};
 
 use super::{FRENCH, JAPANESE, encoded, extracted, made, reads, wide};
 use crate::extract::charset::decode_dos;
@@ -28,6 +31,88 @@ fn texts_of_dos_and_of_the_macintosh_are_told() {
         let lines = "Plain lines of a log come first.\n".repeat(100) + text;
         reads("a.log", &dos(&lines), &lines, "IBM850");
         reads("a.txt", &encoded(text, MACINTOSH), text, "macintosh");
+    }
+}
+
+#[test]
+fn what_windows_wrote_is_told_from_them() {
+    for text in [
+        "He said “harbour” and left… the tender’s late",
+        "The harbour’s gate wasn’t open",
+        "‘harbour’",
+        "«bonjour»",
+        "„Hafen“ – 10\u{a0}EUR, 12 € und 20\u{a0}°",
+        "10\u{a0}EUR",
+        "“windows”",
+        "It’s a résumé…",
+    ] {
+        for text in [text.to_owned(), format!("{text}\n").repeat(50)] {
+            let found = extracted("a.txt", &encoded(&text, WINDOWS_1252));
+            assert_eq!(found.text.trim(), text.trim());
+        }
+    }
+    for (text, encoding) in [
+        (
+            "Može li mi netko reći gdje je moja šalica? Neće da izađe.",
+            WINDOWS_1250,
+        ),
+        (
+            "Zażółć gęślą jaźń, powiedział rybak na nabrzeżu.",
+            WINDOWS_1250,
+        ),
+        (
+            "Ladja bo prišla ob šestih zjutraj; čakamo v pristanišču.",
+            WINDOWS_1250,
+        ),
+        (
+            "Kuģis ienāks ostā rīt no rīta, jūrnieki gaida krastā.",
+            WINDOWS_1257,
+        ),
+        (
+            "Laivas įplauks į uostą rytoj rytą, žvejai laukia krantinėje.",
+            WINDOWS_1257,
+        ),
+        (
+            "Gemi yarın sabah limana girecek, balıkçılar rıhtımda bekliyor; ışık söndü.",
+            WINDOWS_1254,
+        ),
+        ("Файлът има разширение „.source“ и се чете.", WINDOWS_1251),
+        (
+            "Корабът „Вихрен“ влиза в пристанището – утре.",
+            WINDOWS_1251,
+        ),
+    ] {
+        for text in [text.to_owned(), format!("{text}\n").repeat(60)] {
+            let found = extracted("a.txt", &encoded(&text, encoding));
+            assert_eq!(found.text.trim(), text.trim());
+        }
+    }
+}
+
+#[test]
+fn stray_zero_bytes_cost_no_word() {
+    for text in [
+        "harbour log 2026-11-05 ok\n",
+        "Größe: 7 grüne Boote am Kai und 12 Fässer\n",
+    ] {
+        let mut bytes = text.repeat(5).into_bytes();
+        bytes.insert(text.find(' ').unwrap(), 0);
+        bytes.extend([0; 3]);
+        for name in ["a.log", "a.csv", "a.md", "a.txt"] {
+            let found = extracted(name, &bytes);
+            assert_eq!(found.text.trim(), text.repeat(5).trim(), "{name}");
+            assert_eq!(found.encoding.as_deref(), Some("UTF-8"), "{name}");
+        }
+    }
+    // Letters of which half the bytes are ASCII.
+    for text in [
+        FRENCH,
+        "Корабль у причала ждёт прилива.\n",
+        "जहाज़ घाट पर ज्वार की प्रतीक्षा कर रहा है।\n",
+        "船在碼頭等待漲潮。\n燈塔 守\n",
+    ] {
+        reads("a.txt", &wide(text, u16::to_le_bytes), text, "UTF-16LE");
+        reads("a.txt", &wide(text, u16::to_be_bytes), text, "UTF-16BE");
     }
 }
 
@@ -92,4 +177,15 @@ fn names_in_archives_are_decoded() {
     let names = ["Größe.txt", "Übersicht für Änderungen.doc", "plain.txt"];
     let found = extracted("a.zip", &foreign(&names.map(dos)));
     assert_eq!(found.text, names.join("\n"));
+    for name in [
+        "Übersicht.pdf",
+        "Änderung",
+        "Straße.txt",
+        "Öffnung.doc",
+        "Ångström.txt",
+        "café.txt",
+    ] {
+        let found = extracted("a.zip", &foreign(&[dos(name)]));
+        assert_eq!(found.text, name);
+    }
 }

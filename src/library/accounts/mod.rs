@@ -40,7 +40,7 @@ pub use guesses::{Guessed, network_of};
 pub use links::{Invitation, Invited};
 pub use passkeys::{Begun, Ceremony, KeptPasskey, NewPasskey};
 pub use pauses::{Pause, Paused};
-pub(in crate::library) use rules::was_left;
+pub(in crate::library) use rules::LeftFolders;
 pub use rules::{FolderRule, Grant};
 pub use secrets::Unreadable;
 pub use sessions::{NewSession, Session};

@@ -1,11 +1,14 @@
 //! What folders say: for everybody, and for named people.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 
 use super::AccountId;
 use super::audit::{self, Happening};
 use crate::error::{Error, Result};
 use crate::library::catalog::{self, Change};
+use crate::library::reach::ways;
 use crate::library::text::fold;
 use crate::library::{FilePath, FolderPath, Library, Right};
 
@@ -210,16 +213,21 @@ impl Change {
     }
 }
 
-/// Whether an event tells of a place as it was before its rules went elsewhere.
-pub(in crate::library) fn was_left(c: &Connection, path: &FilePath, event: u64) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM folder_left WHERE path = ?1 AND event >= ?2)";
-    let mut statement = c.prepare_cached(sql)?;
-    for above in path.folder().ancestors() {
-        if statement.query_row((above.as_str(), event), |row| row.get(0))? {
-            return Ok(true);
-        }
+/// Folders whose rules went elsewhere, each with the last event of the place as it was.
+pub(in crate::library) struct LeftFolders(HashMap<String, u64>);
+
+impl LeftFolders {
+    pub(in crate::library) fn read(c: &Connection) -> Result<Self> {
+        let mut statement = c.prepare_cached("SELECT path, event FROM folder_left")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(Self(rows.collect::<std::result::Result<_, _>>()?))
     }
-    Ok(false)
+
+    /// Whether an event tells of a place as it was before its rules went elsewhere.
+    pub(in crate::library) fn hide(&self, path: &FilePath, event: u64) -> bool {
+        let is_left = |folder: &str| self.0.get(folder).is_some_and(|last| *last >= event);
+        !self.0.is_empty() && ways(path.as_str()).skip(1).any(is_left)
+    }
 }
 
 fn refuse_others_than_its_own(c: &Connection, change: &Change, folder: &FolderPath) -> Result<()> {

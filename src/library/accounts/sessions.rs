@@ -112,7 +112,7 @@ impl Library {
         if let Some(session) = session.as_mut()
             && at_ms - session.seen_ms > NOTED_MS
         {
-            self.note_seen(session.id, at_ms)?;
+            self.note_seen(session.id, at_ms);
             session.is_renewed = true;
         }
         Ok(session)
@@ -127,12 +127,13 @@ impl Library {
         })
     }
 
-    fn note_seen(&self, id: i64, at_ms: Millis) -> Result<()> {
-        self.store.sql.write(move |c| {
+    /// Whoever only looks does not wait for those who write.
+    fn note_seen(&self, id: i64, at_ms: Millis) {
+        self.store.sql.write_later(move |c| {
             c.prepare_cached("UPDATE session SET seen_ms = ?2, expires_ms = ?3 WHERE id = ?1")?
                 .execute((id, at_ms, at_ms + VALID_MS))?;
             Ok(())
-        })
+        });
     }
 
     /// The viewer's own, the one seen last first.

@@ -209,3 +209,69 @@ fn a_token_for_accounts_ends_with_its_owners_role_and_its_time() {
     let demoted = by.add_account("Mia", Role::Member);
     assert_eq!(demoted.unwrap_err().kind(), Kind::Forbidden);
 }
+
+/// The index has files where they were; what somebody may, the catalog knows.
+#[test]
+fn an_index_that_is_behind_tells_of_nothing_hidden() {
+    let bench = Bench::new();
+    let mia = bench.library.add_account("Mia", Role::Member).unwrap();
+    let folder = |path: &str| FolderPath::parse(path).unwrap();
+    let team = [Grant {
+        name: "Mia".to_owned(),
+        may: Right::Write,
+    }];
+    for path in [
+        "team/private/plan.txt",
+        "team/out/list.txt",
+        "team/open.txt",
+    ] {
+        bench.put(path, "the combination of the vault");
+    }
+    let everybody = |path: &str, right| {
+        bench
+            .library
+            .set_folder_rule(&folder(path), right, &[])
+            .unwrap();
+    };
+    bench
+        .library
+        .set_folder_rule(&folder("team"), Right::None, &team)
+        .unwrap();
+    everybody("team/private", Right::None);
+    everybody("team/out", Right::None);
+    bench.index();
+    let by_mia = bench.by_session(&mia, true);
+    let found = |query: &str| {
+        let request = crate::library::search::Request {
+            query: query.to_owned(),
+            limit: 1,
+            ..Default::default()
+        };
+        let found = by_mia.search(&request).unwrap();
+        let folders: u64 = found.facets.folders.iter().map(|count| count.count).sum();
+        (found.total, found.hits.len(), folders, found.next)
+    };
+    let expected = found("vault");
+    assert_eq!((expected.0, expected.1), (1, 1));
+    // A folder takes its rule along, and a file leaves one that then says nothing any more.
+    bench
+        .library
+        .rename_folder(&folder("team/private"), &folder("team/secret"))
+        .unwrap();
+    let id = bench
+        .library
+        .entry_at(&crate::library::FilePath::parse("team/out/list.txt").unwrap());
+    let elsewhere = crate::library::FilePath::parse("elsewhere/list.txt").unwrap();
+    bench.library.rename(id.unwrap().id, &elsewhere).unwrap();
+    bench
+        .library
+        .forget_folder_rule(&folder("team/out"))
+        .unwrap();
+    for query in ["vault", "\"combination of\"", "the v*", "list", "plan"] {
+        let now = found(query);
+        assert!(now.0 <= 1 && now.3.is_none(), "{query}: {now:?}");
+    }
+    assert_eq!(found("vault"), expected);
+    bench.index();
+    assert_eq!(found("vault"), expected);
+}

@@ -146,11 +146,12 @@ impl Library {
             && token.used_ms.is_none_or(|used| at_ms - used > NOTED_MS)
         {
             let id = token.id;
-            self.store.sql.write(move |c| {
+            // Whoever only looks does not wait for those who write.
+            self.store.sql.write_later(move |c| {
                 c.prepare_cached("UPDATE token SET used_ms = ?2 WHERE id = ?1")?
                     .execute((id, at_ms))?;
                 Ok(())
-            })?;
+            });
         }
         Ok(token)
     }

@@ -281,3 +281,65 @@ fn one_thing_is_renamed_where_it_is() {
     }
     assert_eq!(bench.all(), ["a/deeper/y.txt", "a/z.txt", "b.txt"]);
 }
+
+#[test]
+fn tags_are_added_in_steps_and_all_or_none_can_be() {
+    let paths: Vec<String> = (0..120).map(|n| format!("a/{n}.txt")).collect();
+    let bench = bench(&paths.iter().map(String::as_str).collect::<Vec<_>>());
+    let tags = |count: usize| (0..count).map(|n| format!("tag {n}")).collect::<Vec<_>>();
+    let all = bench.selection(&[], &["a"]);
+    let more: Vec<String> = (0..10).map(|n| format!("more {n}")).collect();
+    let one = bench.selection(&["a/7.txt"], &[]);
+    assert_eq!(bench.library.tag_all(&one, &more).unwrap().files, 1);
+    // One of them would have 55: none gets any.
+    let refused = bench.library.tag_all(&all, &tags(45)).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Invalid);
+    let tagged = |count: usize| {
+        let entries = paths.iter().map(|path| FilePath::parse(path).unwrap());
+        let entries = entries.map(|path| bench.library.entry_at(&path).unwrap());
+        entries.filter(|entry| entry.tags.len() == count).count()
+    };
+    assert_eq!(tagged(0), 119);
+    assert_eq!(bench.library.tag_all(&all, &tags(40)).unwrap().files, 120);
+    assert_eq!((tagged(40), tagged(50)), (119, 1));
+}
+
+#[test]
+fn counts_of_deep_folders_are_right_after_each_change_of_many() {
+    let bench = bench(&[
+        "a/b/c/1.txt",
+        "a/b/c/2.txt",
+        "a/b/3.txt",
+        "a/4.txt",
+        "z/5.txt",
+    ]);
+    let counts = |path: &str| {
+        let listing = bench.folder(path);
+        let folders = listing.folders.iter();
+        folders
+            .map(|folder| (folder.path.to_string(), folder.files, folder.bytes))
+            .collect::<Vec<_>>()
+    };
+    let size = "a/b/c/1.txt".len() as u64;
+    assert_eq!(counts("a"), [("a/b".to_owned(), 3, 2 * size + 9)]);
+    let chosen = bench.selection(&["a/4.txt"], &["a/b"]);
+    let moved = bench
+        .library
+        .move_all(&chosen, &parsed("z/y"), IfPresent::Version);
+    assert_eq!(moved.unwrap().files, 4);
+    assert_eq!(counts(""), [("z".to_owned(), 5, 2 * size + 9 + 7 + 7)]);
+    assert_eq!(counts("z/y"), [("z/y/b".to_owned(), 3, 2 * size + 9)]);
+    let deleted = bench
+        .library
+        .trash_all(&bench.selection(&[], &["z/y/b/c"]))
+        .unwrap();
+    assert_eq!(counts("z/y"), [("z/y/b".to_owned(), 1, 9)]);
+    assert_eq!(bench.library.undo_trash(deleted.events).unwrap().files, 2);
+    assert_eq!(counts("z/y/b"), [("z/y/b/c".to_owned(), 2, 2 * size)]);
+    bench
+        .library
+        .rename_folder(&parsed("z/y/b"), &parsed("q/r/s"))
+        .unwrap();
+    assert_eq!(counts("q/r"), [("q/r/s".to_owned(), 3, 2 * size + 9)]);
+    assert_eq!(counts("z"), [("z/y".to_owned(), 1, 7)]);
+}

@@ -13,7 +13,9 @@ use crate::library::text::{AFTER_MARKS, MAX_WORD_BYTES};
 
 /// Words looked at in each segment.
 const MAX_SCANNED: usize = 10_000;
-/// Words that one search compares with its patterns, in all fields and segments together.
+/// Words that could be compared with a pattern in place of one that begins with a prefix.
+const KEPT_COSTS: usize = 4;
+/// Words that one search looks at for its patterns and prefixes, in all fields and segments together.
 pub const MAX_COMPARED: usize = 1_000_000;
 
 /// Words that begin with a prefix.
@@ -24,15 +26,16 @@ pub struct Expansion {
 }
 
 /// At most `limit` words of `field` that begin with `prefix`; if there are more, those that
-/// are in the most files.
+/// are in the most files. `left` are the words that can still be looked at.
 pub fn expand(
     searcher: &Searcher,
     field: Field,
     prefix: &str,
     limit: usize,
+    left: &Cell<usize>,
 ) -> tantivy::Result<Expansion> {
     most_common(searcher, limit, |segment, found| {
-        scan(segment, field, prefix, found)
+        scan(segment, field, prefix, left, found)
     })
 }
 
@@ -99,8 +102,9 @@ pub fn expand_segment(
     field: Field,
     prefix: &str,
     limit: usize,
+    left: &Cell<usize>,
 ) -> tantivy::Result<Vec<TermInfo>> {
-    most_common_of_segment(limit, |found| scan(segment, field, prefix, found))
+    most_common_of_segment(limit, |found| scan(segment, field, prefix, left, found))
 }
 
 /// As [`expand_segment`], of a pattern.
@@ -180,15 +184,21 @@ fn scan(
     segment: &SegmentReader,
     field: Field,
     prefix: &str,
+    left: &Cell<usize>,
     found: &mut dyn FnMut(&str, &TermInfo),
 ) -> tantivy::Result<bool> {
     let inverted = segment.inverted_index(field)?;
     let mut stream = words(&inverted, prefix)?;
     let mut scanned = 0;
     while stream.advance() {
+        // One that is kept costs several times as much as one that is only compared.
+        let Some(fewer) = left.get().checked_sub(KEPT_COSTS) else {
+            return Ok(true);
+        };
         if scanned == MAX_SCANNED {
             return Ok(true);
         }
+        left.set(fewer);
         scanned += 1;
         if let Ok(word) = std::str::from_utf8(stream.key())
             && word.len() <= MAX_WORD_BYTES

@@ -162,14 +162,39 @@ pub struct Proposed {
     pub notes: Vec<String>,
 }
 
+const CATCHING_UP: &str =
+    "The index is catching up with many changes; until it has, matches are not counted.";
+
+impl Proposed {
+    /// Leaves out whatever follows from other files than the `visible` hits: counts, and where the page
+    /// ends.
+    pub fn tell_only_of(&mut self, visible: usize) {
+        self.total = visible as u64;
+        self.facets = Facets::default();
+        self.next = None;
+        self.notes = vec![CATCHING_UP.to_owned()];
+    }
+}
+
+/// What may be read of what the index has.
+#[derive(Clone, Debug)]
+pub struct Sight {
+    /// By the places that the index knows.
+    pub reach: Reach,
+    /// Files that the index has at a place where they are not any more, and which may not be read at
+    /// their own.
+    pub hidden: Vec<FileId>,
+    /// Whether there may be more of those.
+    pub is_partial: bool,
+}
+
 /// What the index is asked.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {
     pub parsed: &'a Parsed,
     /// Only inside this folder, at any depth.
     pub folder: Option<&'a FolderPath>,
-    /// Only what may be read, as far as the index knows where it is.
-    pub reach: &'a Reach,
+    pub sight: &'a Sight,
     pub narrowing: &'a Narrowing,
     pub order: Order,
     /// Only what comes behind this.
@@ -187,7 +212,7 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
     let Question {
         parsed,
         folder,
-        reach,
+        sight,
         narrowing,
         order,
         after,
@@ -203,7 +228,7 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
     }
     let mut ranker = Ranker::new(searcher, fields);
     let query = ranker
-        .query(parsed.root.as_ref(), folder, reach)
+        .query(parsed.root.as_ref(), folder, sight)
         .map_err(unreadable)?;
     let after = after
         .map(|last| last.now(searcher, fields, &query))
@@ -233,7 +258,6 @@ pub fn execute(searcher: &Searcher, fields: &Fields, question: Question<'_>) -> 
     })
 }
 
-/// An error of the index as one of ours.
 /// Where the index has a file, if it has it.
 pub fn address_of(searcher: &Searcher, fields: &Fields, id: FileId) -> Result<Option<DocAddress>> {
     let term = Term::from_field_i64(fields.id, id);
@@ -243,6 +267,7 @@ pub fn address_of(searcher: &Searcher, fields: &Fields, id: FileId) -> Result<Op
     Ok(found.first().map(|(_, address)| *address))
 }
 
+/// An error of the index as one of ours.
 pub fn unreadable(error: tantivy::TantivyError) -> Error {
     Error::from(error)
 }

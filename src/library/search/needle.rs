@@ -9,21 +9,21 @@ use super::query::{self, Node, Scope, Text};
 use super::rank::forms;
 
 /// A word or phrase to be found in a text; never without slots.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Needle {
     pub scope: Scope,
     pub slots: Vec<Slot>,
 }
 
 /// What must stand at one place of a phrase; a single word is a phrase of one.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
     /// Words after the first slot.
     pub offset: u32,
     pub forms: Vec<Form>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Form {
     Word(String),
     Prefix(String),

@@ -4,8 +4,9 @@
 //! reader takes time that grows with the square of how often a file has a word: one file that
 //! repeats a word eight million times kept a thread busy for seconds. Here both are bounded.
 
+use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
@@ -15,7 +16,7 @@ use tantivy::{
     DocId, DocSet, Score, SeekDangerResult, SegmentReader, TERMINATED, TantivyError, Term,
 };
 
-use super::expand::expand_segment;
+use super::expand::{MAX_COMPARED, expand_segment};
 
 /// Occurrences of a word in one file whose positions are read.
 pub const MAX_OCCURRENCES: u32 = 200_000;
@@ -28,6 +29,8 @@ const MAX_EXPANSION: usize = 256;
 #[derive(Debug)]
 pub struct PositionBudget {
     left: AtomicU64,
+    /// Words that can still be looked at for unfinished ones.
+    words: AtomicUsize,
     is_exceeded: AtomicBool,
 }
 
@@ -35,6 +38,7 @@ impl Default for PositionBudget {
     fn default() -> Self {
         Self {
             left: AtomicU64::new(MAX_POSITIONS),
+            words: AtomicUsize::new(MAX_COMPARED),
             is_exceeded: AtomicBool::new(false),
         }
     }
@@ -45,6 +49,18 @@ impl PositionBudget {
         let spend = |left: u64| left.checked_sub(positions);
         let order = Ordering::Relaxed;
         self.left.fetch_update(order, order, spend).is_ok()
+    }
+
+    /// Runs work that takes what it looks at off the words that are left.
+    fn with_words<T>(&self, work: impl FnOnce(&Cell<usize>) -> T) -> T {
+        let before = self.words.load(Ordering::Relaxed);
+        let left = Cell::new(before);
+        let outcome = work(&left);
+        let spend = |words: usize| Some(words.saturating_sub(before - left.get()));
+        let order = Ordering::Relaxed;
+        // The closure always answers a number.
+        let _ = self.words.fetch_update(order, order, spend);
+        outcome
     }
 
     /// Whether files were found by a phrase that was not compared with their text.
@@ -163,7 +179,10 @@ impl PhraseWeight {
         }
         let mut suffixes = None;
         if let Some((offset, prefix)) = &self.phrase.prefix {
-            let infos = expand_segment(reader, field, prefix, MAX_EXPANSION)?;
+            let infos = self
+                .phrase
+                .budget
+                .with_words(|left| expand_segment(reader, field, prefix, MAX_EXPANSION, left))?;
             let postings = infos
                 .iter()
                 .map(|info| inverted.read_postings_from_terminfo(info, option));

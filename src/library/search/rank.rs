@@ -19,6 +19,7 @@ use tantivy::{Searcher, Term};
 use crate::library::text::{Language, Languages, part_term, stem_term};
 use crate::library::{FolderPath, Reach, Right};
 
+use super::Sight;
 use super::expand::{Expansion, MAX_COMPARED, expand, expand_pattern};
 use super::fields::{Fields, ID, exact_folder_term, language_term};
 use super::phrase::{Phrase, PositionBudget, Uncompared};
@@ -92,7 +93,7 @@ impl<'a> Ranker<'a> {
         &mut self,
         root: Option<&Node>,
         folder: Option<&FolderPath>,
-        reach: &Reach,
+        sight: &Sight,
     ) -> tantivy::Result<Box<dyn Query>> {
         self.languages = languages(self.searcher, self.fields)?;
         let nodes = match root {
@@ -105,8 +106,13 @@ impl<'a> Ranker<'a> {
             let term = Term::from_field_text(self.fields.folder, &exact_folder_term(folder));
             clauses.push((Occur::Must, unscored(plain(term))));
         }
-        if !reach.is_everything() {
-            clauses.push((Occur::Must, self.readable(reach)));
+        if !sight.reach.is_everything() {
+            clauses.push((Occur::Must, self.readable(&sight.reach)));
+        }
+        if !sight.hidden.is_empty() {
+            let hidden = sight.hidden.iter();
+            let hidden = hidden.map(|id| Term::from_field_i64(self.fields.id, *id));
+            clauses.push((Occur::MustNot, Box::new(TermSetQuery::new(hidden))));
         }
         if let Some(close) = self.closeness(nodes)? {
             clauses.push((Occur::Should, boosted(Box::new(close), TOGETHER)));
@@ -289,10 +295,12 @@ impl<'a> Ranker<'a> {
                 "Too many words begin with \"{prefix}\"; the {MAX_EXPANSION} most common were taken."
             )
         };
-        let words = expand(self.searcher, field, prefix, MAX_EXPANSION)?;
+        let left = &self.comparisons;
+        let words = expand(self.searcher, field, prefix, MAX_EXPANSION, left)?;
         self.expanded(field, weight * PREFIXED, words, parts, note);
         let beginning = part_term(prefix);
-        let words = expand(self.searcher, field, &beginning, MAX_EXPANSION)?;
+        let left = &self.comparisons;
+        let words = expand(self.searcher, field, &beginning, MAX_EXPANSION, left)?;
         self.expanded(field, weight * PREFIXED_PART, words, parts, note);
         Ok(())
     }

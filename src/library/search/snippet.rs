@@ -34,6 +34,9 @@ const NEIGHBOURHOOD: usize = 900;
 /// of the former is in it.
 const USUAL_EXPANSION: usize = 16;
 const MAX_EXPANSION: usize = 1024;
+/// Lists of files that one page of hits looks into for words that a prefix or pattern stands for; beyond
+/// it those are left out, and the beginning of a text is shown if nothing else matches.
+const MAX_OPENED: usize = 50_000;
 
 /// The surroundings of a match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -55,6 +58,8 @@ pub struct Snippets<'a> {
     segments: HashMap<SegmentOrdinal, Segment>,
     /// Words that can still be compared with patterns.
     comparisons: Cell<usize>,
+    /// Lists that can still be looked into.
+    openings: Cell<usize>,
 }
 
 /// One segment's terms for the needles: by needle, slot, and form.
@@ -70,6 +75,13 @@ impl<'a> Snippets<'a> {
         let languages = languages(searcher, fields).unwrap_or(Languages::usual());
         let mut needles = needles(parsed.root.as_ref(), languages);
         needles.retain(|needle| needle.scope == Scope::Anywhere);
+        let mut distinct: Vec<Needle> = Vec::with_capacity(needles.len());
+        for needle in needles {
+            if !distinct.contains(&needle) {
+                distinct.push(needle);
+            }
+        }
+        let needles = distinct;
         Self {
             searcher,
             fields,
@@ -77,6 +89,7 @@ impl<'a> Snippets<'a> {
             needles,
             segments: HashMap::new(),
             comparisons: Cell::new(MAX_COMPARED),
+            openings: Cell::new(MAX_OPENED),
         }
     }
 
@@ -205,7 +218,8 @@ impl<'a> Snippets<'a> {
         };
         let mut starts = Vec::with_capacity(self.needles.len());
         for (needle, terms) in self.needles.iter().zip(&segment.terms) {
-            starts.push(segment.starts(needle, terms, hit.doc_id)?);
+            let openings = &self.openings;
+            starts.push(segment.starts(needle, terms, hit.doc_id, openings)?);
         }
         thin_out(&mut starts);
         let mut occurrences = Vec::new();
@@ -250,6 +264,7 @@ impl Segment {
                                 fields.body,
                                 prefix,
                                 MAX_EXPANSION,
+                                comparisons,
                             )?);
                         }
                     }
@@ -267,10 +282,11 @@ impl Segment {
         needle: &Needle,
         terms: &[Vec<TermInfo>],
         doc: DocId,
+        openings: &Cell<usize>,
     ) -> tantivy::Result<Vec<u32>> {
         let mut starts: Option<Vec<u32>> = None;
         for (slot, infos) in needle.slots.iter().zip(terms) {
-            let positions = self.positions(infos, doc)?;
+            let positions = self.positions(infos, doc, openings)?;
             starts = Some(match starts {
                 None => positions,
                 Some(mut starts) => {
@@ -285,11 +301,23 @@ impl Segment {
         Ok(starts.unwrap_or_default())
     }
 
-    fn positions(&self, infos: &[TermInfo], doc: DocId) -> tantivy::Result<Vec<u32>> {
+    fn positions(
+        &self,
+        infos: &[TermInfo],
+        doc: DocId,
+        openings: &Cell<usize>,
+    ) -> tantivy::Result<Vec<u32>> {
         let mut positions = Vec::new();
         for (nth, info) in infos.iter().enumerate() {
             if nth >= USUAL_EXPANSION && !positions.is_empty() {
                 break;
+            }
+            // Words as they were typed are few.
+            if infos.len() > USUAL_EXPANSION {
+                let Some(fewer) = openings.get().checked_sub(1) else {
+                    break;
+                };
+                openings.set(fewer);
             }
             let mut postings = self
                 .inverted

@@ -36,7 +36,12 @@ fn file(path: &str, text: &str) -> Sample {
 
 /// For the most relevant ones, wherever they are.
 fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
-    static EVERYTHING: std::sync::OnceLock<Reach> = std::sync::OnceLock::new();
+    static EVERYTHING: std::sync::OnceLock<Sight> = std::sync::OnceLock::new();
+    let everything = || Sight {
+        reach: Reach::everything(),
+        hidden: Vec::new(),
+        is_partial: false,
+    };
     static ANY: Narrowing = Narrowing {
         class: None,
         tag: None,
@@ -46,7 +51,7 @@ fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
     Question {
         parsed,
         folder: None,
-        reach: EVERYTHING.get_or_init(Reach::everything),
+        sight: EVERYTHING.get_or_init(everything),
         narrowing: &ANY,
         order: Order::Relevance,
         after: None,
@@ -1304,4 +1309,33 @@ proptest::proptest! {
         let kept: String = text.chars().filter(|c| !matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')).collect();
         proptest::prop_assert_eq!(squeeze(&shown.unwrap_or_default()), squeeze(&kept));
     }
+}
+
+#[test]
+fn words_that_begin_alike_are_looked_at_up_to_a_bound() {
+    let shelf = Shelf::of(&[("a.txt", "harbour harvest harpoon")]);
+    let (searcher, body) = (&shelf.searcher, shelf.fields.body);
+    let expanded = |left: usize| {
+        let left = std::cell::Cell::new(left);
+        let found = super::expand::expand(searcher, body, "har", 100, &left).unwrap();
+        (found.words.len(), found.truncated, left.get())
+    };
+    let (words, truncated, left) = expanded(1_000);
+    assert!(words >= 3 && !truncated, "{words}");
+    assert!(left < 1_000);
+    assert_eq!(expanded(0), (0, true, 0));
+}
+
+#[test]
+fn while_the_index_catches_up_only_hits_are_told() {
+    let mut proposed = Proposed {
+        total: 9,
+        next: Some("name:5:hidden.txt".parse().unwrap()),
+        notes: vec!["Too many words begin with \"hidden\".".to_owned()],
+        ..Proposed::default()
+    };
+    proposed.tell_only_of(2);
+    assert_eq!((proposed.total, proposed.next), (2, None));
+    assert_eq!(proposed.notes.len(), 1);
+    assert!(proposed.notes[0].contains("catching up"));
 }

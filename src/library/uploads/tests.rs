@@ -175,7 +175,10 @@ fn pieces_become_one_file_and_the_last_answer_can_be_had_again() {
         assert_eq!(again.offset, 9);
     }
     assert_eq!(kind(bench.piece(id, 0, b"outwbound")), Kind::Conflict);
-    assert_eq!(bench.library.versions(receipt.id).unwrap().len(), 1);
+    assert_eq!(
+        bench.library.versions(receipt.id, None, 10).unwrap().len(),
+        1
+    );
     assert_eq!(bench.staged(), 0);
 }
 

@@ -125,6 +125,12 @@ impl Sql {
         self.shared.writer.write(f)
     }
 
+    /// As [`write`](Self::write), without waiting for it: for what may as well not be kept. A failure is
+    /// logged.
+    pub fn write_later(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) {
+        self.shared.writer.write_later(f);
+    }
+
     /// Runs `f` on a read-only connection, inside one snapshot: everything it reads is of the
     /// same moment, and includes every write acknowledged before, by any process.
     pub fn read<T>(&self, f: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {

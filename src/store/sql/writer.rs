@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -26,7 +27,11 @@ struct Job {
     answer: SyncSender<Outcome>,
 }
 
+/// Writes that nobody waits for, at once; more are left out.
+const MAX_LATER: usize = 64;
+
 pub(super) struct Writer {
+    later: Arc<AtomicUsize>,
     queue: Mutex<Option<SyncSender<Job>>>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
@@ -42,6 +47,7 @@ impl Writer {
                 Error::internal("The catalog's writer could not be started.").because(e)
             })?;
         Ok(Self {
+            later: Arc::default(),
             queue: Mutex::new(Some(queue)),
             thread: Mutex::new(Some(thread)),
         })
@@ -65,6 +71,29 @@ impl Writer {
             .downcast()
             .map(|value| *value)
             .map_err(|_| Error::internal("A write answered with a value of another type."))
+    }
+
+    /// As [`write`](Self::write), without waiting for the outcome.
+    pub(super) fn write_later(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) {
+        if self.later.fetch_add(1, Ordering::Relaxed) >= MAX_LATER {
+            self.later.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let waiting = Arc::clone(&self.later);
+        let work = move |connection: &Connection| {
+            waiting.fetch_sub(1, Ordering::Relaxed);
+            let written = f(connection);
+            if let Err(error) = &written {
+                tracing::warn!(%error, "a write that nobody waits for failed");
+            }
+            written.map(|()| Box::new(()) as _)
+        };
+        let (answer, _) = sync_channel(1);
+        let work = Box::new(work);
+        let queue = lock(&self.queue).clone();
+        if queue.is_none_or(|queue| queue.try_send(Job { work, answer }).is_err()) {
+            self.later.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Lets the queued writes finish, then ends the thread.

@@ -34,6 +34,17 @@ pub struct Folder {
     limit: Option<usize>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WhichVersions {
+    /// Only those before this number.
+    before: Option<u32>,
+    /// Versions in the answer, from 1 to 1000, which is also how many there are when it is absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
 /// A page of a folder: its subfolders by name, and once they are all listed, its files.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Listing)]
@@ -158,14 +169,20 @@ pub async fn patch(
     path = "/api/v1/entries/{id}/versions",
     operation_id = "listVersions",
     tag = "entries",
-    params(("id" = i64, Path)),
+    params(("id" = i64, Path), WhichVersions),
     responses(
         (status = 200, body = Vec<Version>),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "There is no such file"),
     )
 )]
-pub async fn versions(app: App, Path(id): Path<FileId>) -> problem::Result<Json<Vec<Version>>> {
-    Ok(Json(app.look(move |library| library.versions(id)).await?))
+pub async fn versions(
+    app: App,
+    Path(id): Path<FileId>,
+    Query(which): Query<WhichVersions>,
+) -> problem::Result<Json<Vec<Version>>> {
+    let limit = page_size(which.limit, MAX_LIMIT, MAX_LIMIT)?;
+    let versions = app.look(move |library| library.versions(id, which.before, limit));
+    Ok(Json(versions.await?))
 }
 
 impl EntryState {

@@ -92,7 +92,7 @@ pub async fn rename_folder(app: App, Sent(FolderMove { from, to }): Sent<FolderM
     let from = FolderPath::parse(&from)?;
     let source = from.clone();
     let moved = app
-        .run(move |library| {
+        .run_bulk(move |library| {
             let target = FolderPath::typed(&to)?;
             library.rename_folder(&source, &target)?;
             Ok(target)

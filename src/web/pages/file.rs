@@ -18,6 +18,9 @@ use crate::web::preview::{Media, Opening, Preview, Shape};
 use crate::web::problem::Failure;
 use crate::web::state::App;
 
+/// Versions on one page.
+const MAX_VERSIONS: usize = 100;
+
 #[derive(Template)]
 #[template(path = "file.html")]
 pub struct FilePage {
@@ -41,7 +44,11 @@ pub struct FilePage {
     pub details: Vec<(&'static str, String)>,
     pub preview: Preview,
     pub tags: Vec<Link>,
+    /// Number of the current one.
+    pub version: u32,
     pub versions: Vec<VersionRow>,
+    /// The number before which there are more.
+    pub older: Option<u32>,
     /// What the forms hold: the current values, or those that were refused.
     pub path_field: String,
     pub tags_field: String,
@@ -97,6 +104,8 @@ pub struct Asking {
     q: Option<String>,
     page: Option<u32>,
     part: Option<String>,
+    /// Versions before this number.
+    before: Option<u32>,
 }
 
 impl Asking {
@@ -120,8 +129,9 @@ pub async fn page(
     At(id): At<FileId>,
     Query(asking): Query<Asking>,
 ) -> Result<Response, Failure> {
+    let before = asking.before;
     let (outcome, opening) = asking.taken_apart();
-    let page = read(&app, id, opening).await?;
+    let page = read(&app, id, opening, before).await?;
     Ok(respond(
         StatusCode::OK,
         &FilePage {
@@ -138,22 +148,28 @@ pub async fn refuse(
     id: FileId,
     problem: Problem,
 ) -> Result<Response, Failure> {
-    let page = read(app, id, Opening::default()).await?;
+    let page = read(app, id, Opening::default(), None).await?;
     Ok(respond(status, &page.refusing(problem)))
 }
 
-async fn read(app: &App, id: FileId, opening: Opening) -> Result<FilePage> {
+async fn read(app: &App, id: FileId, opening: Opening, before: Option<u32>) -> Result<FilePage> {
     let shell = Shell::of(app).searching(&opening.query);
-    let page = app.look(move |library| FilePage::read(library, shell, id, &opening));
+    let page = app.look(move |library| FilePage::read(library, shell, id, &opening, before));
     let mut page = page.await?;
     page.preview.format(app).await;
     Ok(page)
 }
 
 impl FilePage {
-    fn read(library: &Library, shell: Shell, id: FileId, opening: &Opening) -> Result<Self> {
+    fn read(
+        library: &Library,
+        shell: Shell,
+        id: FileId,
+        opening: &Opening,
+        before: Option<u32>,
+    ) -> Result<Self> {
         let entry = library.entry(id)?;
-        let versions = library.versions(id)?;
+        let versions = library.versions(id, before, MAX_VERSIONS)?;
         let facts = known_facts(library, &entry.file_content());
         let is_searchable = entry.sequence <= library.searchable_through();
         let preview = Preview::of(library, &entry, facts.as_ref(), opening)?;
@@ -189,6 +205,8 @@ impl FilePage {
             text: Text::new(facts),
             preview: Preview::default(),
             tags: entry.tags.iter().map(|tag| Link::tag(tag)).collect(),
+            version: entry.version,
+            older: older_than(versions),
             versions: versions.iter().map(VersionRow::new).collect(),
             path_field: entry.path.to_string(),
             tags_field: entry.tags.join(", "),
@@ -212,6 +230,12 @@ impl FilePage {
             .filter(|problem| problem.field == field);
         problem.map(|problem| problem.sentence.as_str())
     }
+}
+
+/// If a page is full of versions, more may follow.
+fn older_than(versions: &[Version]) -> Option<u32> {
+    let last = versions.last().map(|version| version.number);
+    last.filter(|number| versions.len() == MAX_VERSIONS && *number > 1)
 }
 
 /// What a content says about itself, line by line.

@@ -51,7 +51,7 @@ pub struct Events {
 pub async fn change(app: App, Sent(fields): Sent<Fields>) -> Result<Response, Failure> {
     let order = Order::read(fields)?;
     let (page, done) = (order.page.clone(), order.what.done());
-    match app.run(move |library| order.carry_out(library)).await {
+    match app.run_bulk(move |library| order.carry_out(library)).await {
         Ok(changes) => Ok(Redirect::to(&told(&page.url(), done, &changes)).into_response()),
         Err(error) => match (refusal(&error), page) {
             (Some(status), Page::Folder(folder, view)) => {
@@ -68,7 +68,7 @@ pub async fn undo(
     Sent(Events { first, last }): Sent<Events>,
 ) -> Result<Response, Failure> {
     let restored = app
-        .run(move |library| {
+        .run_bulk(move |library| {
             let (told, _) = library.events_after(first.saturating_sub(1), 1)?;
             let folder = told.first().map(|event| event.path.folder());
             let changes = library.undo_trash(first..=last)?;

@@ -1,7 +1,7 @@
 //! What an archive holds: about a hundred bytes a file, and all that its length depends on.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 
 use sha2::{Digest as _, Sha256};
@@ -186,15 +186,29 @@ impl Taken {
             name = plain.numbered(*number)?.into();
             *number += 1;
         }
-        for (at, _) in name.match_indices('/') {
-            self.folders.insert(self.key(&name[..at]));
-        }
+        let above: Vec<u64> = self.keys_above(&name).map(|(_, key)| key).collect();
+        self.folders.extend(above);
         Ok(name)
     }
 
     fn key(&self, name: &str) -> u64 {
-        let folded: String = name.nfc().flat_map(char::to_lowercase).collect();
-        self.hasher.hash_one(folded)
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(folded(name).as_bytes());
+        hasher.finish()
+    }
+
+    /// The keys of the folders above a name, each with where its own name ends, the outermost first. One
+    /// look at each letter: names are long, and there are many.
+    fn keys_above<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (usize, u64)> + 'a {
+        let mut hasher = self.hasher.build_hasher();
+        let mut end = 0;
+        let ends = name.match_indices('/').map(|(at, _)| at);
+        ends.map(move |at| {
+            // A slash is composed with nothing, so parts can be folded by themselves.
+            hasher.write(folded(&name[end..at]).as_bytes());
+            end = at;
+            (at, hasher.clone().finish())
+        })
     }
 
     fn is_folder(&self, name: &str) -> bool {
@@ -203,15 +217,24 @@ impl Taken {
 
     /// The same inside another folder, if there is a file where its own would be.
     fn beside_files(&self, name: String) -> Result<String> {
-        let is_file = |at: &usize| self.files.contains(&self.key(&name[..*at]));
-        let mut slashes = name.match_indices('/').map(|(at, _)| at);
-        match slashes.find(is_file) {
-            Some(at) => {
+        let mut above = self.keys_above(&name);
+        match above.find(|(_, key)| self.files.contains(key)) {
+            Some((at, _)) => {
                 let folder = FilePath::parse(&name[..at])?.numbered(2)?;
                 Ok(format!("{folder}{}", &name[at..]))
             }
-            None => Ok(name),
+            None => {
+                drop(above);
+                Ok(name)
+            }
         }
+    }
+}
+
+fn folded(name: &str) -> String {
+    match name.is_ascii() {
+        true => name.to_ascii_lowercase(),
+        false => name.nfc().flat_map(char::to_lowercase).collect(),
     }
 }
 
@@ -298,6 +321,17 @@ mod tests {
                 assert!(names.insert(taken.name(&written).unwrap()));
             }
         }
+    }
+
+    #[test]
+    fn what_is_above_a_name_is_known_by_the_key_of_its_own() {
+        let taken = Taken::default();
+        for name in ["a/b/c", "Gr\u{fc}n/GRU\u{308}N/\u{308}x/y", "a"] {
+            for (at, key) in taken.keys_above(name) {
+                assert_eq!(key, taken.key(&name[..at]), "{name}");
+            }
+        }
+        assert_eq!(taken.keys_above("a/b/c").count(), 2);
     }
 
     #[test]

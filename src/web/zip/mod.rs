@@ -68,8 +68,9 @@ pub async fn post(
 pub async fn answer(app: App, selection: Selection, asked: Asked) -> problem::Result {
     let sender = app.clone();
     let address = app.visitor().origin.address.to_string();
+    let selected = app.look(move |library| Contents::select(library, &selection));
+    let contents = selected.await?;
     let response = app.run(move |library| {
-        let contents = Contents::select(library, &selection)?;
         if !asked.is_head() {
             library.note(Happening::Exported, contents.name(), &address)?;
         }
