@@ -42,6 +42,15 @@ fn of_letter(before: char, letter: char, after: char) -> i64 {
             false => 0,
         };
     }
+    // Latin words are of ASCII for the most part; Cyrillic ones have none.
+    let is_strange_inside = script == Script::Latin
+        && before.is_alphabetic()
+        && after.is_alphabetic()
+        && !before.is_ascii()
+        && !after.is_ascii();
+    if is_strange_inside {
+        return -2;
+    }
     if letter.is_lowercase() {
         let is_in_word =
             is_kin(before) && before.is_lowercase() || is_kin(after) && after.is_lowercase();
