@@ -66,11 +66,11 @@ impl BasePath {
                 headers.insert(name, value);
             }
         }
-        if let Some(cookie) = headers
-            .get(SET_COOKIE)
-            .and_then(|cookie| self.cookie(cookie))
-        {
-            headers.insert(SET_COOKIE, cookie);
+        let cookies: Vec<HeaderValue> = headers.get_all(SET_COOKIE).iter().cloned().collect();
+        headers.remove(SET_COOKIE);
+        for cookie in cookies {
+            let narrowed = self.cookie(&cookie).unwrap_or(cookie);
+            headers.append(SET_COOKIE, narrowed);
         }
         match response.extensions().get::<Page>() {
             Some(_) => self.page(response).await,
@@ -89,7 +89,7 @@ impl BasePath {
     /// Others on the host do not get the cookie, except where its name promises the root to browsers.
     fn cookie(&self, value: &HeaderValue) -> Option<HeaderValue> {
         let cookie = value.to_str().ok()?;
-        let narrowed = cookie.replacen("; Path=/;", &format!("; Path={}/;", self.as_str()), 1);
+        let narrowed = cookie.replacen("; Path=/", &format!("; Path={}/", self.as_str()), 1);
         HeaderValue::try_from(narrowed)
             .ok()
             .filter(|_| !cookie.starts_with("__Host-"))
@@ -173,6 +173,11 @@ mod tests {
                 SET_COOKIE,
                 "a=b; Path=/; HttpOnly",
                 "a=b; Path=/files/; HttpOnly",
+            ),
+            (
+                SET_COOKIE,
+                "a=b; Path=/s/wl_x; HttpOnly",
+                "a=b; Path=/files/s/wl_x; HttpOnly",
             ),
             (
                 SET_COOKIE,
