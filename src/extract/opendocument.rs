@@ -157,16 +157,65 @@ fn is_aside(name: &str) -> bool {
     matches!(
         name,
         "text:note"
+            | "text:footnote"
+            | "text:endnote"
             | "office:annotation"
             | "text:ruby-text"
+            | "svg:title"
+            | "svg:desc"
             | "draw:frame"
+            | "draw:text-box"
+            | "draw:g"
             | "draw:custom-shape"
             | "draw:rect"
+            | "draw:circle"
             | "draw:ellipse"
+            | "draw:line"
+            | "draw:polyline"
             | "draw:polygon"
+            | "draw:regular-polygon"
             | "draw:path"
+            | "draw:connector"
+            | "draw:measure"
             | "draw:caption"
+            | "draw:control"
     )
+}
+
+/// Whether an element is no text to read: its numbers are counted anew by each program, or it says
+/// what the text beside it says.
+fn is_skipped(name: &str) -> bool {
+    matches!(
+        name,
+        "text:tracked-changes"
+            | "table:tracked-changes"
+            | "office:settings"
+            | "office:binary-data"
+            | "text:note-citation"
+            | "text:footnote-citation"
+            | "text:endnote-citation"
+            | "text:page-number"
+            | "text:page-count"
+            | "text:sheet-name"
+            | "text:script"
+            | "dc:date"
+            | "meta:date-string"
+            // Of an annotation, whose author stands before it.
+            | "meta:creator-initials"
+            | "loext:sender-initials"
+    )
+}
+
+/// Whether an element is the number of a note that stands elsewhere.
+fn is_note_reference(name: &str) -> bool {
+    matches!(
+        name,
+        "text:note-ref" | "text:footnote-ref" | "text:endnote-ref"
+    )
+}
+
+fn is_description(name: &str) -> bool {
+    matches!(name, "svg:title" | "svg:desc")
 }
 
 /// Appends a text; answers what other documents it shows.
@@ -204,20 +253,12 @@ fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) -> Vec<String> {
                 "draw:object" | "draw:object-ole" => {
                     objects.extend(attributes.value("xlink:href").map(str::to_owned));
                 }
-                "svg:title" | "svg:desc" => in_description = !empty,
-                "text:tracked-changes"
-                | "office:settings"
-                | "text:note-citation"
-                | "text:page-number"
-                | "text:page-count"
-                | "text:sheet-name"
-                | "dc:date"
-                | "office:binary-data"
-                    if !empty =>
-                {
-                    skip(&mut tokens, name);
+                _ if is_skipped(name) && !empty => skip(&mut tokens, name),
+                _ if is_note_reference(name) => out.mark(),
+                _ if is_aside(name) && !empty => {
+                    in_description |= is_description(name);
+                    out.begin();
                 }
-                _ if is_aside(name) && !empty => out.begin(),
                 _ if Some(name) == page => {
                     in_page = true;
                     if name == SHEET {
@@ -241,11 +282,9 @@ fn text(content: &str, page: Option<&str>, out: &mut Sink<'_>) -> Vec<String> {
                 "table:table-row" | "text:list-item" => out.line(),
                 // Who wrote an annotation stands before it.
                 "dc:creator" => out.line(),
-                "svg:title" | "svg:desc" => {
-                    in_description = false;
-                    out.line();
-                }
+                _ if is_note_reference(name) => out.mark(),
                 _ if is_aside(name) => {
+                    in_description &= !is_description(name);
                     out.end();
                     if paragraphs == 0 {
                         out.end_paragraph();

@@ -92,6 +92,122 @@ fn a_box_of_text_cuts_no_word() {
     has_lines(&found, &["灯台", "とう"]);
 }
 
+fn rtf(body: &str) -> String {
+    text("a.rtf", format!("{{\\rtf1\\ansi {body}}}").as_bytes())
+}
+
+#[test]
+fn notes_of_rtf_cut_no_word_and_end_where_they_end() {
+    let comment =
+        r"{\*\atnid AQ}{\*\atnauthor Ada}\chatn{\*\annotation{\*\atndate 1}\pard Gannet comment}";
+    let found = rtf(&format!(r"pelican{comment} flies\par next"));
+    assert_eq!(found, "pelican flies\nGannet comment\nnext");
+    let found = rtf(r"peli{\footnote {\super \chftn} gannet}can\par");
+    assert_eq!(found, "pelican\ngannet");
+    // What stands behind the mark is another word.
+    let found = rtf(r"pelican{\super\chftn}{\footnote\ftnalt gannet\par auk}tern, gull\par");
+    assert_eq!(found, "pelican tern, gull\ngannet\nauk");
+    let found = rtf(r"one{\footer Harbour}{\headerl Quay\par}two");
+    assert_eq!(found, "one\nHarbour\nQuay\ntwo");
+    let boxed = r"{\shp{\*\shpinst{\sp{\sn a}{\sv 1}}{\shptxt boxed}}}{\*\do{\dptxbxtext old}}";
+    let found = rtf(&format!(r"peli{boxed}can\par"));
+    assert_eq!(found, "pelican\nboxed\nold");
+    // A note in a note, and one that the document does not end.
+    let found = rtf(r"auk{\footnote a{\*\annotation b}c}s\par end{\footnote last");
+    assert_eq!(found, "auks\na\nb\nc\nend\nlast");
+}
+
+#[test]
+fn fields_of_rtf_show_where_they_lead() {
+    let link =
+        r#"{\field{\*\fldinst{HYPERLINK "https://example.org/f" \\h}}{\fldrslt li{\b can}}}"#;
+    let found = rtf(&format!(r"pe{link}s\par next"));
+    assert_eq!(found, "pelicans\nhttps://example.org/f\nnext");
+    let page = r"{\field{\*\fldinst PAGE {\field{\*\fldinst X}{\fldrslt 5}}}{\fldrslt 7}}";
+    assert_eq!(rtf(&format!("page{page}a")), "page7a");
+}
+
+#[test]
+fn the_number_of_a_note_is_no_part_of_a_word() {
+    let reference = r"{\field{\*\fldinst NOTEREF _Ref9 \\h}{\fldrslt{\super 9}}}";
+    let found = rtf(&format!(r"pelican{reference}, auk{reference}gull"));
+    assert_eq!(found, "pelican 9, auk 9 gull");
+
+    let run = |content: &str| format!("<w:r>{content}</w:r>");
+    let word = |text: &str| run(&format!("<w:t>{text}</w:t>"));
+    let mark = |kind: &str| run(&format!("<w:fldChar w:fldCharType='{kind}'/>"));
+    let code = run("<w:instrText> NOTEREF _Ref9 \\h </w:instrText>");
+    let complex = [
+        &mark("begin"),
+        &code,
+        &mark("separate"),
+        &word("9"),
+        &mark("end"),
+    ]
+    .map(String::as_str)
+    .concat();
+    let simple = format!(
+        "<w:fldSimple w:instr='NOTEREF _Ref9'>{}</w:fldSimple>",
+        word("9")
+    );
+    for reference in [complex, simple] {
+        let body = [
+            &word("pelican"),
+            &reference,
+            &word("gull"),
+            &reference,
+            &word(", auk"),
+        ];
+        let body = body.map(String::as_str).concat();
+        has_lines(
+            &docx(&format!("<w:p>{body}</w:p>"), "", &[]),
+            &["pelican 9 gull 9, auk"],
+        );
+    }
+
+    for name in ["note", "footnote", "endnote"] {
+        let reference = format!("<text:{name}-ref>9</text:{name}-ref>");
+        let found = odt(&format!(
+            "<text:p>pelican{reference}gull<text:span>{reference}</text:span>, auk</text:p>"
+        ));
+        has_lines(&found, &["pelican 9 gull 9, auk"]);
+    }
+}
+
+#[test]
+fn annotations_of_opendocument_say_what_was_written() {
+    for initials in ["meta:creator-initials", "loext:sender-initials"] {
+        let annotation = format!(
+            "<office:annotation><dc:creator>Bo</dc:creator><dc:date>2026-01-01</dc:date>\
+             <meta:date-string>today</meta:date-string><{initials}>JD</{initials}><text:p>Gannet comment</text:p></office:annotation>"
+        );
+        let found = odt(&format!("<text:p>peli{annotation}can</text:p>"));
+        has_lines(&found, &["pelican", "Bo", "Gannet comment"]);
+        assert!(
+            !found.contains("JD") && !found.contains("today"),
+            "{found:?}"
+        );
+    }
+    let old = "<text:footnote><text:footnote-citation>1</text:footnote-citation><text:footnote-body><text:p>Gannet</text:p></text:footnote-body></text:footnote>";
+    has_lines(
+        &odt(&format!("<text:p>peli{old}can</text:p>")),
+        &["pelican", "Gannet"],
+    );
+    for shape in [
+        "draw:g",
+        "draw:line",
+        "draw:control",
+        "draw:text-box",
+        "dr3d:scene",
+    ] {
+        let drawn = format!("<{shape}><svg:title>A grey gull</svg:title></{shape}>");
+        has_lines(
+            &odt(&format!("<text:p>peli{drawn}can</text:p>")),
+            &["pelican", "A grey gull"],
+        );
+    }
+}
+
 #[test]
 fn what_a_document_holds_is_read() {
     let links = "<Relationship Id='1' Type='http://x/aFChunk' Target='chunk.html'/>\

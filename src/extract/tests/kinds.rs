@@ -193,7 +193,7 @@ fn groups_of_rtf_that_only_look_different_are_read() {
     );
     assert_eq!(
         read("a{\\*\\shptxt boxed}{\\*\\bkmkstart x}{\\*\\htmltag64 <p>}b"),
-        "aboxedb"
+        "ab\nboxed"
     );
     let info = "{\\info{\\title T}{\\subject S}{\\keywords K, L}{\\doccomm C}}words";
     assert_eq!(read(info), "T\nS\nK, L\nC\nwords");
