@@ -12,6 +12,7 @@ use hayro_interpret::hayro_syntax::object::{Dict, Name, ObjectIdentifier};
 use hayro_interpret::hayro_syntax::page::Resources;
 use hayro_interpret::kurbo::Vec2;
 
+use super::character_map::{CharacterMap, CharacterMaps};
 use super::letters;
 
 /// Fonts measure their signs in thousandths of their size.
@@ -26,6 +27,7 @@ pub struct Faces<'a> {
     fonts: FontCache<'a>,
     fonts_of_others: FontResolverFn,
     encodings: CMapResolverFn,
+    maps: CharacterMaps,
     known: HashMap<ObjectIdentifier, Option<Rc<Face<'a>>>>,
     /// Most documents need none.
     stand_in: OnceCell<Option<Rc<Face<'a>>>>,
@@ -41,6 +43,7 @@ impl Default for Faces<'_> {
         Self {
             fonts: FontCache::new(),
             fonts_of_others: font_resolver,
+            maps: CharacterMaps::new(cmap_resolver.clone()),
             encodings: cmap_resolver,
             known: HashMap::new(),
             stand_in: OnceCell::new(),
@@ -65,21 +68,35 @@ impl<'a> Faces<'a> {
         face
     }
 
-    pub fn of(&self, font: &Dict<'a>) -> Option<Rc<Face<'a>>> {
-        let named = font.get::<Name<'_>>(TO_UNICODE);
-        let is_identity = named.is_some_and(|name| name.starts_with(b"Identity"));
+    pub fn of(&mut self, dict: &Dict<'a>) -> Option<Rc<Face<'a>>> {
         let font = self
             .fonts
-            .font(font, &self.fonts_of_others, &self.encodings);
-        font.map(|font| Rc::new(Face::new(font, false, is_identity)))
-            .or_else(|| self.stand_in())
+            .font(dict, &self.fonts_of_others, &self.encodings);
+        let Some(font) = font else {
+            return self.stand_in();
+        };
+        let named = dict.get::<Name<'_>>(TO_UNICODE);
+        let signs = Signs {
+            is_identity: named.is_some_and(|name| name.starts_with(b"Identity")),
+            map: self.maps.of(dict),
+            ..Signs::default()
+        };
+        Some(Rc::new(Face {
+            font,
+            is_stand_in: false,
+            signs: RefCell::new(signs),
+        }))
     }
 
     pub fn stand_in(&self) -> Option<Rc<Face<'a>>> {
         let load = || {
             let helvetica = StandardFont::Helvetica;
             let font = self.fonts.standard_font(helvetica, &self.fonts_of_others)?;
-            Some(Rc::new(Face::new(font, true, false)))
+            Some(Rc::new(Face {
+                font,
+                is_stand_in: true,
+                signs: RefCell::default(),
+            }))
         };
         self.stand_in.get_or_init(load).clone()
     }
@@ -91,20 +108,6 @@ pub struct Face<'a> {
     /// For a font that is not there; only what is ASCII in most of them can be read.
     pub is_stand_in: bool,
     pub signs: RefCell<Signs>,
-}
-
-impl<'a> Face<'a> {
-    fn new(font: Font<'a>, is_stand_in: bool, is_identity: bool) -> Self {
-        let signs = Signs {
-            is_identity,
-            ..Signs::default()
-        };
-        Self {
-            font,
-            is_stand_in,
-            signs: RefCell::new(signs),
-        }
-    }
 }
 
 /// What a code of a font stands for. All lengths are in parts of the font's size.
@@ -126,6 +129,7 @@ pub struct Signs {
     known: Vec<Sign>,
     /// Codes are the characters themselves: the font names a map for that instead of having one.
     is_identity: bool,
+    map: CharacterMap,
 }
 
 impl Signs {
@@ -133,21 +137,25 @@ impl Signs {
         self.known.resize_with(SIGNS, Sign::default);
         let sign = &mut self.known[code as usize % SIGNS];
         if sign.code != Some(code) {
-            *sign = Sign::of(font, code, self.is_identity);
+            *sign = Sign::of(font, code, self.is_identity, &self.map);
         }
         sign
     }
 }
 
 impl Sign {
-    fn of(font: &Font<'_>, code: u32, is_identity: bool) -> Self {
+    fn of(font: &Font<'_>, code: u32, is_identity: bool, map: &CharacterMap) -> Self {
         let id = font.map_code(code);
         let (unicode, width) = match font.glyph(id, code) {
             FontGlyph::Outline(glyph) => (glyph.as_unicode(), glyph.advance_width()),
             FontGlyph::Type3(glyph) => (glyph.as_unicode(), Some(glyph.advance_width())),
         };
         let character = char::from_u32(code).filter(|_| is_identity);
-        let unicode = character.map(BfString::Char).or(unicode);
+        let unicode = character
+            .map(BfString::Char)
+            .or_else(|| map.in_damaged_map(code))
+            .or(unicode.filter(|unicode| *unicode != BfString::Char('\0')))
+            .or_else(|| map.in_collection(code));
         Self {
             code: Some(code),
             text: read(unicode, code),

@@ -5,6 +5,7 @@
 
 mod annotation;
 mod catalog;
+mod character_map;
 mod content;
 mod face;
 mod layers;
