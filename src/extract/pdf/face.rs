@@ -7,8 +7,10 @@ use std::rc::Rc;
 use hayro_font::{CMapResolverFn, Font, FontCache, FontGlyph, FontResolverFn, StandardFont};
 use hayro_interpret::InterpreterSettings;
 use hayro_interpret::hayro_cmap::BfString;
-use hayro_interpret::hayro_syntax::object::dict::keys::TO_UNICODE;
-use hayro_interpret::hayro_syntax::object::{Dict, Name, ObjectIdentifier};
+use hayro_interpret::hayro_syntax::object::dict::keys::{
+    FONT_MATRIX, SUBTYPE, TO_UNICODE, TYPE3, WIDTHS,
+};
+use hayro_interpret::hayro_syntax::object::{Array, Dict, Name, ObjectIdentifier};
 use hayro_interpret::hayro_syntax::page::Resources;
 use hayro_interpret::kurbo::Vec2;
 
@@ -21,6 +23,12 @@ const EM: f64 = 1000.0;
 const WIDTH: f32 = 500.0;
 /// A code that is asked for again is nearly always among the last so many.
 const SIGNS: usize = 512;
+/// Letters are about half as wide as a font is large.
+const WIDTHS_PER_EM: f64 = 2.0;
+/// So much larger or smaller than its size a font is drawn without being measured.
+const MAX_DEVIATION: f64 = 2.5;
+/// Fonts whose codes are bytes have no more widths.
+const MAX_WIDTHS: usize = 256;
 
 /// The fonts of a document.
 pub struct Faces<'a> {
@@ -83,6 +91,7 @@ impl<'a> Faces<'a> {
         };
         Some(Rc::new(Face {
             font,
+            em: em(dict),
             is_stand_in: false,
             signs: RefCell::new(signs),
         }))
@@ -94,6 +103,7 @@ impl<'a> Faces<'a> {
             let font = self.fonts.standard_font(helvetica, &self.fonts_of_others)?;
             Some(Rc::new(Face {
                 font,
+                em: 1.0,
                 is_stand_in: true,
                 signs: RefCell::default(),
             }))
@@ -105,9 +115,36 @@ impl<'a> Faces<'a> {
 /// One font, and what is known of its signs.
 pub struct Face<'a> {
     pub font: Font<'a>,
+    /// How large it is drawn, in parts of its size.
+    pub em: f64,
     /// For a font that is not there; only what is ASCII in most of them can be read.
     pub is_stand_in: bool,
     pub signs: RefCell<Signs>,
+}
+
+/// How large a font is drawn, in parts of its size. Those of Type 3 measure in units of their own, such
+/// as pixels (ISO 32000-2, 9.6.4), and do not say how many of them make the size of a letter.
+fn em(font: &Dict<'_>) -> f64 {
+    let kind = font.get::<Name<'_>>(SUBTYPE);
+    let is_type3 = kind.is_some_and(|kind| *kind == *TYPE3);
+    let (Some(matrix), Some(widths)) = (
+        font.get::<[f64; 6]>(FONT_MATRIX).filter(|_| is_type3),
+        font.get::<Array<'_>>(WIDTHS),
+    ) else {
+        return 1.0;
+    };
+    let widths: Vec<f64> = widths
+        .iter::<f64>()
+        .take(MAX_WIDTHS)
+        .map(f64::abs)
+        .filter(|width| *width > 0.0)
+        .collect();
+    let mean = widths.iter().sum::<f64>() / widths.len() as f64;
+    let em = WIDTHS_PER_EM * mean * matrix[0].abs();
+    match em.is_finite() && em > 0.0 {
+        true if !(1.0 / MAX_DEVIATION..MAX_DEVIATION).contains(&em) => em,
+        _ => 1.0,
+    }
 }
 
 /// What a code of a font stands for. All lengths are in parts of the font's size.

@@ -391,6 +391,32 @@ fn a_damaged_map_to_unicode_is_read_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_font_that_measures_in_pixels_shatters_no_word() {
+    let read = |matrix: &str, width: u32, size: &str, shown: &str| {
+        let widths = vec![width.to_string(); 26].join(" ");
+        let font = format!(
+            "<< /Type /Font /Subtype /Type3 /FontMatrix [{matrix}] /FontBBox [0 0 0 0] /FirstChar 97 /LastChar 122 \
+             /Widths [{widths}] /CharProcs << >> /Encoding << /Type /Encoding /Differences [97 /a97] >> >>"
+        );
+        in_font(&font, &format!("/F {size} Tf {shown}"), &[])
+    };
+    let pixels = "[(quan)4001(tile) -3000 (s) -33000 (of)] TJ 1 0 0 1 20 230 Tm (densit) Tj 1 0 0 1 56.9 230.4 Tm (y) Tj";
+    for matrix in ["1 0 0 -1 0 0", "1 0 0 1 0 0"] {
+        assert_eq!(read(matrix, 50, "0.12", pixels), "quantiles of\ndensity");
+    }
+    let ordinary = "[(quan) 40 (tile) -30 (s) -330 (of)] TJ";
+    assert_eq!(
+        read("0.01 0 0 0.01 0 0", 50, "12", ordinary),
+        "quantiles of"
+    );
+    assert_eq!(
+        read("0.001 0 0 0.001 0 0", 500, "12", ordinary),
+        "quantiles of"
+    );
+    assert_eq!(read("0.001 0 0 0.001 0 0", 0, "12", "(a) Tj"), "a");
+}
+
+#[test]
 fn letters_of_fonts_that_are_not_there_keep_their_widths() {
     // As narrow as a column's heading: the widths are not those of what stands in.
     let widths = vec!["400"; 95].join(" ");
