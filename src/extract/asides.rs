@@ -74,6 +74,7 @@ impl<'o, 's> Asides<'o, 's> {
     pub fn space(&mut self) {
         match self.open {
             0 => self.out.space(),
+            _ if self.waiting.ends_with(char::is_whitespace) => {}
             _ => self.wait(" "),
         }
     }

@@ -372,3 +372,97 @@ fn opendocument_shows_objects_and_links() {
     );
     has_lines(&found, &["Harbour office", "One", "a"]);
 }
+
+#[test]
+fn what_is_on_each_slide_is_read_with_the_first() {
+    let slides = "<presentation:footer-decl presentation:name='f'>Gull &amp; Sons</presentation:footer-decl>\
+        <presentation:header-decl presentation:name='h'>Handout</presentation:header-decl>\
+        <presentation:date-time-decl presentation:name='d' presentation:source='fixed'>17 May 2026</presentation:date-time-decl>\
+        <presentation:date-time-decl presentation:name='e' presentation:source='current-date'/>\
+        <draw:page presentation:use-footer-name='f'><draw:frame><draw:text-box><text:p>one</text:p></draw:text-box></draw:frame></draw:page>\
+        <draw:page><draw:frame><draw:text-box><text:p>two</text:p></draw:text-box></draw:frame></draw:page>";
+    let frame = |class: &str, text: &str| {
+        format!(
+            "<draw:frame {class}><draw:text-box><text:p>{text}</text:p></draw:text-box></draw:frame>"
+        )
+    };
+    let masters = format!(
+        "<office:master-styles><style:master-page style:name='m'>{}{}{}{}</style:master-page></office:master-styles>",
+        frame("presentation:class='title'", "Click to edit"),
+        frame("", "Port authority"),
+        frame("presentation:class='footer'", "<presentation:footer/>"),
+        frame("presentation:class='date-time'", "Spring tide"),
+    );
+    let body = format!("<office:presentation>{slides}</office:presentation>");
+    let content = format!(
+        "<office:document-content><office:body>{body}</office:body></office:document-content>"
+    );
+    let styles = format!("<office:document-styles>{masters}</office:document-styles>");
+    let expected = "one\nGull & Sons\nHandout\n17 May 2026\nPort authority\nSpring tide\u{c}two";
+    let packed = made::zip(&[
+        (
+            "mimetype",
+            "application/vnd.oasis.opendocument.presentation",
+        ),
+        ("content.xml", &content),
+        ("styles.xml", &styles),
+    ]);
+    assert_eq!(text("a.odp", &packed), expected);
+    let flat = format!(
+        "<?xml version='1.0'?><office:document office:mimetype='application/vnd.oasis.opendocument.presentation'>{masters}<office:body>{body}</office:body></office:document>"
+    );
+    assert_eq!(text("a.fodp", flat.as_bytes()), expected);
+    // A drawing has no slides.
+    let drawing = format!(
+        "<office:drawing><draw:page>{}</draw:page></office:drawing>",
+        frame("", "drawn")
+    );
+    let packed = made::zip(&[
+        ("mimetype", "application/vnd.oasis.opendocument.graphics"),
+        ("content.xml", &drawing),
+        ("styles.xml", &styles),
+    ]);
+    assert_eq!(text("a.odg", &packed), "drawn\nPort authority\nSpring tide");
+}
+
+#[test]
+fn formulas_of_opendocument_are_read() {
+    let formula = |prefix: &str| {
+        let signs = "<semantics><mrow><mi>flow</mi><mo>=</mo><mfrac><mi>m</mi><msup><mi>v</mi><mn>2</mn></msup></mfrac>\
+            <mo>\u{2062}</mo><mtext>tidal &lt;rate&gt;</mtext></mrow><annotation encoding='StarMath 5.0'>flow = {m} over v^2</annotation></semantics>";
+        let element = format!("<math xmlns='http://www.w3.org/1998/Math/MathML'>{signs}</math>");
+        match prefix {
+            "" => element,
+            _ => element
+                .replace("</", "</\0")
+                .replace('<', &format!("<{prefix}:"))
+                .replace(&format!("<{prefix}:/\0"), &format!("</{prefix}:")),
+        }
+    };
+    let read = "flow = m v 2 tidal <rate>";
+    let body = "<office:text><text:p>pelican<draw:frame><draw:object xlink:href='./Object 1'/></draw:frame>s</text:p></office:text>";
+    for prefix in ["", "math", "m"] {
+        let formula = formula(prefix);
+        let packed = made::zip(&[
+            ("mimetype", "application/vnd.oasis.opendocument.text"),
+            ("content.xml", body),
+            ("Object 1/content.xml", &formula),
+        ]);
+        has_lines(&text("a.odt", &packed), &["pelicans", read]);
+        // In the document itself, and by itself.
+        let inline = format!(
+            "<text:p>peli<draw:frame><draw:object>{formula}</draw:object></draw:frame>cans</text:p>"
+        );
+        has_lines(&odt(&inline), &["pelicans", read]);
+        let packed = made::zip(&[
+            ("mimetype", "application/vnd.oasis.opendocument.formula"),
+            ("content.xml", &formula),
+        ]);
+        assert_eq!(text("a.odf", &packed), read);
+    }
+    let source = "<math><semantics><mrow/><annotation encoding='StarMath 5.0'>tide over time</annotation></semantics></math>";
+    has_lines(
+        &odt(&format!("<text:p>a{source}</text:p>")),
+        &["a", "tide over time"],
+    );
+}
