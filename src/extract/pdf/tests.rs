@@ -442,6 +442,71 @@ fn a_document_begins_within_a_kilobyte() {
     ] {
         assert_eq!(whole(&format!("{before}{file}")).0, "page");
     }
+    // Without its first line, or the start of that, it is still one.
+    let bare = file.strip_prefix("%PDF-1.7\n").unwrap();
+    for before in [
+        "",
+        "%\u{e4}\u{f6}\u{fc}\u{df}\n",
+        "DF-1.7\n%\u{e4}\n",
+        "\r\n% a\r% b\r",
+    ] {
+        let file = format!("{before}{bare}");
+        let media_type = |name: &str| super::super::media_type(name, file.as_bytes());
+        for name in ["a.pdf", "a", "a.txt"] {
+            assert_eq!(media_type(name), "application/pdf", "{before:?}");
+        }
+        assert_eq!(whole(&file).0, "page", "{before:?}");
+    }
+    for text in [
+        "1 0 obj",
+        "1 0 object << endobj",
+        "10 files: << stream",
+        "% 1 0 obj << stream\nx",
+    ] {
+        assert_eq!(
+            super::super::media_type("a", text.as_bytes()),
+            "text/plain",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_document_is_read_whose_files_alone_are_locked() {
+    let key = "ab".repeat(48);
+    let read = |filters: &str, version: u8| {
+        let catalog = "/Names << /EmbeddedFiles << /Names [(a) << /UF (dues.csv) /EF << /F 16 0 R >> >>] >> >>";
+        let encrypt = format!(
+            "<< /Filter /Standard /V {version} /R 6 /Length 256 /O <{key}> /U <{key}> /OE <{key}> /UE <{key}> /P -4 \
+             /CF << /StdCF << /CFM /AESV3 /Length 32 >> >> {filters} /EFF /StdCF >>"
+        );
+        let file = stream("/Type /EmbeddedFile", "\u{1}noise");
+        let source = source(
+            catalog,
+            "",
+            &at(200, "page"),
+            &[(16, &file), (17, &encrypt)],
+        );
+        let source = source.replace("/Root 1 0 R", "/Root 1 0 R /Encrypt 17 0 R /ID [<ab> <ab>]");
+        let mut text = String::new();
+        let mut pass_on = |found: Found<'_>| {
+            if let Found::Text(piece) = found {
+                text.push_str(piece);
+            }
+        };
+        let mut sink = Sink::new(1 << 20, &mut pass_on);
+        let result = super::read(source.into_bytes(), &mut sink);
+        sink.finish();
+        result.map(|()| text)
+    };
+    let text = "page\nAttachment: dues.csv\n(Contents not readable: a password protects it.)";
+    for filters in ["/StmF /Identity /StrF /Identity", "/StmF/Identity", ""] {
+        assert_eq!(read(filters, 5).as_deref(), Ok(text), "{filters}");
+    }
+    for filters in ["/StmF /StdCF /StrF /StdCF", "/StrF /StdCF", "/StmF /StdCF"] {
+        assert_eq!(read(filters, 5), Err(Unreadable::Encrypted), "{filters}");
+    }
+    assert!(read("", 2).is_err());
 }
 
 #[test]
