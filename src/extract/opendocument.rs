@@ -270,10 +270,8 @@ fn text(content: &str, page: Option<&str>, masters: &str, out: &mut Sink<'_>) ->
                     objects.extend(attributes.value("xlink:href").map(str::to_owned));
                 }
                 "style:master-page" => in_master = !empty,
-                _ if in_master && is_placeholder(attributes) => {
-                    if !empty {
-                        skip(&mut tokens, name);
-                    }
+                _ if in_master && !empty && is_placeholder(attributes) => {
+                    skip(&mut tokens, name);
                 }
                 _ if is_declaration(name) && !empty => {
                     let said = entity::decode(tokens.raw_text(name));

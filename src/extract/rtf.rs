@@ -1,11 +1,14 @@
 //! Rich Text Format (1.9.1): the text between its control words.
 
+mod formatting;
+
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::asides::Asides;
 use super::field::Field;
 use super::ole::code_page;
 use super::sink::{Sink, Unreadable};
+use formatting::FORMATTING;
 
 /// Groups nest as deeply as their writer likes; ours to remember only so deeply.
 const MOST_NESTING: usize = 1024;
@@ -57,74 +60,6 @@ const SHOWN: [&str; 9] = [
     "ftnalt",
     "fldinst",
     "fldrslt",
-];
-
-/// Words that only say how text looks, or which is a part of it.
-const FORMATTING: [&str; 64] = [
-    "ab",
-    "ac",
-    "af",
-    "afs",
-    "ai",
-    "b",
-    "cb",
-    "cf",
-    "cgrid",
-    "charscalex",
-    "chcbpat",
-    "chcfpat",
-    "cs",
-    "dbch",
-    "deff",
-    "dn",
-    "ds",
-    "expnd",
-    "expndtw",
-    "f",
-    "fi",
-    "fs",
-    "hich",
-    "highlight",
-    "i",
-    "insrsid",
-    "intbl",
-    "kerning",
-    "lang",
-    "langfe",
-    "langfenp",
-    "langnp",
-    "li",
-    "line",
-    "loch",
-    "ltrch",
-    "ltrpar",
-    "nosupersub",
-    "outl",
-    "par",
-    "pard",
-    "plain",
-    "qc",
-    "qj",
-    "ql",
-    "qr",
-    "ri",
-    "rtlch",
-    "rtlpar",
-    "s",
-    "sa",
-    "sb",
-    "scaps",
-    "shad",
-    "sl",
-    "strike",
-    "sub",
-    "super",
-    "tab",
-    "ts",
-    "u",
-    "uc",
-    "ul",
-    "up",
 ];
 
 /// Where text goes.

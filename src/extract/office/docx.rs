@@ -75,10 +75,11 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                     let instruction = attribute(attributes, "instr").unwrap_or_default();
                     in_reference |= instruct(&entity::decode(instruction), &mut out) && !empty;
                 }
-                "fldChar" if attribute(attributes, "fldCharType") == Some("end") => {
-                    if std::mem::take(&mut in_reference) {
-                        out.mark();
-                    }
+                "fldChar"
+                    if attribute(attributes, "fldCharType") == Some("end")
+                        && std::mem::take(&mut in_reference) =>
+                {
+                    out.mark();
                 }
                 "tab" | "ptab" => out.cell(),
                 "br" | "cr" => out.line(),

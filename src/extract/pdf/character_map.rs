@@ -250,11 +250,15 @@ impl<'a> Iterator for Tokens<'a> {
         let at = self.0.iter().position(|byte| b"<[]".contains(byte))?;
         let (sign, rest) = (self.0[at], &self.0[at + 1..]);
         let length = match sign {
-            b'<' => rest.iter().position(|byte| *byte == b'>'),
-            _ => None,
+            // One that is not closed is the last.
+            b'<' => rest.iter().position(|byte| *byte == b'>')?,
+            _ => 0,
         };
-        let (inside, after) = rest.split_at(length.unwrap_or(0));
-        self.0 = after.strip_prefix(b">").unwrap_or(after);
+        let (inside, after) = rest.split_at(length);
+        self.0 = match sign {
+            b'<' => &after[1..],
+            _ => after,
+        };
         Some(match sign {
             b'<' => Token::Hex(inside),
             b'[' => Token::Open,
@@ -286,5 +290,7 @@ mod tests {
         let expected = ["A", "", "B\u{301}", "a", "c", "x", "", "z", "", "q", "q"];
         assert_eq!(read, expected);
         assert_eq!(entries(b"beginbf beginbfchar < beginbfrange [[]]<<>>"), b"");
+        let open = ["beginbfchar", &"<".repeat(4 << 20)].concat();
+        assert_eq!(entries(open.as_bytes()), b"");
     }
 }
