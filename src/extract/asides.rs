@@ -10,7 +10,7 @@ pub struct Asides<'o, 's> {
     /// How many asides are open, one in the other.
     open: usize,
     waiting: String,
-    /// The last sign was the mark of a note, in this many asides: a word that follows is another one.
+    /// How many asides were open at the mark of a note, if that was the last character.
     mark: Option<usize>,
 }
 
@@ -24,7 +24,7 @@ impl<'o, 's> Asides<'o, 's> {
         }
     }
 
-    /// What all this is written to, for what is no part of the text.
+    /// The sink, for details that are no part of the text.
     pub fn sink(&mut self) -> &mut Sink<'s> {
         self.out
     }
@@ -50,7 +50,7 @@ impl<'o, 's> Asides<'o, 's> {
         self.end();
     }
 
-    /// The mark of a note, which no word goes on behind.
+    /// The mark of a note: a letter behind it begins another word.
     pub fn mark(&mut self) {
         self.mark = Some(self.open);
     }

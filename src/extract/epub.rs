@@ -11,9 +11,9 @@ use super::{MAX_TEXT_BYTES, entity, html, xml};
 
 /// More chapters than any book has.
 const MOST_CHAPTERS: usize = 10_000;
-/// So many parts stand in for each other at most.
+/// Longer chains of fallbacks are not followed.
 const MAX_FALLBACKS: usize = 16;
-/// Where pictures have bytes that texts have not.
+/// How much of a chapter is searched for bytes that no text has.
 const MAGIC_BYTES: usize = 64;
 
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
@@ -53,7 +53,7 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     Ok(())
 }
 
-/// Whether a chapter is no text, whatever the book says.
+/// Whether a chapter is no text, whatever its declared type.
 fn is_foreign(page: &str) -> bool {
     let is_control = |byte: u8| byte < b'\t';
     page.starts_with("%PDF-") || page.bytes().take(MAGIC_BYTES).any(is_control)
@@ -80,16 +80,16 @@ fn find(document: &str, element: &str, attribute: &str) -> Option<String> {
     })
 }
 
-/// A part of the book.
+/// An item of the manifest.
 struct Item<'a> {
     href: &'a str,
     media_type: &'a str,
-    /// Which part a program shows that does not know this one's type.
+    /// The item to use where this one's type is not supported.
     fallback: Option<&'a str>,
 }
 
 impl Item<'_> {
-    /// Whether it is of a type that is read: XHTML, drawings, and what books of earlier versions have.
+    /// Whether its type can be read: XHTML, SVG, and the types of earlier versions.
     fn is_document(&self) -> bool {
         let media_type = self.media_type.split(';').next().unwrap_or_default();
         let media_type = media_type.trim().to_ascii_lowercase();
@@ -100,7 +100,7 @@ impl Item<'_> {
     }
 }
 
-/// The part to read in place of the one with this identifier (EPUB 3.3, 3.5.1).
+/// The first readable item in a chain of fallbacks (EPUB 3.3, 3.5.1).
 fn readable<'i, 'a>(items: &'i HashMap<&str, Item<'a>>, id: &str) -> Option<&'i Item<'a>> {
     let first = items.get(id);
     std::iter::successors(first, |item| items.get(item.fallback?))
@@ -108,7 +108,7 @@ fn readable<'i, 'a>(items: &'i HashMap<&str, Item<'a>>, id: &str) -> Option<&'i 
         .find(|item| item.is_document())
 }
 
-/// The parts to read one after the other; nothing for a page that is only a picture.
+/// The paths of the chapters in reading order; `None` for one that is only a picture.
 fn chapters(contents: &str, book: &str) -> Vec<Option<String>> {
     let (mut items, mut order) = (HashMap::new(), Vec::new());
     for token in Tokens::new(contents, Language::Xml) {

@@ -1,12 +1,11 @@
-//! Fields of word processing documents, as far as their instruction decides how their result is read
-//! (ECMA-376-1, 17.16.5).
+//! Field instructions of word processing documents (ECMA-376-1, 17.16.5).
 
 /// What a field shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field<'a> {
     /// A link to another document, with its address.
     Link(&'a str),
-    /// The mark of a note, mostly a number above the line that belongs to no word.
+    /// The number of a note, which is no part of the word before it.
     NoteReference,
     Other,
 }

@@ -8,11 +8,11 @@ use super::{MAX_TEXT_BYTES, entity};
 
 /// Where browsers and pages agree that a declaration of the encoding has to be found.
 const DECLARATION_BYTES: usize = 4 << 10;
-/// So many pages in each other's frames are read.
+/// Frames nested deeper are not read.
 const MAX_FRAMES: usize = 4;
-/// Elements of a drawing whose text is read, to people at least.
+/// Elements of a drawing whose text is read.
 const SVG_TEXTS: [&str; 4] = ["text", "title", "desc", "foreignobject"];
-/// Fields whose value is not seen.
+/// Types of fields whose value is not visible.
 const UNSEEN_FIELDS: [&str; 8] = [
     "hidden", "password", "checkbox", "radio", "range", "color", "file", "image",
 ];
@@ -63,7 +63,7 @@ pub fn text(page: &str, flow: &mut Flow) {
     text_in_frame(page, 0, flow);
 }
 
-/// The same of a page in this many frames, one in the other.
+/// Appends the text of a page that is nested in this many frames.
 fn text_in_frame(page: &str, frames: usize, flow: &mut Flow) {
     let language = match is_xml(page) {
         true => Language::Xml,
@@ -145,7 +145,7 @@ struct Reader<'a, 'f> {
     tokens: Tokens<'a>,
     language: Language,
     flow: &'f mut Flow,
-    /// In how many frames the page is.
+    /// How many frames the page is nested in.
     frames: usize,
     /// How many elements with significant white space are open.
     preformatted: usize,
@@ -251,7 +251,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Opens an element of a drawing. Words that have a place of their own are separate.
+    /// Opens an element of a drawing. Text with a position of its own is a separate word.
     fn draw(&mut self, name: &str, attributes: Attributes<'_>, empty: bool) {
         let is_text = SVG_TEXTS.contains(&name);
         let is_placed = ["x", "y", "dx", "dy"]
@@ -332,7 +332,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Reads the page that a frame holds, and what is said of the frame.
+    /// Reads the title of a frame, and the page in its `srcdoc`.
     fn describe_frame(&mut self, attributes: Attributes<'_>) {
         if let Some(title) = attributes.value("title") {
             self.flow.words(&entity::decode(title));
@@ -360,7 +360,7 @@ impl Reader<'_, '_> {
     }
 }
 
-/// Whether people see the value of a field.
+/// Whether the value of a field is visible.
 fn is_seen(field: Attributes<'_>) -> bool {
     let kind = field.value("type").unwrap_or_default().trim();
     !UNSEEN_FIELDS

@@ -91,14 +91,13 @@ pub fn sniff_behind(head: &[u8]) -> Option<&'static str> {
     (begins_line && is_version && objects.is_some()).then_some("application/pdf")
 }
 
-/// Whether objects of a PDF follow where its first line should be. Comments, such as what tells that
-/// bytes to come are binary, count for nothing.
+/// Whether the objects of a PDF follow where its header should be, but for comments.
 fn is_pdf_without_header(begin: &[u8]) -> bool {
     let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
     let mut lines = begin
         .split(is_line_end)
         .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"%"));
-    // The rest of a first line whose first bytes are missing.
+    // A header can have lost its first bytes.
     let mut lines = lines.by_ref().skip_while(|line| {
         let is_version = memchr::memmem::find(&line[..line.len().min(8)], b"DF-1.").is_some();
         is_version && line.len() < 16

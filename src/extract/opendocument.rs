@@ -180,8 +180,7 @@ fn is_aside(name: &str) -> bool {
     )
 }
 
-/// Whether an element is no text to read: its numbers are counted anew by each program, or it says
-/// what the text beside it says.
+/// Whether an element holds no text to read, such as numbers that each program counts anew.
 fn is_skipped(name: &str) -> bool {
     matches!(
         name,
@@ -204,7 +203,7 @@ fn is_skipped(name: &str) -> bool {
     )
 }
 
-/// Whether an element is the number of a note that stands elsewhere.
+/// Whether an element is a reference to a note.
 fn is_note_reference(name: &str) -> bool {
     matches!(
         name,
@@ -216,7 +215,7 @@ fn is_description(name: &str) -> bool {
     matches!(name, "svg:title" | "svg:desc")
 }
 
-/// Whether an element says once what pages of a presentation repeat.
+/// Whether an element declares a header, footer or date that slides repeat.
 fn is_declaration(name: &str) -> bool {
     matches!(
         name,
@@ -224,7 +223,7 @@ fn is_declaration(name: &str) -> bool {
     )
 }
 
-/// Whether an element of a master page only says what to write in its place.
+/// Whether an element of a master page only prompts for text.
 fn is_placeholder(attributes: Attributes<'_>) -> bool {
     let class = attributes.value("presentation:class");
     class.is_some_and(|class| !matches!(class, "header" | "footer" | "date-time"))
@@ -342,8 +341,8 @@ fn text(content: &str, page: Option<&str>, masters: &str, out: &mut Sink<'_>) ->
     objects
 }
 
-/// Ends a page, the first one with what stands on each: the lines declared, and a master's text. Answers
-/// what documents that shows.
+/// Ends a page. The first one gets the declared lines and the text of the masters; answers what other
+/// documents those show.
 fn end_page(on_pages: &mut Option<(Vec<String>, &str)>, out: &mut Asides<'_, '_>) -> Vec<String> {
     out.flush();
     let mut objects = Vec::new();
@@ -381,8 +380,8 @@ fn local(name: &str) -> &str {
     name.rsplit(':').next().unwrap_or(name)
 }
 
-/// Reads a formula up to its end, sign by sign (MathML 3, 3.2). What a program keeps of it in a language
-/// of its own is read where there is nothing else.
+/// Reads the tokens of a formula up to its end (MathML 3, 3.2). Its annotation, in another notation, is
+/// read only if there are none.
 fn formula(tokens: &mut Tokens<'_>, element: &str, out: &mut Asides<'_, '_>) {
     let (mut in_sign, mut is_empty) = (false, true);
     let mut source = String::new();
@@ -401,7 +400,7 @@ fn formula(tokens: &mut Tokens<'_>, element: &str, out: &mut Asides<'_, '_>) {
             }
             Token::Text(text) if in_sign => {
                 is_empty = false;
-                // Signs for products that nobody sees.
+                // Invisible operators.
                 let is_seen = |c: &char| !('\u{2061}'..='\u{2064}').contains(c);
                 let text: String = entity::decode(text).chars().filter(is_seen).collect();
                 flow(&text, out);

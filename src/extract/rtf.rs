@@ -73,7 +73,7 @@ enum Destination {
     /// Subject, keywords and comments.
     About,
     Created,
-    /// What a field is to show.
+    /// The instruction of a field.
     Instruction,
 }
 
@@ -84,11 +84,11 @@ struct State {
     encoding: &'static Encoding,
     /// How many characters stand in for one of Unicode.
     substitutes: usize,
-    /// How many notes and boxes it stands in, one in the other.
+    /// How many notes and text boxes are open around it.
     asides: usize,
-    /// It has lines of its own: a header or a footer.
+    /// It is a header or a footer.
     is_apart: bool,
-    /// It is the number of a note that stands elsewhere.
+    /// It is the result of a field that refers to a note.
     is_reference: bool,
 }
 
@@ -113,7 +113,7 @@ struct Reader<'a, 'o, 's> {
     created: [i32; 5],
     /// The subject, the keywords, the comment or the instruction that is being read.
     said: String,
-    /// The result to come refers to a note.
+    /// The last field instruction refers to a note.
     refers: bool,
     /// The details have been passed on: they come before the text.
     told: bool,

@@ -62,6 +62,8 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
     let mut in_instruction = false;
     // The field at hand refers to a note: its number belongs to no word.
     let mut in_reference = false;
+    // Whether the annotations that are open are comments.
+    let mut annotations = Vec::new();
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start {
@@ -87,8 +89,14 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                 "sym" => symbol(attribute(attributes, "char"), &mut out),
                 "footnoteReference" | "endnoteReference" | "commentReference" => out.mark(),
                 // Boxes of text, how words are pronounced, and notes that stand in the text.
-                "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" if !empty => {
-                    out.begin();
+                "txbxContent" | "rt" | "footnote" | "endnote" if !empty => out.begin(),
+                // Of Word 2003, where insertions and bookmarks are annotations, too.
+                "annotation" if !empty => {
+                    let is_comment = attribute(attributes, "type") == Some("Word.Comment");
+                    annotations.push(is_comment);
+                    if is_comment {
+                        out.begin();
+                    }
                 }
                 "docPr" | "cNvPr" | "shape" | "imagedata" => {
                     for description in descriptions(attributes) {
@@ -108,7 +116,8 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                     "p" | "tr" => out.end_paragraph(),
                     "tc" => out.cell(),
                     "fldSimple" if std::mem::take(&mut in_reference) => out.mark(),
-                    "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" => out.end(),
+                    "txbxContent" | "rt" | "footnote" | "endnote" => out.end(),
+                    "annotation" if annotations.pop() == Some(true) => out.end(),
                     _ => {}
                 }
                 (in_text, in_instruction) = (false, false);

@@ -1,6 +1,5 @@
-//! What the codes of a font stand for where the font's library does not say: by the character
-//! collection that its numbers belong to, and by a map of its own that is damaged (ISO 32000-2, 9.7 and
-//! 9.10).
+//! Unicode for the codes of fonts where the font library has none: through the font's character
+//! collection, and from a ToUnicode map that is damaged (ISO 32000-2, 9.7 and 9.10).
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -15,11 +14,11 @@ use hayro_interpret::hayro_syntax::object::{
 };
 use memchr::memmem;
 
-/// The maps that the fonts of a document share, each read once.
+/// The character maps of a document, each parsed once.
 pub struct CharacterMaps {
     resolver: CMapResolverFn,
     predefined: HashMap<Vec<u8>, Option<Rc<CMap>>>,
-    /// Those of the document itself; nothing for a map that the library reads.
+    /// Those in the document itself; `None` for a map that the library can read.
     embedded: HashMap<(ObjectIdentifier, Use), Option<Rc<CMap>>>,
 }
 
@@ -38,15 +37,15 @@ impl CharacterMaps {
         }
     }
 
-    /// What a font says of its codes.
-    pub fn of(&mut self, font: &Dict<'_>) -> CharacterMap {
+    /// The maps of one font.
+    pub fn for_font(&mut self, font: &Dict<'_>) -> CharacterMap {
         CharacterMap {
             repaired: self.repaired(font),
             collection: self.collection(font),
         }
     }
 
-    /// A font's own map, if its library fails to read it.
+    /// What can be read of a ToUnicode map that the library rejects.
     fn repaired(&mut self, font: &Dict<'_>) -> Option<Rc<CMap>> {
         let stream = font.get::<Stream<'_>>(TO_UNICODE)?;
         let resolver = self.resolver.clone();
@@ -108,7 +107,7 @@ impl CharacterMaps {
         used: Use,
         read: impl FnOnce() -> Option<CMap>,
     ) -> Option<Rc<CMap>> {
-        // Streams are objects of their own.
+        // A stream is always an indirect object.
         let id = ObjectIdentifier::from(font.get_ref(key)?);
         let known = self.embedded.entry((id, used));
         known.or_insert_with(|| read().map(Rc::new)).clone()
@@ -127,7 +126,7 @@ fn family(descendant: &Dict<'_>) -> Option<CidFamily> {
     Some(CidFamily::from_registry_ordering(&registry, &ordering))
 }
 
-/// What one font says of its codes.
+/// The maps of one font that its library does not use.
 #[derive(Default)]
 pub struct CharacterMap {
     repaired: Option<Rc<CMap>>,
@@ -135,24 +134,24 @@ pub struct CharacterMap {
 }
 
 impl CharacterMap {
-    /// By the font's own map, if that is damaged.
+    /// Looks a code up in the font's ToUnicode map, if that is damaged.
     pub fn in_damaged_map(&self, code: u32) -> Option<BfString> {
         self.repaired.as_ref()?.lookup_bf_string(code)
     }
 
-    /// By the number of the character in its collection.
+    /// Looks a code up through its CID in the font's character collection.
     pub fn in_collection(&self, code: u32) -> Option<BfString> {
         self.collection.as_ref()?.lookup(code)
     }
 }
 
-/// A collection of characters of East Asia: each has a number, by which its glyphs are called.
+/// One of Adobe's character collections for Chinese, Japanese or Korean, where a CID names a character.
 struct Collection {
-    /// From codes to numbers.
+    /// From codes to CIDs.
     encoding: Rc<CMap>,
     /// The codes are UTF-16.
     is_unicode: bool,
-    /// From numbers to characters.
+    /// From CIDs to characters.
     characters: Rc<CMap>,
 }
 
@@ -164,12 +163,12 @@ impl Collection {
             let character = char::decode_utf16(units).next()?.ok()?;
             return Some(BfString::Char(character));
         }
-        let number = (1..=4).find_map(|length| self.encoding.lookup_cid_code(code, length))?;
-        self.characters.lookup_bf_string(number)
+        let cid = (1..=4).find_map(|length| self.encoding.lookup_cid_code(code, length))?;
+        self.characters.lookup_bf_string(cid)
     }
 }
 
-/// The entries of a map to Unicode that can be read, without all else that its reader stumbles over.
+/// The entries of a ToUnicode map that are well formed, without everything around them.
 fn entries(map: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let starts: Vec<usize> = memmem::find_iter(map, b"beginbf").collect();
@@ -214,7 +213,7 @@ fn push_ranges(mut tokens: Tokens<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes an entry whose text is in hexadecimal digits.
+/// Writes an entry whose text is given in hexadecimal digits.
 fn push_entry(first: u32, last: u32, text: &[u8], out: &mut Vec<u8>) {
     let is_space = |byte: &u8| byte.is_ascii_whitespace();
     if text.iter().all(is_space) || !text.iter().all(|b| b.is_ascii_hexdigit() || is_space(b)) {

@@ -25,9 +25,9 @@ const WIDTH: f32 = 500.0;
 const SIGNS: usize = 512;
 /// Letters are about half as wide as a font is large.
 const WIDTHS_PER_EM: f64 = 2.0;
-/// So much larger or smaller than its size a font is drawn without being measured.
+/// An estimate within this factor of the size is no better than the size itself.
 const MAX_DEVIATION: f64 = 2.5;
-/// Fonts whose codes are bytes have no more widths.
+/// A font with one-byte codes has no more widths.
 const MAX_WIDTHS: usize = 256;
 
 /// The fonts of a document.
@@ -86,7 +86,7 @@ impl<'a> Faces<'a> {
         let named = dict.get::<Name<'_>>(TO_UNICODE);
         let signs = Signs {
             is_identity: named.is_some_and(|name| name.starts_with(b"Identity")),
-            map: self.maps.of(dict),
+            map: self.maps.for_font(dict),
             ..Signs::default()
         };
         Some(Rc::new(Face {
@@ -115,15 +115,15 @@ impl<'a> Faces<'a> {
 /// One font, and what is known of its signs.
 pub struct Face<'a> {
     pub font: Font<'a>,
-    /// How large it is drawn, in parts of its size.
+    /// How large an em is, in parts of the font's size.
     pub em: f64,
     /// For a font that is not there; only what is ASCII in most of them can be read.
     pub is_stand_in: bool,
     pub signs: RefCell<Signs>,
 }
 
-/// How large a font is drawn, in parts of its size. Those of Type 3 measure in units of their own, such
-/// as pixels (ISO 32000-2, 9.6.4), and do not say how many of them make the size of a letter.
+/// How large an em is, in parts of the font's size. Type 3 fonts can measure in any unit, such as pixels
+/// (ISO 32000-2, 9.6.4), so it is estimated from the widths of their glyphs.
 fn em(font: &Dict<'_>) -> f64 {
     let kind = font.get::<Name<'_>>(SUBTYPE);
     let is_type3 = kind.is_some_and(|kind| *kind == *TYPE3);

@@ -1,5 +1,4 @@
-//! Opening a document: what stands before it, and what of it a password protects (ISO 32000-2, 7.5.2 and
-//! 7.6).
+//! Opening a document: bytes before its header, and encryption (ISO 32000-2, 7.5.2 and 7.6).
 
 use hayro_interpret::hayro_syntax::object::dict::keys::{STM_F, STR_F, V};
 use hayro_interpret::hayro_syntax::object::{Dict, Name, ObjectIdentifier};
@@ -10,20 +9,20 @@ use super::super::sink::Unreadable;
 
 /// Readers look for the beginning of a document in so many bytes (ISO 32000-1, annex H.3).
 const HEADER_BYTES: usize = 1024;
-/// The name in a trailer that says how a document is encrypted, and one that says nothing.
+/// The key of the encryption dictionary in a trailer, and a key of the same length without a meaning.
 const ENCRYPT: &[u8] = b"/Encrypt";
 const UNUSED: &[u8] = b"/encrypt";
-/// A document has one such name for each time it was saved.
+/// A document has one trailer for each time it was saved.
 const MAX_TRAILERS: usize = 1000;
 
-/// A document that can be read.
+/// An open document.
 pub struct Opened {
     pub pdf: Pdf,
-    /// A password protects the files in it, and nothing else.
+    /// Its attachments are encrypted, and nothing else.
     pub are_files_locked: bool,
 }
 
-/// Opens a document that no password protects, or only the files in it.
+/// Opens a document. Fails if a password protects more of it than its attachments, or if it is damaged.
 pub fn open(bytes: Vec<u8>) -> Result<Opened, Unreadable> {
     let data = PdfData::from(from_header(bytes));
     let error = match Pdf::new(data.clone()) {
@@ -62,7 +61,7 @@ fn from_header(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// Where a document says that it is encrypted.
+/// The offsets of keys that refer to an encryption dictionary.
 fn encryption_names(bytes: &[u8]) -> Vec<usize> {
     let ends = |at: &usize| {
         let next = bytes.get(at + ENCRYPT.len());
@@ -72,8 +71,8 @@ fn encryption_names(bytes: &[u8]) -> Vec<usize> {
     names.take(MAX_TRAILERS).collect()
 }
 
-/// Opens a document of which only the files in it are encrypted: all else can be read as it is, once
-/// its trailers do not say so.
+/// Opens a document that encrypts its attachments alone: the rest is plain, so it opens once its trailers
+/// no longer refer to an encryption dictionary.
 fn without_files(bytes: &[u8], names: &[usize]) -> Option<Pdf> {
     if names.is_empty() {
         return None;
@@ -91,7 +90,7 @@ fn without_files(bytes: &[u8], names: &[usize]) -> Option<Pdf> {
     are_files.then_some(pdf)
 }
 
-/// Whether a document encrypts neither its strings nor its other streams. Before version 4 all are.
+/// Whether strings and streams are plain by default. Before version 4 all of them are encrypted.
 fn is_for_files(encryption: &Dict<'_>) -> bool {
     let is_plain = |key: &[u8]| {
         let filter = encryption.get::<Name<'_>>(key);

@@ -175,6 +175,31 @@ fn the_number_of_a_note_is_no_part_of_a_word() {
 }
 
 #[test]
+fn comments_and_changes_of_word_2003_cut_no_word() {
+    let run = |text: &str| format!("<w:r><w:t>{text}</w:t></w:r>");
+    let annotation = |kind: &str, content: &str| {
+        format!(
+            "<aml:annotation aml:id='0' w:type='Word.{kind}'><aml:content>{content}</aml:content></aml:annotation>"
+        )
+    };
+    let comment = annotation("Comment", &format!("<w:p>{}</w:p>", run("Gannet")));
+    let start = "<aml:annotation aml:id='1' w:type='Word.Bookmark.Start' w:name='b'/>";
+    let body = [
+        run("pe"),
+        annotation("Insertion", &run("li")),
+        comment,
+        annotation("Deletion", "<w:r><w:delText>gone</w:delText></w:r>"),
+        start.into(),
+        run("can"),
+    ];
+    let document = format!(
+        "<?xml version='1.0'?><w:wordDocument xmlns:w='x'><w:body><w:p>{}</w:p></w:body></w:wordDocument>",
+        body.concat()
+    );
+    assert_eq!(text("a.xml", document.as_bytes()), "pelican\nGannet");
+}
+
+#[test]
 fn annotations_of_opendocument_say_what_was_written() {
     for initials in ["meta:creator-initials", "loext:sender-initials"] {
         let annotation = format!(
