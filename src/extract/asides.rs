@@ -10,6 +10,8 @@ pub struct Asides<'o, 's> {
     /// How many asides are open, one in the other.
     open: usize,
     waiting: String,
+    /// How many asides were open at the mark of a note, if that was the last character.
+    mark: Option<usize>,
 }
 
 impl<'o, 's> Asides<'o, 's> {
@@ -18,7 +20,13 @@ impl<'o, 's> Asides<'o, 's> {
             out,
             open: 0,
             waiting: String::new(),
+            mark: None,
         }
+    }
+
+    /// The sink, for details that are no part of the text.
+    pub fn sink(&mut self) -> &mut Sink<'s> {
+        self.out
     }
 
     pub fn is_full(&self) -> bool {
@@ -42,7 +50,21 @@ impl<'o, 's> Asides<'o, 's> {
         self.end();
     }
 
+    /// The mark of a note: a letter behind it begins another word.
+    pub fn mark(&mut self) {
+        self.mark = Some(self.open);
+    }
+
     pub fn text(&mut self, text: &str) {
+        if text.is_empty() {
+            return;
+        }
+        if self.mark == Some(self.open) {
+            self.mark = None;
+            if text.starts_with(char::is_alphanumeric) {
+                self.space();
+            }
+        }
         match self.open {
             0 => self.out.text(text),
             _ => self.wait(text),
@@ -52,6 +74,7 @@ impl<'o, 's> Asides<'o, 's> {
     pub fn space(&mut self) {
         match self.open {
             0 => self.out.space(),
+            _ if self.waiting.ends_with(char::is_whitespace) => {}
             _ => self.wait(" "),
         }
     }

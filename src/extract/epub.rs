@@ -1,5 +1,6 @@
 //! Books (EPUB 3): a page for each chapter, in the order of reading.
 
+use std::collections::HashMap;
 use std::io::{Read, Seek};
 
 use super::flow::Flow;
@@ -10,6 +11,10 @@ use super::{MAX_TEXT_BYTES, entity, html, xml};
 
 /// More chapters than any book has.
 const MOST_CHAPTERS: usize = 10_000;
+/// Longer chains of fallbacks are not followed.
+const MAX_FALLBACKS: usize = 16;
+/// How much of a chapter is searched for bytes that no text has.
+const MAGIC_BYTES: usize = 64;
 
 pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
     let mut package = Package::open(reader)?;
@@ -19,10 +24,8 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
     let contents = package.part(&book).ok_or_else(missing)?;
     let chapters = chapters(&contents, &book);
     let protected = package.part("META-INF/encryption.xml").unwrap_or_default();
-    if chapters
-        .first()
-        .is_some_and(|chapter| protected.contains(chapter.as_str()))
-    {
+    let first = chapters.iter().flatten().next();
+    if first.is_some_and(|chapter| protected.contains(chapter.as_str())) {
         return Err(Unreadable::Encrypted);
     }
     describe(&contents, out);
@@ -32,7 +35,8 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         if out.is_full() {
             break;
         }
-        if let Some(page) = package.part(&chapter) {
+        let page = chapter.and_then(|chapter| package.part(&chapter));
+        if let Some(page) = page.filter(|page| !is_foreign(page)) {
             let mut flow = Flow::new(MAX_TEXT_BYTES);
             match is_drawing(&page) {
                 true => xml::drawing_text(&page, &mut flow),
@@ -47,6 +51,12 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
         out.cut_because(TOO_LARGE);
     }
     Ok(())
+}
+
+/// Whether a chapter is no text, whatever its declared type.
+fn is_foreign(page: &str) -> bool {
+    let is_control = |byte: u8| byte < b'\t';
+    page.starts_with("%PDF-") || page.bytes().take(MAGIC_BYTES).any(is_control)
 }
 
 /// Whether a chapter is one picture.
@@ -70,9 +80,37 @@ fn find(document: &str, element: &str, attribute: &str) -> Option<String> {
     })
 }
 
-/// The parts to read one after the other.
-fn chapters(contents: &str, book: &str) -> Vec<String> {
-    let (mut parts, mut order) = (Vec::new(), Vec::new());
+/// An item of the manifest.
+struct Item<'a> {
+    href: &'a str,
+    media_type: &'a str,
+    /// The item to use where this one's type is not supported.
+    fallback: Option<&'a str>,
+}
+
+impl Item<'_> {
+    /// Whether its type can be read: XHTML, SVG, and the types of earlier versions.
+    fn is_document(&self) -> bool {
+        let media_type = self.media_type.split(';').next().unwrap_or_default();
+        let media_type = media_type.trim().to_ascii_lowercase();
+        media_type.is_empty()
+            || media_type.ends_with("xml")
+            || media_type == "text/html"
+            || media_type == "text/x-oeb1-document"
+    }
+}
+
+/// The first readable item in a chain of fallbacks (EPUB 3.3, 3.5.1).
+fn readable<'i, 'a>(items: &'i HashMap<&str, Item<'a>>, id: &str) -> Option<&'i Item<'a>> {
+    let first = items.get(id);
+    std::iter::successors(first, |item| items.get(item.fallback?))
+        .take(MAX_FALLBACKS)
+        .find(|item| item.is_document())
+}
+
+/// The paths of the chapters in reading order; `None` for one that is only a picture.
+fn chapters(contents: &str, book: &str) -> Vec<Option<String>> {
+    let (mut items, mut order) = (HashMap::new(), Vec::new());
     for token in Tokens::new(contents, Language::Xml) {
         let Token::Start {
             name, attributes, ..
@@ -81,22 +119,29 @@ fn chapters(contents: &str, book: &str) -> Vec<String> {
             continue;
         };
         match local(name) {
-            "item" => parts.extend(attributes.value("id").zip(attributes.value("href"))),
+            "item" => {
+                let item = attributes.value("href").map(|href| Item {
+                    href,
+                    media_type: attributes.value("media-type").unwrap_or_default(),
+                    fallback: attributes.value("fallback"),
+                });
+                items.extend(attributes.value("id").zip(item));
+            }
             "itemref" => order.extend(attributes.value("idref")),
             _ => {}
         }
     }
     order.truncate(MOST_CHAPTERS);
-    let parts: std::collections::HashMap<&str, &str> = parts.into_iter().collect();
+    let path = |item: &Item<'_>| {
+        let href = entity::decode(item.href);
+        let path = href.split('#').next().unwrap_or_default();
+        let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
+        resolve(book, &path)
+    };
     order
         .into_iter()
-        .filter_map(|id| parts.get(id))
-        .map(|href| {
-            let href = entity::decode(href);
-            let path = href.split('#').next().unwrap_or_default();
-            let path = percent_encoding::percent_decode_str(path).decode_utf8_lossy();
-            resolve(book, &path)
-        })
+        .filter(|id| items.contains_key(id))
+        .map(|id| readable(&items, id).map(path))
         .collect()
 }
 

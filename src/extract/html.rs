@@ -8,6 +8,14 @@ use super::{MAX_TEXT_BYTES, entity};
 
 /// Where browsers and pages agree that a declaration of the encoding has to be found.
 const DECLARATION_BYTES: usize = 4 << 10;
+/// Frames nested deeper are not read.
+const MAX_FRAMES: usize = 4;
+/// Elements of a drawing whose text is read.
+const SVG_TEXTS: [&str; 4] = ["text", "title", "desc", "foreignobject"];
+/// Types of fields whose value is not visible.
+const UNSEEN_FIELDS: [&str; 8] = [
+    "hidden", "password", "checkbox", "radio", "range", "color", "file", "image",
+];
 
 /// How an element separates the words around it.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,7 +32,8 @@ enum Role {
     Hidden,
     /// Its content is text without tags.
     Raw,
-    /// A foreign tree: hidden up to its end, or to an element that cannot be in it.
+    /// A foreign tree: hidden up to its end, or to an element that cannot be in it, but for the text of a
+    /// drawing.
     Foreign,
 }
 
@@ -51,6 +60,11 @@ fn role(name: &str) -> Role {
 /// Appends the text of a page to `flow`. A page that is XML by its own account is read as such: in it
 /// an element can be empty that in HTML holds all that follows.
 pub fn text(page: &str, flow: &mut Flow) {
+    text_in_frame(page, 0, flow);
+}
+
+/// Appends the text of a page that is nested in this many frames.
+fn text_in_frame(page: &str, frames: usize, flow: &mut Flow) {
     let language = match is_xml(page) {
         true => Language::Xml,
         false => Language::Html,
@@ -59,8 +73,10 @@ pub fn text(page: &str, flow: &mut Flow) {
         tokens: Tokens::new(page, language),
         language,
         flow,
+        frames,
         preformatted: 0,
         foreign: None,
+        svg_texts: 0,
         readings: String::new(),
         in_reading: false,
         in_ruby: false,
@@ -129,10 +145,14 @@ struct Reader<'a, 'f> {
     tokens: Tokens<'a>,
     language: Language,
     flow: &'f mut Flow,
+    /// How many frames the page is nested in.
+    frames: usize,
     /// How many elements with significant white space are open.
     preformatted: usize,
     /// The outermost open foreign element's name, and how many of that name are open.
     foreign: Option<(&'static str, usize)>,
+    /// How many elements are open in it whose text is read.
+    svg_texts: usize,
     /// How the words of this block are pronounced (`ruby`), which is read behind it: between its
     /// characters it would cut a word in pieces.
     readings: String,
@@ -148,14 +168,14 @@ impl Reader<'_, '_> {
     /// Appends text without references.
     fn write(&mut self, text: &str) {
         match (self.foreign, self.preformatted) {
-            (Some(_), _) => {}
+            (Some(_), _) if self.svg_texts == 0 => {}
             _ if self.in_reading => {
                 if self.readings.len() < MAX_TEXT_BYTES {
                     self.readings.push_str(text.trim());
                 }
             }
-            (None, 0) => self.flow.words(text),
-            (None, _) => self.flow.verbatim(text),
+            (None, 1..) => self.flow.verbatim(text),
+            _ => self.flow.words(text),
         }
         // Readings of characters that do not follow each other are words of their own.
         let is_between = !self.in_reading && !self.in_ruby && !self.readings.is_empty();
@@ -202,12 +222,16 @@ impl Reader<'_, '_> {
             }
             // Blocks cannot stand in a drawing: a browser ends it there.
             if *outer != "svg" || role != Role::Block {
+                let is_drawing = *outer == "svg";
                 if role == Role::Hidden && !empty {
                     self.tokens.raw_text(name);
+                } else if is_drawing {
+                    self.draw(name, attributes, empty);
                 }
                 return;
             }
             self.foreign = None;
+            self.svg_texts = 0;
         }
         self.separate(role);
         self.describe(name, attributes);
@@ -227,13 +251,33 @@ impl Reader<'_, '_> {
         }
     }
 
+    /// Opens an element of a drawing. Text with a position of its own is a separate word.
+    fn draw(&mut self, name: &str, attributes: Attributes<'_>, empty: bool) {
+        let is_text = SVG_TEXTS.contains(&name);
+        let is_placed = ["x", "y", "dx", "dy"]
+            .iter()
+            .any(|place| attributes.value(place).is_some());
+        if is_text || is_placed {
+            self.flow.space();
+        }
+        self.describe(name, attributes);
+        if is_text && !empty {
+            self.svg_texts += 1;
+        }
+    }
+
     fn close(&mut self, name: &str) {
         if let Some((outer, depth)) = &mut self.foreign {
             if *outer == name {
                 *depth -= 1;
                 if *depth == 0 {
                     self.foreign = None;
+                    self.svg_texts = 0;
+                    self.flow.space();
                 }
+            } else if SVG_TEXTS.contains(&name) {
+                self.svg_texts = self.svg_texts.saturating_sub(1);
+                self.flow.space();
             }
             return;
         }
@@ -270,8 +314,14 @@ impl Reader<'_, '_> {
         if name == "meta" {
             return self.describe_page(attributes);
         }
+        let own = match name {
+            "input" if is_seen(attributes) => "value",
+            "option" | "optgroup" | "track" => "label",
+            "iframe" => return self.describe_frame(attributes),
+            _ => "alt",
+        };
         for (attribute, value) in attributes {
-            let is_read = ["alt", "title", "aria-label", "placeholder"]
+            let is_read = ["alt", "title", "aria-label", "placeholder", own]
                 .iter()
                 .any(|read| attribute.eq_ignore_ascii_case(read));
             if is_read && !value.is_empty() {
@@ -279,6 +329,20 @@ impl Reader<'_, '_> {
                 self.flow.words(&entity::decode(value));
                 self.flow.space();
             }
+        }
+    }
+
+    /// Reads the title of a frame, and the page in its `srcdoc`.
+    fn describe_frame(&mut self, attributes: Attributes<'_>) {
+        if let Some(title) = attributes.value("title") {
+            self.flow.words(&entity::decode(title));
+            self.flow.space();
+        }
+        let page = attributes.value("srcdoc").unwrap_or_default();
+        if !page.is_empty() && self.frames < MAX_FRAMES {
+            self.flow.line();
+            text_in_frame(&entity::decode(page), self.frames + 1, self.flow);
+            self.flow.line();
         }
     }
 
@@ -294,6 +358,14 @@ impl Reader<'_, '_> {
             self.flow.line();
         }
     }
+}
+
+/// Whether the value of a field is visible.
+fn is_seen(field: Attributes<'_>) -> bool {
+    let kind = field.value("type").unwrap_or_default().trim();
+    !UNSEEN_FIELDS
+        .iter()
+        .any(|unseen| kind.eq_ignore_ascii_case(unseen))
 }
 
 /// Calls `then` with the ASCII lower case of `name`, mostly without a copy.
@@ -363,9 +435,39 @@ mod tests {
 
     #[test]
     fn foreign_trees_are_not_read() {
-        let page = "a<svg><title>t</title><svg>x</svg><text>y</text></svg>b\
-            <template><p>row<template></template></p></template>c<svg><path/><p>d</p>";
+        let page = "a<svg>x<svg>y</svg>z</svg>b\
+            <template><p>row<template></template><svg><text>t</text></svg></p></template>c<svg><path/><p>d</p>";
         assert_eq!(read(page), "a b c\nd");
+    }
+
+    #[test]
+    fn the_words_of_drawings_are_read() {
+        let page = "<p>a<SVG aria-label='tides'><title>Catch</title><style>b{}</style><defs>no</defs>\
+            <g><desc>by month</desc><svg><text x=1>Har<tspan class=b>bour</tspan><tspan x=1 dy=9>dues</tspan></text></svg></g>\
+            <text><textPath>along</textPath></text><text/>no<script>no</script></SVG>b";
+        assert_eq!(read(page), "a tides Catch by month Harbour dues along b");
+        let page = "<svg><text>one</svg>two<svg><foreignObject><div>three</div></foreignObject><text>four</text></svg><svg>no</svg>";
+        assert_eq!(read(page), "one two\nthree\nfour");
+    }
+
+    #[test]
+    fn pages_in_frames_are_read() {
+        let page = "<p>a<iframe title='Chart' srcdoc='<p>High &amp;amp; low<p>water &quot;now&quot;'>old</iframe>b";
+        assert_eq!(read(page), "a Chart\nHigh & low\nwater \"now\"\nb");
+        let mut page = "deep".to_owned();
+        for depth in 0..8 {
+            let inner = page.replace('&', "&amp;").replace('\'', "&#39;");
+            page = format!("{depth}<iframe srcdoc='{inner}'></iframe>");
+        }
+        assert_eq!(read(&page), "7\n6\n5\n4\n3");
+    }
+
+    #[test]
+    fn values_of_fields_are_read_where_they_are_seen() {
+        let page = "<input value='Ada Quay'><input type=EMAIL value=a@example.org><input type=submit value=Send>\
+            <input type=hidden value=h><input type='Password' value=p><input type=checkbox value=c><input type=image value=i alt=Go>\
+            <button value=v>Press</button><select><optgroup label=Fish><option label=Cod value=o></optgroup></select>";
+        assert_eq!(read(page), "Ada Quay a@example.org Send Go Press\nFish Cod");
     }
 
     #[test]

@@ -78,6 +78,9 @@ pub fn sniff_behind(head: &[u8]) -> Option<&'static str> {
     if begin.starts_with(b"{\\rtf") {
         return Some("application/rtf");
     }
+    if is_pdf_without_header(begin) {
+        return Some("application/pdf");
+    }
     let within = &head[..head.len().min(HEADER_BYTES)];
     let at = memchr::memmem::find(within, b"%PDF-")?;
     let before = at.checked_sub(1).and_then(|before| head.get(before));
@@ -86,6 +89,32 @@ pub fn sniff_behind(head: &[u8]) -> Option<&'static str> {
     let is_version = version[0].is_ascii_digit() && version[1] == b'.';
     let objects = memchr::memmem::find(&head[at..], b" obj");
     (begins_line && is_version && objects.is_some()).then_some("application/pdf")
+}
+
+/// Whether the objects of a PDF follow where its header should be, but for comments.
+fn is_pdf_without_header(begin: &[u8]) -> bool {
+    let is_line_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    let mut lines = begin
+        .split(is_line_end)
+        .filter(|line| !line.trim_ascii().is_empty() && !line.starts_with(b"%"));
+    // A header can have lost its first bytes.
+    let mut lines = lines.by_ref().skip_while(|line| {
+        let is_version = memchr::memmem::find(&line[..line.len().min(8)], b"DF-1.").is_some();
+        is_version && line.len() < 16
+    });
+    let first = lines.next().unwrap_or_default();
+    let mut words = first
+        .split(u8::is_ascii_whitespace)
+        .filter(|word| !word.is_empty());
+    let mut is_number = || {
+        let word = words.next().unwrap_or_default();
+        !word.is_empty() && word.iter().all(u8::is_ascii_digit)
+    };
+    let is_object = is_number() && is_number();
+    let word = words.next().and_then(|word| word.strip_prefix(b"obj"));
+    let is_begun = word.is_some_and(|rest| !rest.first().is_some_and(u8::is_ascii_alphanumeric));
+    let has = |what: &[u8]| memchr::memmem::find(begin, what).is_some();
+    is_object && is_begun && has(b"<<") && (has(b"endobj") || has(b"stream"))
 }
 
 /// Formats that share a container tell themselves apart inside it.

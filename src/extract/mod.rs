@@ -23,6 +23,7 @@ mod content_lines;
 mod decode;
 mod entity;
 mod epub;
+mod field;
 mod flow;
 mod format;
 mod html;

@@ -1,9 +1,14 @@
 //! Rich Text Format (1.9.1): the text between its control words.
 
+mod formatting;
+
 use encoding_rs::{Encoding, WINDOWS_1252};
 
+use super::asides::Asides;
+use super::field::Field;
 use super::ole::code_page;
 use super::sink::{Sink, Unreadable};
+use formatting::FORMATTING;
 
 /// Groups nest as deeply as their writer likes; ours to remember only so deeply.
 const MOST_NESTING: usize = 1024;
@@ -13,7 +18,7 @@ const MOST_FONTS: usize = 4096;
 const MOST_OF_INFO: usize = 1024;
 
 /// Destinations whose content is not text to read.
-const HIDDEN: [&str; 29] = [
+const HIDDEN: [&str; 28] = [
     "colortbl",
     "stylesheet",
     "listtable",
@@ -28,7 +33,6 @@ const HIDDEN: [&str; 29] = [
     "datastore",
     "latentstyles",
     "xmlnstbl",
-    "fldinst",
     "bkmkstart",
     "bkmkend",
     "filetbl",
@@ -46,7 +50,7 @@ const HIDDEN: [&str; 29] = [
 ];
 
 /// Destinations after `\*` that hold text to read.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 9] = [
     "shptxt",
     "footnote",
     "annotation",
@@ -54,75 +58,8 @@ const SHOWN: [&str; 8] = [
     "do",
     "dptxbxtext",
     "ftnalt",
+    "fldinst",
     "fldrslt",
-];
-
-/// Words that only say how text looks, or which is a part of it.
-const FORMATTING: [&str; 64] = [
-    "ab",
-    "ac",
-    "af",
-    "afs",
-    "ai",
-    "b",
-    "cb",
-    "cf",
-    "cgrid",
-    "charscalex",
-    "chcbpat",
-    "chcfpat",
-    "cs",
-    "dbch",
-    "deff",
-    "dn",
-    "ds",
-    "expnd",
-    "expndtw",
-    "f",
-    "fi",
-    "fs",
-    "hich",
-    "highlight",
-    "i",
-    "insrsid",
-    "intbl",
-    "kerning",
-    "lang",
-    "langfe",
-    "langfenp",
-    "langnp",
-    "li",
-    "line",
-    "loch",
-    "ltrch",
-    "ltrpar",
-    "nosupersub",
-    "outl",
-    "par",
-    "pard",
-    "plain",
-    "qc",
-    "qj",
-    "ql",
-    "qr",
-    "ri",
-    "rtlch",
-    "rtlpar",
-    "s",
-    "sa",
-    "sb",
-    "scaps",
-    "shad",
-    "sl",
-    "strike",
-    "sub",
-    "super",
-    "tab",
-    "ts",
-    "u",
-    "uc",
-    "ul",
-    "up",
 ];
 
 /// Where text goes.
@@ -136,6 +73,8 @@ enum Destination {
     /// Subject, keywords and comments.
     About,
     Created,
+    /// The instruction of a field.
+    Instruction,
 }
 
 /// What a group leaves as it found it.
@@ -145,11 +84,17 @@ struct State {
     encoding: &'static Encoding,
     /// How many characters stand in for one of Unicode.
     substitutes: usize,
+    /// How many notes and text boxes are open around it.
+    asides: usize,
+    /// It is a header or a footer.
+    is_apart: bool,
+    /// It is the result of a field that refers to a note.
+    is_reference: bool,
 }
 
 struct Reader<'a, 'o, 's> {
     bytes: &'a [u8],
-    out: &'o mut Sink<'s>,
+    out: Asides<'o, 's>,
     state: State,
     states: Vec<State>,
     /// Groups that are open beyond those remembered.
@@ -166,8 +111,10 @@ struct Reader<'a, 'o, 's> {
     /// The first half of a character beyond the basic plane.
     high: Option<u16>,
     created: [i32; 5],
-    /// The subject, the keywords or the comment that is being read.
+    /// The subject, the keywords, the comment or the instruction that is being read.
     said: String,
+    /// The last field instruction refers to a note.
+    refers: bool,
     /// The details have been passed on: they come before the text.
     told: bool,
 }
@@ -181,10 +128,13 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         destination: Destination::Text,
         encoding: WINDOWS_1252,
         substitutes: 1,
+        asides: 0,
+        is_apart: false,
+        is_reference: false,
     };
     let mut reader = Reader {
         bytes,
-        out,
+        out: Asides::new(out),
         state,
         states: Vec::new(),
         deeper: 0,
@@ -197,6 +147,7 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         high: None,
         created: [0; 5],
         said: String::new(),
+        refers: false,
         told: false,
     };
     reader.read();
@@ -219,6 +170,7 @@ impl Reader<'_, '_, '_> {
             }
         }
         self.decode();
+        self.out.flush();
     }
 
     fn open(&mut self) {
@@ -233,20 +185,34 @@ impl Reader<'_, '_, '_> {
     fn close(&mut self) {
         self.decode();
         self.skip = 0;
-        let ended = self.state.destination;
+        let closed = self.state;
+        let ended = closed.destination;
         if ended == Destination::About {
-            self.out.about(&std::mem::take(&mut self.said));
+            let said = std::mem::take(&mut self.said);
+            self.out.sink().about(&said);
         }
         if self.deeper > 0 {
             self.deeper -= 1;
         } else if let Some(state) = self.states.pop() {
             self.state = state;
         }
+        if ended == Destination::Instruction && self.state.destination != ended {
+            self.instruct();
+        }
+        if closed.is_reference && !self.state.is_reference {
+            self.out.mark();
+        }
+        for _ in self.state.asides..closed.asides {
+            self.out.end();
+        }
+        if closed.is_apart && !self.state.is_apart {
+            self.out.end_paragraph();
+        }
         if ended == Destination::Created && self.state.destination != ended {
             let [year, month, day, hour, minute] = self.created;
             if (1..=9999).contains(&year) {
                 let date = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:00");
-                self.out.details.date = Some(date);
+                self.out.sink().details.date = Some(date);
             }
         }
     }
@@ -308,7 +274,7 @@ impl Reader<'_, '_, '_> {
             b'\\' | b'{' | b'}' => self.byte(symbol),
             b'~' => self.text(" "),
             b'_' => self.text("-"),
-            b'\r' | b'\n' => self.line(),
+            b'\r' | b'\n' => self.end_paragraph(),
             b'\t' => self.cell(),
             // What a reader may not know it may leave out.
             b'*' => self.unknown(),
@@ -343,7 +309,8 @@ impl Reader<'_, '_, '_> {
         }
         self.high = None;
         match word {
-            "par" | "line" | "sect" | "page" | "column" | "row" | "nestrow" => self.line(),
+            "par" | "sect" | "row" | "nestrow" => self.end_paragraph(),
+            "line" | "page" | "column" => self.line(),
             "tab" | "cell" | "nestcell" => self.cell(),
             "emdash" => self.text("—"),
             "endash" => self.text("–"),
@@ -378,7 +345,17 @@ impl Reader<'_, '_, '_> {
                 }
             }
             "header" | "footer" | "headerl" | "headerr" | "headerf" | "footerl" | "footerr"
-            | "footerf" | "footnote" => self.line(),
+            | "footerf" => self.stand_apart(),
+            "footnote" | "annotation" | "shptxt" | "dptxbxtext" => self.begin_aside(),
+            // The marks of a note and of a comment, where they are counted.
+            "chftn" | "chatn" if self.state.destination == Destination::Text => self.out.mark(),
+            "fldinst" if self.state.destination == Destination::Text => {
+                self.said.clear();
+                self.enter(Destination::Instruction);
+            }
+            "fldrslt" if self.state.destination == Destination::Text => {
+                self.state.is_reference = std::mem::take(&mut self.refers);
+            }
             _ if HIDDEN.contains(&word) => self.enter(Destination::Hidden),
             _ => {}
         }
@@ -386,6 +363,36 @@ impl Reader<'_, '_, '_> {
 
     fn enter(&mut self, destination: Destination) {
         self.state.destination = destination;
+    }
+
+    /// A note stands behind its paragraph.
+    fn begin_aside(&mut self) {
+        let outer = self.states.last().map_or(0, |state| state.asides);
+        if self.state.destination == Destination::Text && self.state.asides == outer {
+            self.state.asides += 1;
+            self.out.begin();
+        }
+    }
+
+    /// A header or a footer has lines of its own.
+    fn stand_apart(&mut self) {
+        if self.state.destination == Destination::Text {
+            self.state.is_apart = true;
+            self.out.end_paragraph();
+        }
+    }
+
+    /// Follows the instruction of a field.
+    fn instruct(&mut self) {
+        let said = std::mem::take(&mut self.said);
+        match Field::from_instruction(&said) {
+            Field::Link(address) => self.out.add(address),
+            Field::NoteReference => {
+                self.refers = true;
+                self.out.mark();
+            }
+            Field::Other => self.refers = false,
+        }
     }
 
     /// Details stand in a group that is hidden but for them.
@@ -483,18 +490,30 @@ impl Reader<'_, '_, '_> {
             Destination::Text => {
                 self.decode();
                 if !std::mem::replace(&mut self.told, true) {
-                    self.out.tell();
+                    self.out.sink().tell();
                 }
                 return self.out.text(text);
             }
-            Destination::Title => &mut self.out.details.title,
-            Destination::Author => &mut self.out.details.author,
+            Destination::Title => &mut self.out.sink().details.title,
+            Destination::Author => &mut self.out.sink().details.author,
             Destination::About => return self.said.push_str(text),
+            Destination::Instruction => {
+                if self.said.len() < MOST_OF_INFO {
+                    self.said.push_str(text);
+                }
+                return;
+            }
             _ => return,
         };
         let into = into.get_or_insert_default();
         if into.len() < MOST_OF_INFO {
             into.push_str(text);
+        }
+    }
+
+    fn end_paragraph(&mut self) {
+        if self.state.destination == Destination::Text {
+            self.out.end_paragraph();
         }
     }
 

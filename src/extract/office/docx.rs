@@ -7,6 +7,7 @@ use std::io::{Read, Seek};
 use super::{attached, attribute, descriptions, links, local, relations, skip};
 use crate::extract::asides::Asides;
 use crate::extract::entity;
+use crate::extract::field::Field;
 use crate::extract::markup::{Language, Token, Tokens};
 use crate::extract::package::Package;
 use crate::extract::sink::Sink;
@@ -58,9 +59,11 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
     let mut out = Asides::new(out);
     let mut tokens = Tokens::new(document, Language::Xml);
     let mut in_text = false;
-    // A word that goes on behind the mark of a note is another word.
-    let mut after_mark = false;
     let mut in_instruction = false;
+    // The field at hand refers to a note: its number belongs to no word.
+    let mut in_reference = false;
+    // Whether the annotations that are open are comments.
+    let mut annotations = Vec::new();
     while let Some(token) = tokens.next().filter(|_| !out.is_full()) {
         match token {
             Token::Start {
@@ -72,16 +75,28 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                 "instrText" => in_instruction = !empty,
                 "fldSimple" => {
                     let instruction = attribute(attributes, "instr").unwrap_or_default();
-                    add_link(&entity::decode(instruction), &mut out);
+                    in_reference |= instruct(&entity::decode(instruction), &mut out) && !empty;
+                }
+                "fldChar"
+                    if attribute(attributes, "fldCharType") == Some("end")
+                        && std::mem::take(&mut in_reference) =>
+                {
+                    out.mark();
                 }
                 "tab" | "ptab" => out.cell(),
                 "br" | "cr" => out.line(),
                 "noBreakHyphen" => out.text("-"),
                 "sym" => symbol(attribute(attributes, "char"), &mut out),
-                "footnoteReference" | "endnoteReference" | "commentReference" => after_mark = true,
+                "footnoteReference" | "endnoteReference" | "commentReference" => out.mark(),
                 // Boxes of text, how words are pronounced, and notes that stand in the text.
-                "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" if !empty => {
-                    out.begin();
+                "txbxContent" | "rt" | "footnote" | "endnote" if !empty => out.begin(),
+                // Of Word 2003, where insertions and bookmarks are annotations, too.
+                "annotation" if !empty => {
+                    let is_comment = attribute(attributes, "type") == Some("Word.Comment");
+                    annotations.push(is_comment);
+                    if is_comment {
+                        out.begin();
+                    }
                 }
                 "docPr" | "cNvPr" | "shape" | "imagedata" => {
                     for description in descriptions(attributes) {
@@ -100,36 +115,36 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                 match local(name) {
                     "p" | "tr" => out.end_paragraph(),
                     "tc" => out.cell(),
-                    "txbxContent" | "rt" | "footnote" | "endnote" | "annotation" => out.end(),
+                    "fldSimple" if std::mem::take(&mut in_reference) => out.mark(),
+                    "txbxContent" | "rt" | "footnote" | "endnote" => out.end(),
+                    "annotation" if annotations.pop() == Some(true) => out.end(),
                     _ => {}
                 }
                 (in_text, in_instruction) = (false, false);
             }
-            Token::Text(text) if in_instruction => add_link(&entity::decode(text), &mut out),
-            Token::Text(text) if in_text => {
-                write(&entity::decode(text), &mut after_mark, &mut out);
+            Token::Text(text) if in_instruction => {
+                in_reference |= instruct(&entity::decode(text), &mut out);
             }
-            Token::Literal(text) if in_text => write(text, &mut after_mark, &mut out),
+            Token::Text(text) if in_text => out.text(&entity::decode(text)),
+            Token::Literal(text) if in_text => out.text(text),
             _ => {}
         }
     }
     out.flush();
 }
 
-/// The address in a field that is a link, behind the paragraph.
-fn add_link(instruction: &str, out: &mut Asides<'_, '_>) {
-    let link = instruction.trim().strip_prefix("HYPERLINK");
-    let address = link.and_then(|link| link.split('"').nth(1));
-    if let Some(address) = address.filter(|address| address.contains(':')) {
-        out.add(address);
+/// Follows the instruction of a field: the address of a link stands behind the paragraph. Answers
+/// whether the field refers to a note.
+fn instruct(instruction: &str, out: &mut Asides<'_, '_>) -> bool {
+    match Field::from_instruction(instruction) {
+        Field::Link(address) => out.add(address),
+        Field::NoteReference => {
+            out.mark();
+            return true;
+        }
+        Field::Other => {}
     }
-}
-
-fn write(text: &str, after_mark: &mut bool, out: &mut Asides<'_, '_>) {
-    if std::mem::take(after_mark) && text.starts_with(char::is_alphanumeric) {
-        out.space();
-    }
-    out.text(text);
+    false
 }
 
 /// A character of a symbol font; only those outside of Unicode's private area say what they are.

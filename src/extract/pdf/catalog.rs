@@ -14,7 +14,7 @@ use hayro_interpret::hayro_syntax::object::{
 use super::super::attachment;
 use super::super::entity;
 use super::super::markup::{Language, Token, Tokens};
-use super::super::sink::Sink;
+use super::super::sink::{Sink, Unreadable};
 use super::letters;
 
 /// More headings than an outline has.
@@ -28,8 +28,9 @@ fn catalog(pdf: &Pdf) -> Option<Dict<'_>> {
     pdf.xref().get::<Dict<'_>>(pdf.xref().root_id())
 }
 
-/// Appends all that the pages do not say. `on_pages` are the files that hang on pages.
-pub fn read(pdf: &Pdf, on_pages: &[Dict<'_>], out: &mut Sink<'_>) {
+/// Appends all that the pages do not say. `on_pages` are the files that hang on pages; of files that are
+/// locked only the names are read.
+pub fn read(pdf: &Pdf, on_pages: &[Dict<'_>], are_files_locked: bool, out: &mut Sink<'_>) {
     let Some(catalog) = catalog(pdf) else {
         return;
     };
@@ -46,7 +47,18 @@ pub fn read(pdf: &Pdf, on_pages: &[Dict<'_>], out: &mut Sink<'_>) {
         if out.is_full() {
             return;
         }
-        embedded(file, &mut read, &mut room, out);
+        let Some((name, content)) = embedded(file, &mut read) else {
+            continue;
+        };
+        attachment::announce(&name, out);
+        if are_files_locked {
+            out.paragraph(&format!("({})", Unreadable::Encrypted.sentence()));
+        } else if room > 0
+            && let Ok(bytes) = content.decoded_data()
+        {
+            room = room.saturating_sub(bytes.len());
+            attachment::read(&name, &bytes, out);
+        }
     }
 }
 
@@ -149,12 +161,11 @@ fn files<'a>(catalog: &Dict<'a>) -> Vec<Dict<'a>> {
     found
 }
 
-fn embedded(
-    file: &Dict<'_>,
+/// The name and the content of a file that was not read before.
+fn embedded<'a>(
+    file: &Dict<'a>,
     read: &mut HashSet<ObjectIdentifier>,
-    room: &mut usize,
-    out: &mut Sink<'_>,
-) {
+) -> Option<(String, Stream<'a>)> {
     let name = [UF, F]
         .into_iter()
         .find_map(|key| file.get::<PdfString<'_>>(key));
@@ -167,15 +178,6 @@ fn embedded(
             .into_iter()
             .find_map(|key| content.get::<Stream<'_>>(key))
     });
-    let Some(content) = content.filter(|content| read.insert(content.obj_id())) else {
-        return;
-    };
-    attachment::announce(&name, out);
-    if *room == 0 {
-        return;
-    }
-    if let Ok(bytes) = content.decoded_data() {
-        *room = room.saturating_sub(bytes.len());
-        attachment::read(&name, &bytes, out);
-    }
+    let content = content.filter(|content| read.insert(content.obj_id()))?;
+    Some((name, content))
 }

@@ -5,39 +5,40 @@
 
 mod annotation;
 mod catalog;
+mod character_map;
 mod content;
 mod face;
 mod layers;
 mod letters;
 mod marks;
+mod open;
 mod page;
 mod scripts;
 mod state;
 #[cfg(test)]
 mod tests;
 
+use hayro_interpret::hayro_syntax::Pdf;
 use hayro_interpret::hayro_syntax::object::DateTime;
-use hayro_interpret::hayro_syntax::{DecryptionError, LoadPdfError, Pdf, PdfData};
 
 use super::sink::{Sink, Unreadable};
 use annotation::Annotations;
 use face::Faces;
 use layers::Layers;
+use open::Opened;
+pub use open::open;
 
 /// A page with fewer letters and digits than this may be a scan that somebody typed a number on.
 const MAX_SCAN_LETTERS: usize = 40;
 /// The share of a scanned page that its picture covers at least.
 const MIN_SCAN_AREA: f64 = 0.5;
-/// Readers look for the beginning of a document in so many bytes (ISO 32000-1, annex H.3).
-const HEADER_BYTES: usize = 1024;
 
 /// Reads page by page: what was read before a page that takes too long is passed on.
 pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
-    let data = PdfData::from(from_header(bytes));
-    let pdf = Pdf::new(data.clone()).map_err(|error| match error {
-        LoadPdfError::Invalid if is_encrypted(data.as_ref()) => Unreadable::Encrypted,
-        error => unreadable(error),
-    })?;
+    let Opened {
+        pdf,
+        are_files_locked,
+    } = open(bytes)?;
     describe(&pdf, out);
     out.details.scripts = Some(scripts::has_scripts(&pdf));
     out.tell();
@@ -60,7 +61,7 @@ pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
         files.extend(annotations.files);
         if number + 1 == count {
             out.line();
-            catalog::read(&pdf, &files, out);
+            catalog::read(&pdf, &files, are_files_locked, out);
         }
         out.end_page();
         if out.is_full() {
@@ -77,33 +78,6 @@ fn is_scan(page: &content::Drawn) -> bool {
         0 => true,
         MAX_SCAN_LETTERS => false,
         _ => page.pictures >= MIN_SCAN_AREA,
-    }
-}
-
-/// The document without what stands before it, such as the head of a mail.
-fn from_header(mut bytes: Vec<u8>) -> Vec<u8> {
-    let head = &bytes[..bytes.len().min(HEADER_BYTES)];
-    if let Some(at @ 1..) = memchr::memmem::find(head, b"%PDF-") {
-        bytes.drain(..at);
-    }
-    bytes
-}
-
-/// Whether a document that cannot be opened says that it is encrypted.
-fn is_encrypted(bytes: &[u8]) -> bool {
-    memchr::memmem::find_iter(bytes, b"/Encrypt").any(|at| {
-        let next = bytes.get(at + b"/Encrypt".len());
-        next.is_some_and(|next| !next.is_ascii_alphanumeric())
-    })
-}
-
-pub(super) fn unreadable(error: LoadPdfError) -> Unreadable {
-    match error {
-        LoadPdfError::Decryption(DecryptionError::PasswordProtected) => Unreadable::Encrypted,
-        LoadPdfError::Decryption(_) => {
-            Unreadable::Broken("it is encrypted in a way that this release does not know".into())
-        }
-        LoadPdfError::Invalid => Unreadable::Broken("it is not a complete PDF document".into()),
     }
 }
 

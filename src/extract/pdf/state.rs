@@ -111,6 +111,7 @@ impl State<'_> {
         let place = self.place();
         let [width, height] = directions(place);
         let along = if is_horizontal { width } else { -height };
+        let em = self.face.as_ref().map_or(1.0, |face| face.em);
         Writing {
             is_horizontal,
             right,
@@ -118,7 +119,7 @@ impl State<'_> {
             width,
             height,
             along: along / along.hypot(),
-            em: height.hypot(),
+            em: height.hypot() * em,
             pen: place * Point::ZERO,
             way: Vec2::ZERO,
         }

@@ -1,5 +1,7 @@
 //! Pages as programs write them, and as none should.
 
+use hayro_interpret::InterpreterSettings;
+use hayro_interpret::hayro_cmap::{CMap, CidFamily};
 use hayro_interpret::hayro_syntax::Pdf;
 
 use super::annotation::Annotations;
@@ -279,6 +281,141 @@ fn a_font_that_only_names_its_map_is_read() {
     assert_eq!(whole(&file).0, "Кор灯");
 }
 
+/// A page that shows something in font 12, with more objects.
+fn in_font(font: &str, shown: &str, objects: &[(u32, &str)]) -> String {
+    let objects = [&[(12, font)][..], objects].concat();
+    let file = source("", "", &format!("BT 20 250 Td {shown} ET"), &objects);
+    whole(&file.replace("/Font << /F 3 0 R >>", "/Font << /F 12 0 R >>")).0
+}
+
+/// A font program that has glyphs, but draws nothing: its header and how many there are.
+fn font_program() -> String {
+    let table = |name: &[u8], at: u32, length: u32| {
+        let numbers = [0, at, length].map(u32::to_be_bytes).concat();
+        [name, &numbers].concat()
+    };
+    let mut head = vec![0; 54];
+    head[1] = 1;
+    head[18..20].copy_from_slice(&1000u16.to_be_bytes());
+    let program = [
+        vec![0, 1, 0, 0, 0, 2, 0, 32, 0, 1, 0, 0],
+        table(b"head", 44, 54),
+        table(b"maxp", 98, 6),
+        head,
+        vec![0, 0, 0x50, 0, 0x7f, 0xff],
+    ];
+    let program: String = program
+        .concat()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    stream("/Filter /ASCIIHexDecode", &program)
+}
+
+#[test]
+fn a_font_of_a_collection_needs_no_map_of_its_own() {
+    let program = font_program();
+    let read = |encoding: &str, ordering: &str, codes: &str| {
+        let font = |file: &str| {
+            format!(
+                "<< /Type /Font /Subtype /Type0 /BaseFont /AAAAAA+Tide /Encoding {encoding} \
+                 /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /AAAAAA+Tide /DW 1000 \
+                 /CIDSystemInfo << /Registry (Adobe) /Ordering ({ordering}) /Supplement 1 >> \
+                 /FontDescriptor << /Type /FontDescriptor /FontName /AAAAAA+Tide /Flags 6 {file} >> >>] >>"
+            )
+        };
+        let shown = format!("/F 12 Tf <{codes}> Tj");
+        let one_byte = stream(
+            "/Type /CMap",
+            "1 begincodespacerange <00> <ff> endcodespacerange 1 begincidrange <01> <09> 843 endcidrange",
+        );
+        let objects = [(13, program.as_str()), (14, one_byte.as_str())];
+        let texts = ["", "/FontFile2 13 0 R"].map(|file| in_font(&font(file), &shown, &objects));
+        assert_eq!(texts[0], texts[1], "{encoding} {ordering}");
+        texts[1].clone()
+    };
+    for encoding in ["/Identity-H", "/Identity-V"] {
+        assert_eq!(read(encoding, "Japan1", "034B034D034F"), "あいう");
+    }
+    assert_eq!(read("14 0 R", "Japan1", "010305"), "あいう");
+    assert_eq!(
+        read("/UniJIS-UTF16-H", "Japan1", "30423044D842DFB7"),
+        "あい𠮷"
+    );
+    assert_eq!(read("/90ms-RKSJ-H", "Japan1", "82A082A241"), "あいA");
+    assert_eq!(read("/UniGB-UCS2-H", "GB1", "4E2D6587"), "中文");
+    assert_eq!(read("/KSC-EUC-H", "Korea1", "C7D1B1DB"), "한글");
+    // Each collection, by the numbers of its characters.
+    let resolver = InterpreterSettings::default().cmap_resolver;
+    for (ordering, text) in [
+        ("Japan1", "港町"),
+        ("GB1", "海港"),
+        ("CNS1", "海港"),
+        ("Korea1", "항구"),
+    ] {
+        let family = CidFamily::from_registry_ordering(b"Adobe", ordering.as_bytes());
+        let numbers = CMap::parse(resolver(family.unicode_cmap().unwrap()).unwrap(), |_| None);
+        let numbers = numbers.unwrap();
+        let codes = text
+            .chars()
+            .map(|c| numbers.lookup_cid_code(c.into(), 2).unwrap());
+        let codes: String = codes.map(|code| format!("{code:04x}")).collect();
+        assert_eq!(read("/Identity-H", ordering, &codes), text);
+    }
+    assert_eq!(read("/Identity-H", "Identity", "034B"), "");
+}
+
+#[test]
+fn a_damaged_map_to_unicode_is_read_as_far_as_it_goes() {
+    let font = "<< /Type /Font /Subtype /Type0 /BaseFont /F /Encoding /Identity-H /ToUnicode 13 0 R \
+        /DescendantFonts [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /F /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> /DW 600 >>] >>";
+    let read = |head: &str| {
+        let map = format!(
+            "{head} begincmap 1 begincodespacerange <0000> <ffff> endcodespacerange \
+             2 beginbfchar <002b> <0048> <0048> <0065> endbfchar 1 beginbfrange <004f> <0052> <006c> endbfrange endcmap"
+        );
+        let map = stream("", &map);
+        in_font(font, "/F 12 Tf <002b0048004f004f0052> Tj", &[(13, &map)])
+    };
+    let whole = "/CMapName /Adobe-Identity-UCS def";
+    for head in [
+        whole,
+        "/CMapName /Adobe-Identity-UC> def",
+        "(",
+        "<0",
+        ">> def",
+        "/X usecmap",
+    ] {
+        assert_eq!(read(head), "Hello", "{head}");
+    }
+}
+
+#[test]
+fn a_font_that_measures_in_pixels_shatters_no_word() {
+    let read = |matrix: &str, width: u32, size: &str, shown: &str| {
+        let widths = vec![width.to_string(); 26].join(" ");
+        let font = format!(
+            "<< /Type /Font /Subtype /Type3 /FontMatrix [{matrix}] /FontBBox [0 0 0 0] /FirstChar 97 /LastChar 122 \
+             /Widths [{widths}] /CharProcs << >> /Encoding << /Type /Encoding /Differences [97 /a97] >> >>"
+        );
+        in_font(&font, &format!("/F {size} Tf {shown}"), &[])
+    };
+    let pixels = "[(quan)4001(tile) -3000 (s) -33000 (of)] TJ 1 0 0 1 20 230 Tm (densit) Tj 1 0 0 1 56.9 230.4 Tm (y) Tj";
+    for matrix in ["1 0 0 -1 0 0", "1 0 0 1 0 0"] {
+        assert_eq!(read(matrix, 50, "0.12", pixels), "quantiles of\ndensity");
+    }
+    let ordinary = "[(quan) 40 (tile) -30 (s) -330 (of)] TJ";
+    assert_eq!(
+        read("0.01 0 0 0.01 0 0", 50, "12", ordinary),
+        "quantiles of"
+    );
+    assert_eq!(
+        read("0.001 0 0 0.001 0 0", 500, "12", ordinary),
+        "quantiles of"
+    );
+    assert_eq!(read("0.001 0 0 0.001 0 0", 0, "12", "(a) Tj"), "a");
+}
+
 #[test]
 fn letters_of_fonts_that_are_not_there_keep_their_widths() {
     // As narrow as a column's heading: the widths are not those of what stands in.
@@ -305,6 +442,71 @@ fn a_document_begins_within_a_kilobyte() {
     ] {
         assert_eq!(whole(&format!("{before}{file}")).0, "page");
     }
+    // Without its first line, or the start of that, it is still one.
+    let bare = file.strip_prefix("%PDF-1.7\n").unwrap();
+    for before in [
+        "",
+        "%\u{e4}\u{f6}\u{fc}\u{df}\n",
+        "DF-1.7\n%\u{e4}\n",
+        "\r\n% a\r% b\r",
+    ] {
+        let file = format!("{before}{bare}");
+        let media_type = |name: &str| super::super::media_type(name, file.as_bytes());
+        for name in ["a.pdf", "a", "a.txt"] {
+            assert_eq!(media_type(name), "application/pdf", "{before:?}");
+        }
+        assert_eq!(whole(&file).0, "page", "{before:?}");
+    }
+    for text in [
+        "1 0 obj",
+        "1 0 object << endobj",
+        "10 files: << stream",
+        "% 1 0 obj << stream\nx",
+    ] {
+        assert_eq!(
+            super::super::media_type("a", text.as_bytes()),
+            "text/plain",
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_document_is_read_whose_files_alone_are_locked() {
+    let key = "ab".repeat(48);
+    let read = |filters: &str, version: u8| {
+        let catalog = "/Names << /EmbeddedFiles << /Names [(a) << /UF (dues.csv) /EF << /F 16 0 R >> >>] >> >>";
+        let encrypt = format!(
+            "<< /Filter /Standard /V {version} /R 6 /Length 256 /O <{key}> /U <{key}> /OE <{key}> /UE <{key}> /P -4 \
+             /CF << /StdCF << /CFM /AESV3 /Length 32 >> >> {filters} /EFF /StdCF >>"
+        );
+        let file = stream("/Type /EmbeddedFile", "\u{1}noise");
+        let source = source(
+            catalog,
+            "",
+            &at(200, "page"),
+            &[(16, &file), (17, &encrypt)],
+        );
+        let source = source.replace("/Root 1 0 R", "/Root 1 0 R /Encrypt 17 0 R /ID [<ab> <ab>]");
+        let mut text = String::new();
+        let mut pass_on = |found: Found<'_>| {
+            if let Found::Text(piece) = found {
+                text.push_str(piece);
+            }
+        };
+        let mut sink = Sink::new(1 << 20, &mut pass_on);
+        let result = super::read(source.into_bytes(), &mut sink);
+        sink.finish();
+        result.map(|()| text)
+    };
+    let text = "page\nAttachment: dues.csv\n(Contents not readable: a password protects it.)";
+    for filters in ["/StmF /Identity /StrF /Identity", "/StmF/Identity", ""] {
+        assert_eq!(read(filters, 5).as_deref(), Ok(text), "{filters}");
+    }
+    for filters in ["/StmF /StdCF /StrF /StdCF", "/StrF /StdCF", "/StmF /StdCF"] {
+        assert_eq!(read(filters, 5), Err(Unreadable::Encrypted), "{filters}");
+    }
+    assert!(read("", 2).is_err());
 }
 
 #[test]

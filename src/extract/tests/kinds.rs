@@ -185,6 +185,59 @@ fn chapters_are_read_as_the_xml_they_are() {
 }
 
 #[test]
+fn what_is_no_chapter_is_read_by_what_stands_in_for_it() {
+    let book = |items: &str| {
+        let contents = format!(
+            "<package><manifest><item id='a' href='a.xhtml' media-type='application/xhtml+xml'/>\
+             <item id='d' href='d.svg' media-type='image/svg+xml'/>{items}</manifest>\
+             <spine><itemref idref='a'/><itemref idref='p'/><itemref idref='d'/></spine></package>"
+        );
+        let found = extracted(
+            "a.epub",
+            &made::zip_of(&[
+                ("mimetype", b"application/epub+zip"),
+                (
+                    "META-INF/container.xml",
+                    b"<container><rootfile full-path='b.opf'/></container>",
+                ),
+                ("b.opf", contents.as_bytes()),
+                ("a.xhtml", b"<html><p>first</p></html>"),
+                ("d.svg", b"<svg><text>drawn</text></svg>"),
+                ("f.xhtml", b"<html><p>in its place</p></html>"),
+                ("p.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR<b>noise</b>"),
+                ("p.pdf", b"%PDF-1.7 (noise)"),
+            ]),
+        );
+        assert_eq!(found.details.pages, Some(3), "{items}");
+        found.text
+    };
+    let fallback = "<item id='f' href='f.xhtml' media-type='application/xhtml+xml'/>";
+    let others = [
+        "<item id='p' href='p.png' media-type='image/png' fallback='f'/>",
+        "<item id='p' href='p.pdf' media-type='application/pdf' fallback='f'/>",
+        "<item id='p' href='p.png' media-type='image/png' fallback='q'/><item id='q' href='p.pdf' media-type='application/pdf' fallback='f'/>",
+    ];
+    for other in others {
+        assert_eq!(
+            book(&format!("{fallback}{other}")),
+            "first\u{c}in its place\u{c}drawn"
+        );
+    }
+    let nothing = [
+        "<item id='p' href='p.png' media-type='Image/PNG'/>",
+        "<item id='p' href='p.png' media-type='image/png' fallback='p'/>",
+        "<item id='p' href='p.png' media-type='image/png' fallback='gone'/>",
+        "<item id='p' href='p.png' media-type='application/xhtml+xml'/>",
+        "<item id='p' href='p.pdf'/>",
+    ];
+    for other in nothing {
+        assert_eq!(book(other), "first\u{c}\u{c}drawn", "{other}");
+    }
+    let old = "<item id='p' href='f.xhtml' media-type='text/x-oeb1-document; charset=utf-8'/>";
+    assert_eq!(book(old), "first\u{c}in its place\u{c}drawn");
+}
+
+#[test]
 fn groups_of_rtf_that_only_look_different_are_read() {
     let read = |body: &str| extracted("a.rtf", format!("{{\\rtf1 {body}}}").as_bytes()).text;
     assert_eq!(
@@ -193,7 +246,7 @@ fn groups_of_rtf_that_only_look_different_are_read() {
     );
     assert_eq!(
         read("a{\\*\\shptxt boxed}{\\*\\bkmkstart x}{\\*\\htmltag64 <p>}b"),
-        "aboxedb"
+        "ab\nboxed"
     );
     let info = "{\\info{\\title T}{\\subject S}{\\keywords K, L}{\\doccomm C}}words";
     assert_eq!(read(info), "T\nS\nK, L\nC\nwords");

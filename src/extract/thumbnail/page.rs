@@ -1,6 +1,5 @@
 //! PDF: a page, drawn on white.
 
-use hayro::hayro_syntax::Pdf;
 use hayro::vello_cpu::color::palette::css::WHITE;
 use hayro::{PixmapSettings, RenderCache, RenderSettings, render};
 use hayro_interpret::InterpreterSettings;
@@ -18,7 +17,7 @@ const LITTLE: f32 = 0.01;
 /// A page: as a thumbnail `edge` wide or high, whatever size it says it has; as a scan in the size
 /// that it has on paper.
 pub fn drawn(bytes: Vec<u8>, wish: Wish) -> Result<DynamicImage, Unreadable> {
-    let document = Pdf::new(bytes).map_err(pdf::unreadable)?;
+    let document = pdf::open(bytes)?.pdf;
     let number = match wish {
         Wish::Thumbnail { .. } => 0,
         Wish::Scan { page } => page as usize,
