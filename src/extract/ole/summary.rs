@@ -1,6 +1,6 @@
 //! Summary information (MS-OLEPS): what a document of the older Office says about itself.
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, WINDOWS_1252};
 use jiff::Timestamp;
 
 use super::{size_at, slice, u16_at, u32_at, u64_at, wide};
@@ -98,6 +98,27 @@ pub fn code_page(page: u16) -> Option<&'static Encoding> {
         _ => return None,
     };
     Encoding::for_label(label.as_bytes())
+}
+
+/// The encoding of the language (MS-LCID) that a document is in, or else of the code page that it names.
+pub fn encoding_of(language: u16, page: Option<u16>) -> &'static Encoding {
+    let page = match language & 0x3ff {
+        0x01 => 1256,
+        0x04 if language == 0x0404 => 950,
+        0x04 => 936,
+        0x02 | 0x19 | 0x22 | 0x23 => 1251,
+        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x24 => 1250,
+        0x08 => 1253,
+        0x0d => 1255,
+        0x11 => 932,
+        0x12 => 949,
+        0x1e => 874,
+        0x1f => 1254,
+        _ => page
+            .filter(|page| (1250..=1258).contains(page))
+            .unwrap_or(1252),
+    };
+    code_page(page).unwrap_or(WINDOWS_1252)
 }
 
 /// A time as Windows counts it: tenths of a microsecond since 1601, in UTC.
