@@ -2,7 +2,7 @@
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-use super::ole::code_page;
+use super::ole::{self, code_page};
 use super::sink::{Sink, Unreadable};
 
 /// Groups nest as deeply as their writer likes; ours to remember only so deeply.
@@ -13,7 +13,7 @@ const MOST_FONTS: usize = 4096;
 const MOST_OF_INFO: usize = 1024;
 
 /// Destinations whose content is not text to read.
-const HIDDEN: [&str; 29] = [
+const HIDDEN: [&str; 28] = [
     "colortbl",
     "stylesheet",
     "listtable",
@@ -22,7 +22,6 @@ const HIDDEN: [&str; 29] = [
     "rsidtbl",
     "generator",
     "pict",
-    "objdata",
     "themedata",
     "colorschememapping",
     "datastore",
@@ -136,6 +135,8 @@ enum Destination {
     /// Subject, keywords and comments.
     About,
     Created,
+    /// A document of another program, in hexadecimal digits.
+    Object,
 }
 
 /// What a group leaves as it found it.
@@ -168,6 +169,11 @@ struct Reader<'a, 'o, 's> {
     created: [i32; 5],
     /// The subject, the keywords or the comment that is being read.
     said: String,
+    /// The object that is being read, and the first half of its next byte.
+    object: Vec<u8>,
+    nibble: Option<u8>,
+    /// Objects that are read behind the paragraph that shows them.
+    objects: Vec<Vec<u8>>,
     /// The details have been passed on: they come before the text.
     told: bool,
 }
@@ -197,6 +203,9 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         high: None,
         created: [0; 5],
         said: String::new(),
+        object: Vec::new(),
+        nibble: None,
+        objects: Vec::new(),
         told: false,
     };
     reader.read();
@@ -219,6 +228,7 @@ impl Reader<'_, '_, '_> {
             }
         }
         self.decode();
+        self.read_objects();
     }
 
     fn open(&mut self) {
@@ -241,6 +251,10 @@ impl Reader<'_, '_, '_> {
             self.deeper -= 1;
         } else if let Some(state) = self.states.pop() {
             self.state = state;
+        }
+        if ended == Destination::Object && self.state.destination != ended {
+            self.nibble = None;
+            self.objects.push(std::mem::take(&mut self.object));
         }
         if ended == Destination::Created && self.state.destination != ended {
             let [year, month, day, hour, minute] = self.created;
@@ -336,7 +350,11 @@ impl Reader<'_, '_, '_> {
             "u" => return self.unicode(number.unwrap_or(0)),
             "bin" => {
                 let length = usize::try_from(number.unwrap_or(0)).unwrap_or(0);
-                self.bytes = &self.bytes[length.min(self.bytes.len())..];
+                let (content, rest) = self.bytes.split_at(length.min(self.bytes.len()));
+                if self.state.destination == Destination::Object {
+                    self.object.extend_from_slice(content);
+                }
+                self.bytes = rest;
                 return;
             }
             _ => self.decode(),
@@ -365,6 +383,7 @@ impl Reader<'_, '_, '_> {
             "fcharset" => self.character_set(number.unwrap_or(0)),
             "fonttbl" => self.enter(Destination::Fonts),
             "info" => self.enter(Destination::Hidden),
+            "objdata" => self.enter(Destination::Object),
             "title" => self.about(Destination::Title),
             "author" => self.about(Destination::Author),
             "subject" | "keywords" | "doccomm" => self.about(Destination::About),
@@ -462,11 +481,37 @@ impl Reader<'_, '_, '_> {
     fn byte(&mut self, byte: u8) {
         if self.skip > 0 {
             self.skip -= 1;
+        } else if self.state.destination == Destination::Object {
+            self.digit(byte);
         } else if !matches!(
             self.state.destination,
             Destination::Hidden | Destination::Fonts
         ) {
             self.pending.push(byte);
+        }
+    }
+
+    fn digit(&mut self, digit: u8) {
+        let Some(value) = char::from(digit).to_digit(16) else {
+            return;
+        };
+        let value = value as u8;
+        match self.nibble.take() {
+            Some(first) => self.object.push(first << 4 | value),
+            None => self.nibble = Some(value),
+        }
+    }
+
+    fn read_objects(&mut self) {
+        for object in std::mem::take(&mut self.objects) {
+            self.tell();
+            ole::embedded(&object, self.out);
+        }
+    }
+
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.out.tell();
         }
     }
 
@@ -482,9 +527,7 @@ impl Reader<'_, '_, '_> {
         let into = match self.state.destination {
             Destination::Text => {
                 self.decode();
-                if !std::mem::replace(&mut self.told, true) {
-                    self.out.tell();
-                }
+                self.tell();
                 return self.out.text(text);
             }
             Destination::Title => &mut self.out.details.title,
@@ -501,6 +544,7 @@ impl Reader<'_, '_, '_> {
     fn line(&mut self) {
         if self.state.destination == Destination::Text {
             self.out.line();
+            self.read_objects();
         }
     }
 
