@@ -29,6 +29,8 @@ pub enum Format {
     Mail,
     /// What Outlook packs a message's attachments in.
     Tnef,
+    /// What is signed as a whole: `.p7m`.
+    Signed,
     /// Office Open XML.
     Office,
     /// Compound files: the older Office, and what is encrypted of any.
@@ -138,6 +140,7 @@ fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
         ("application" | "text", "rtf") => Format::Rtf,
         ("message", "rfc822") | ("application", "mbox") => Format::Mail,
         ("application", "ms-tnef" | "vnd.ms-tnef") => Format::Tnef,
+        ("application", "pkcs7-mime") => Format::Signed,
         ("application", "epub+zip") => Format::Epub,
         ("application", subtype) if is_iwork(subtype) => Format::Iwork,
         ("application", "vnd.adobe.indesign-idml-package") => Format::Idml,
@@ -164,6 +167,9 @@ fn unread(media_type: &str) -> Option<&'static str> {
     Some(match (family, subtype) {
         ("audio", "midi") => "Notes hold no text to read; the file is found by its name.",
         ("font", _) => "A font holds no text to read; the file is found by its name.",
+        ("application", "pkcs7-signature" | "x-pkcs7-certificates") => {
+            "A signature holds no text to read; the file is found by its name."
+        }
         ("application", "postscript") => {
             "This release reads no PostScript; the file is found by its name."
         }

@@ -69,6 +69,10 @@ fn refines(named: &str, sniffed: &str) -> bool {
                 || named.starts_with("application/vnd.ms-")
                 || named.starts_with("application/vnd.visio")
         }
+        "application/pkcs7-mime" => matches!(
+            named,
+            "application/pkcs7-signature" | "application/x-pkcs7-certificates"
+        ),
         "audio/mp4" => named == "audio/m4a",
         "video/mp4" => matches!(named, "audio/mp4" | "audio/m4a" | "video/quicktime"),
         "image/heif" => named == "image/heic",

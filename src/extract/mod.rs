@@ -45,6 +45,7 @@ mod properties;
 mod published;
 mod recording;
 mod rtf;
+mod signed;
 mod sink;
 mod source;
 mod subtitles;
@@ -292,6 +293,7 @@ fn read_from<R: Read + Seek>(
         Format::Pdf => pdf::read(whole(reader, size)?, out)?,
         Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
         Format::Mail => mail::read(&whole(reader, size)?, out)?,
+        Format::Signed => signed::read(&whole(reader, size)?, out)?,
         Format::Tnef => mail::tnef::read(&whole(reader, size)?, out)?,
         Format::Office | Format::OpenDocument | Format::Epub | Format::Iwork | Format::Idml
             if !is_archive(&mut reader) =>
