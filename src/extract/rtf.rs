@@ -2,6 +2,7 @@
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
+use super::charset;
 use super::ole::{self, code_page};
 use super::sink::{Sink, Unreadable};
 
@@ -34,18 +35,18 @@ const HIDDEN: [&str; 28] = [
     "blipuid",
     "datafield",
     "pgdsctbl",
-    "mmathPr",
     "fontemb",
     "fontfile",
     "panose",
     "sp",
     "listname",
     "nonshppict",
+    "nonesttables",
     "objclass",
 ];
 
 /// Destinations after `\*` that hold text to read.
-const SHOWN: [&str; 8] = [
+const SHOWN: [&str; 10] = [
     "shptxt",
     "footnote",
     "annotation",
@@ -54,6 +55,8 @@ const SHOWN: [&str; 8] = [
     "dptxbxtext",
     "ftnalt",
     "fldrslt",
+    "moMath",
+    "moMathPara",
 ];
 
 /// Words that only say how text looks, or which is a part of it.
@@ -139,11 +142,37 @@ enum Destination {
     Object,
 }
 
+/// What the bytes of text stand for: a code page of Windows or the Macintosh, or DOS.
+#[derive(Clone, Copy)]
+enum Page {
+    Web(&'static Encoding),
+    Dos,
+}
+
+impl Page {
+    fn from_number(number: u16) -> Option<Self> {
+        match number {
+            // Their letters are the same, but for a few.
+            437 | 850 | 858 => Some(Self::Dos),
+            number => code_page(number).map(Self::Web),
+        }
+    }
+
+    fn decode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Web(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+            Self::Dos => charset::decode_dos(bytes),
+        }
+    }
+}
+
 /// What a group leaves as it found it.
 #[derive(Clone, Copy)]
 struct State {
     destination: Destination,
-    encoding: &'static Encoding,
+    /// Around text that is written twice, the second time in Unicode.
+    around_twice: Option<Destination>,
+    encoding: Page,
     /// How many characters stand in for one of Unicode.
     substitutes: usize,
 }
@@ -155,9 +184,9 @@ struct Reader<'a, 'o, 's> {
     states: Vec<State>,
     /// Groups that are open beyond those remembered.
     deeper: usize,
-    default: &'static Encoding,
+    default: Page,
     default_font: i32,
-    fonts: Vec<(i32, &'static Encoding)>,
+    fonts: Vec<(i32, Page)>,
     /// The font that the table of fonts is about.
     font: i32,
     /// Bytes of text that are not decoded yet: a character may have several.
@@ -185,7 +214,8 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
     }
     let state = State {
         destination: Destination::Text,
-        encoding: WINDOWS_1252,
+        around_twice: None,
+        encoding: Page::Web(WINDOWS_1252),
         substitutes: 1,
     };
     let mut reader = Reader {
@@ -194,7 +224,7 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         state,
         states: Vec::new(),
         deeper: 0,
-        default: WINDOWS_1252,
+        default: Page::Web(WINDOWS_1252),
         default_font: -1,
         fonts: Vec::new(),
         font: -1,
@@ -210,6 +240,11 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
     };
     reader.read();
     Ok(())
+}
+
+/// How a formula looks: `mfPr`, `mctrlPr`.
+fn is_math_property(word: &str) -> bool {
+    word.starts_with('m') && word.ends_with("Pr")
 }
 
 impl Reader<'_, '_, '_> {
@@ -376,7 +411,8 @@ impl Reader<'_, '_, '_> {
             }
             "ansicpg" => self.default_page(number.and_then(|page| u16::try_from(page).ok())),
             "mac" => self.default_page(Some(10000)),
-            "pc" | "pca" => self.default_page(Some(850)),
+            "pc" => self.default_page(Some(437)),
+            "pca" => self.default_page(Some(850)),
             "deff" => self.default_font = number.unwrap_or(-1),
             "f" => self.choose_font(number.unwrap_or(0)),
             "plain" => self.choose_font(self.default_font),
@@ -398,7 +434,20 @@ impl Reader<'_, '_, '_> {
             }
             "header" | "footer" | "headerl" | "headerr" | "headerf" | "footerl" | "footerr"
             | "footerf" | "footnote" => self.line(),
-            _ if HIDDEN.contains(&word) => self.enter(Destination::Hidden),
+            "upr" if self.state.around_twice.is_none() => {
+                self.state.around_twice = Some(self.state.destination);
+                self.enter(Destination::Hidden);
+            }
+            "ud" => {
+                if let Some(around) = self.state.around_twice.take() {
+                    self.enter(around);
+                }
+            }
+            // Numbers and what they are divided by are words of their own.
+            "mnum" | "mden" if self.state.destination == Destination::Text => self.out.space(),
+            _ if HIDDEN.contains(&word) || is_math_property(word) => {
+                self.enter(Destination::Hidden)
+            }
             _ => {}
         }
     }
@@ -415,7 +464,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn default_page(&mut self, page: Option<u16>) {
-        if let Some(encoding) = page.and_then(code_page) {
+        if let Some(encoding) = page.and_then(Page::from_number) {
             self.default = encoding;
             self.state.encoding = encoding;
         }
@@ -427,7 +476,7 @@ impl Reader<'_, '_, '_> {
             return;
         }
         let known = self.fonts.iter().find(|(font, _)| *font == number);
-        self.state.encoding = known.map_or(self.default, |(_, encoding)| encoding);
+        self.state.encoding = known.map_or(self.default, |(_, encoding)| *encoding);
     }
 
     /// The table of fonts says which code page each is for.
@@ -447,9 +496,10 @@ impl Reader<'_, '_, '_> {
             204 => 1251,
             222 => 874,
             238 => 1250,
+            254 => 437,
             _ => return,
         };
-        let encoding = code_page(page).filter(|_| self.fonts.len() < MOST_FONTS);
+        let encoding = Page::from_number(page).filter(|_| self.fonts.len() < MOST_FONTS);
         if let Some(encoding) = encoding.filter(|_| self.state.destination == Destination::Fonts) {
             self.fonts.push((self.font, encoding));
         }
@@ -518,7 +568,7 @@ impl Reader<'_, '_, '_> {
     fn decode(&mut self) {
         if !self.pending.is_empty() {
             let pending = std::mem::take(&mut self.pending);
-            let (text, _) = self.state.encoding.decode_without_bom_handling(&pending);
+            let text = self.state.encoding.decode(&pending);
             self.text(&text);
         }
     }

@@ -154,7 +154,9 @@ fn with_object(outer: Vec<u8>, folder: &str, inner: Vec<u8>) -> Vec<u8> {
         let mut stream = inner.open_stream(entry.path()).unwrap();
         std::io::Read::read_to_end(&mut stream, &mut content).unwrap();
         let path = format!("{folder}{}", entry.path().display());
-        let mut copy = outer.create_stream(path).unwrap();
+        let (parent, _) = path.rsplit_once('/').unwrap();
+        outer.create_storage_all(parent).unwrap();
+        let mut copy = outer.create_stream(&path).unwrap();
         copy.write_all(&content).unwrap();
     }
     outer.flush().unwrap();
@@ -190,7 +192,10 @@ fn documents_inside_of_older_documents_are_read() {
             made::compound(&[("/Package", &made::docx())]),
             "Harbour dues",
         ),
-        (made::compound(&[("/EmbeddedOdf", &made::odt())]), "Tide tables"),
+        (
+            made::compound(&[("/EmbeddedOdf", &made::odt())]),
+            "Tide tables",
+        ),
         (
             with_object(made::doc(), "/ObjectPool/_7", book()),
             "herring",
