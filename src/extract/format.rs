@@ -69,7 +69,7 @@ impl Format {
         Ok(match media_type {
             "text/html" | "application/xhtml+xml" => Self::Html,
             "image/svg+xml" => Self::Svg,
-            "text/xml" | "application/xml" => Self::Xml,
+            "text/xml" | "application/xml" | "text/x-opml" => Self::Xml,
             "application/json" | "application/json5" | "application/x-ndjson" => Self::Json,
             "text/csv" | "text/tab-separated-values" => Self::Table,
             "text/vcard" | "text/x-vcard" | "text/directory" | "text/calendar"
