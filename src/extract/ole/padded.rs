@@ -1,10 +1,14 @@
 //! A compound file as long as its table of sectors says it is: some programs leave out the last ones,
-//! and some files were cut off.
+//! and some files were cut off. It is also of the version that its sectors are of.
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 /// More sectors than these are not made up.
 const MAX_PADDING: u64 = 64 << 20;
+/// Where the header says which version it is of.
+const VERSION: u64 = 26;
+/// The version that has sectors of 4,096 bytes. Some programs write those, and the version before.
+const LARGE_SECTORS: (u16, [u8; 2]) = (12, [4, 0]);
 /// Where the header says how large sectors are (as a power of two), and how many hold the table.
 const SECTOR_SHIFT: usize = 30;
 const TABLE_SECTORS: usize = 44;
@@ -17,6 +21,7 @@ pub struct Padded<R> {
     actual: u64,
     length: u64,
     position: u64,
+    has_large_sectors: bool,
 }
 
 impl<R: Read + Seek> Padded<R> {
@@ -29,8 +34,10 @@ impl<R: Read + Seek> Padded<R> {
             Err(_) => actual,
         };
         inner.rewind()?;
+        let shift = [header[SECTOR_SHIFT], header[SECTOR_SHIFT + 1]];
         Ok(Self {
             inner,
+            has_large_sectors: u16::from_le_bytes(shift) == LARGE_SECTORS.0,
             actual,
             length,
             position: 0,
@@ -50,6 +57,19 @@ fn listed_length(header: &[u8; HEADER], actual: u64) -> u64 {
     sector + table * (sector / 4) * sector
 }
 
+impl<R> Padded<R> {
+    /// Puts the right version into what was read at the current position.
+    fn correct_version(&self, read: &mut [u8]) {
+        for (place, byte) in (VERSION..).zip(LARGE_SECTORS.1) {
+            let at = place.checked_sub(self.position);
+            let at = at.and_then(|at| usize::try_from(at).ok());
+            if let Some(found) = at.and_then(|at| read.get_mut(at)) {
+                *found = byte;
+            }
+        }
+    }
+}
+
 impl<R: Read + Seek> Read for Padded<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = |end: u64, position: u64| usize::try_from(end.saturating_sub(position));
@@ -63,7 +83,11 @@ impl<R: Read + Seek> Read for Padded<R> {
             }
             there => {
                 let length = there.min(buffer.len());
-                self.inner.read(&mut buffer[..length])?
+                let read = self.inner.read(&mut buffer[..length])?;
+                if self.has_large_sectors {
+                    self.correct_version(&mut buffer[..read]);
+                }
+                read
             }
         };
         self.position += read as u64;

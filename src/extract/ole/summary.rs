@@ -65,6 +65,7 @@ fn text(value: &[u8], page: Option<u16>) -> Option<String> {
 /// Text in one of Windows' code pages.
 pub fn narrow(bytes: &[u8], page: u16) -> String {
     match code_page(page) {
+        _ if matches!(page, 437 | 850 | 858) => charset::decode_dos(bytes),
         Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
         None if page == 1200 => wide(bytes),
         None => {
@@ -132,7 +133,7 @@ pub fn file_time(ticks: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{describe, file_time};
+    use super::{describe, file_time, narrow};
     use crate::extract::sink::Details;
 
     #[test]
@@ -143,6 +144,12 @@ mod tests {
         );
         assert_eq!(file_time(0), None);
         assert_eq!(file_time(u64::MAX), None);
+    }
+
+    #[test]
+    fn text_from_before_windows() {
+        assert_eq!(narrow(b"H\x84fen", 437), "Häfen");
+        assert_eq!(narrow(b"H\x84fen", 850), "Häfen");
     }
 
     #[test]
