@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::{MAX_TEXT_BYTES, charset, html, magic, xml};
+use super::{MAX_TEXT_BYTES, charset, html, magic, translations, xml};
 
 /// The formats that this release reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub enum Format {
     Subtitles,
     /// Settings of Java programs.
     Properties,
+    /// Words of programs in other languages (gettext, Apple).
+    Translations,
     Pdf,
     Rtf,
     Mail,
@@ -77,6 +79,7 @@ impl Format {
             "text/x-java-properties" => Self::Properties,
             _ if begins_with_text(head, b"BEGIN:VC") => Self::ContentLines,
             _ if begins_with_text(head, b"[Script Info]") => Self::Subtitles,
+            "text/plain" if translations::begins(head) => Self::Translations,
             "text/markdown" | "text/x-markdown" => Self::Markdown,
             other if other.ends_with("+xml") => Self::Xml,
             other if other.ends_with("+json") => Self::Json,
@@ -98,6 +101,7 @@ impl Format {
                 | Self::ContentLines
                 | Self::Subtitles
                 | Self::Properties
+                | Self::Translations
         )
     }
 
@@ -115,6 +119,7 @@ impl Format {
         match self {
             Self::Html => html::declared_encoding(head),
             Self::Xml | Self::Svg => xml::declared_encoding(head),
+            Self::Translations => translations::declared_encoding(head),
             _ => None,
         }
     }

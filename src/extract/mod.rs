@@ -51,6 +51,7 @@ mod source;
 mod subtitles;
 mod table;
 mod thumbnail;
+mod translations;
 mod xml;
 
 use std::fs::File;
@@ -413,6 +414,7 @@ impl Format {
             Self::ContentLines => plain::clean(content_lines::text(&decoded)),
             Self::Subtitles => plain::clean(subtitles::text(&decoded)),
             Self::Properties => plain::clean(properties::text(&decoded)),
+            Self::Translations => plain::clean(translations::text(&decoded)),
             _ => plain::clean(decoded),
         }
     }
