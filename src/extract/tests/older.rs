@@ -85,6 +85,7 @@ fn messages_of_8_bits_are_in_one_of_the_code_pages_they_name() {
             &latin[..],
             german,
         ),
+        (&[(internet, 1252), (message, 1251)], &cyrillic, russian),
         (&[(internet, 65001), (message, 1251)], &cyrillic, russian),
         (&[(internet, 65001), (locale, 0x407)], &latin, german),
         (&[(internet, 65001), (locale, 0x419)], &cyrillic, russian),
