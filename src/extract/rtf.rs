@@ -46,7 +46,7 @@ const HIDDEN: [&str; 28] = [
 ];
 
 /// Destinations after `\*` that hold text to read.
-const SHOWN: [&str; 10] = [
+const SHOWN: [&str; 11] = [
     "shptxt",
     "footnote",
     "annotation",
@@ -57,6 +57,7 @@ const SHOWN: [&str; 10] = [
     "fldrslt",
     "moMath",
     "moMathPara",
+    "nesttableprops",
 ];
 
 /// Words that only say how text looks, or which is a part of it.

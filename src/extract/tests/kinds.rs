@@ -234,6 +234,13 @@ fn rtf_is_read_as_its_newer_readers_read_it() {
         "rich,  end"
     );
     assert_eq!(read("one{\\nonesttables two} three"), "one three");
+    let row = |cell: &str| {
+        format!(
+            "{cell}\\nestcell {{\\*\\nesttableprops\\trowd\\cellx9\\nestrow}}{{\\nonesttables\\par}}"
+        )
+    };
+    let nested = row("inner") + &row("lower") + "outer\\cell\\row end";
+    assert_eq!(read(&nested), "inner\nlower\nouter\nend");
     assert_eq!(
         read("{\\info{\\title {\\upr{poor}{\\*\\ud{rich}}}}}text"),
         "rich\ntext"
