@@ -1,10 +1,13 @@
 //! Rich Text Format (1.9.1): the text between its control words.
 
+mod formatting;
+
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::charset;
 use super::ole::{self, code_page};
 use super::sink::{Sink, Unreadable};
+use formatting::{FORMATTING, is_math_property};
 
 /// Groups nest as deeply as their writer likes; ours to remember only so deeply.
 const MOST_NESTING: usize = 1024;
@@ -58,74 +61,6 @@ const SHOWN: [&str; 11] = [
     "moMath",
     "moMathPara",
     "nesttableprops",
-];
-
-/// Words that only say how text looks, or which is a part of it.
-const FORMATTING: [&str; 64] = [
-    "ab",
-    "ac",
-    "af",
-    "afs",
-    "ai",
-    "b",
-    "cb",
-    "cf",
-    "cgrid",
-    "charscalex",
-    "chcbpat",
-    "chcfpat",
-    "cs",
-    "dbch",
-    "deff",
-    "dn",
-    "ds",
-    "expnd",
-    "expndtw",
-    "f",
-    "fi",
-    "fs",
-    "hich",
-    "highlight",
-    "i",
-    "insrsid",
-    "intbl",
-    "kerning",
-    "lang",
-    "langfe",
-    "langfenp",
-    "langnp",
-    "li",
-    "line",
-    "loch",
-    "ltrch",
-    "ltrpar",
-    "nosupersub",
-    "outl",
-    "par",
-    "pard",
-    "plain",
-    "qc",
-    "qj",
-    "ql",
-    "qr",
-    "ri",
-    "rtlch",
-    "rtlpar",
-    "s",
-    "sa",
-    "sb",
-    "scaps",
-    "shad",
-    "sl",
-    "strike",
-    "sub",
-    "super",
-    "tab",
-    "ts",
-    "u",
-    "uc",
-    "ul",
-    "up",
 ];
 
 /// Where text goes.
@@ -241,11 +176,6 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
     };
     reader.read();
     Ok(())
-}
-
-/// How a formula looks: `mfPr`, `mctrlPr`.
-fn is_math_property(word: &str) -> bool {
-    word.starts_with('m') && word.ends_with("Pr")
 }
 
 impl Reader<'_, '_, '_> {
