@@ -7,6 +7,9 @@ use encoding_rs::{Encoding, UTF_8};
 
 use super::charset;
 
+/// Parameters of one field; more are not read.
+const MAX_PARAMETERS: usize = 256;
+
 /// Joins lines that go on: those that a blank follows, and, of quoted-printable values, those that end
 /// in `=`.
 pub fn unfold(bytes: &[u8]) -> Vec<u8> {
@@ -109,7 +112,7 @@ impl<'a> Field<'a> {
         let name = parts.next().filter(|name| is_name(name))?;
         let mut parameters = Vec::new();
         let mut start = name.len() + 1;
-        for part in parts {
+        for part in parts.take(MAX_PARAMETERS) {
             let end = start + part.len();
             let (key, content) = part.split_once('=').unwrap_or((part, ""));
             match (is_name(key.trim()), parameters.last_mut()) {
@@ -367,6 +370,8 @@ mod tests {
         }
         let card = "PHOTO;ENCODING=BASE64;TYPE=JPEG:\r\nQUFB\r\nQUFB+/==\r\n\r\nQUAY\r\nFN:Ada";
         assert_eq!(read(card), "\nQUAY\nFN: Ada\n");
+        let many = format!("A{}:b", ";x=1".repeat(1 << 20));
+        assert_eq!(read(&many), "A: b\n");
         assert_eq!(read("KEY:DATA:a/b;base64,QUFB\r\nFN:Ada"), "FN: Ada\n");
         let quoted = "NOTE;X=\"a:b\";QUOTED-PRINTABLE:Pier=\r\n nine and=\r\nhalf";
         assert_eq!(read(quoted), "NOTE: Pier nine andhalf\n");
