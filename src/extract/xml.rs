@@ -171,10 +171,10 @@ fn translation(document: &str, flow: &mut Flow) {
     let mut tokens = Tokens::new(document, Language::Xml);
     while let Some(token) = tokens.next().filter(|_| !flow.is_full()) {
         match token {
-            Token::Start { name, empty, .. } if CODES.contains(&local(name)) => {
-                if !empty {
-                    tokens.raw_text(name);
-                }
+            Token::Start {
+                name, empty: false, ..
+            } if CODES.contains(&local(name)) => {
+                tokens.raw_text(name);
             }
             Token::Start { name, .. } | Token::End { name }
                 if MARKS.contains(&local(name)) || CODES.contains(&local(name)) => {}

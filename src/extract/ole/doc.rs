@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
+use encoding_rs::{Encoding, MACINTOSH};
 
 use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
 use crate::extract::sink::{Sink, Unreadable};
@@ -197,6 +197,8 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::WINDOWS_1252;
+
     use super::*;
 
     #[test]
