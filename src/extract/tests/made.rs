@@ -745,6 +745,10 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.doc", doc()),
         ("a.xls", xls(false)),
         ("a.ppt", ppt()),
+        ("b.ppt", ppt_with(&record(0, 0, 4113, &doc()))),
+        ("a.ics", CALENDAR.into()),
+        ("a.po", CATALOGUE.into()),
+        ("a.xliff", TRANSLATION.into()),
         ("a.msg", msg()),
         ("a.jpg", jpeg()),
         ("a.mp3", mp3()),
@@ -760,6 +764,11 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.7z", seven_zip(&["pier/a.txt", "pier/b.pdf"])),
     ]
 }
+
+const CALENDAR: &str = "BEGIN:VCALENDAR\r\nATTENDEE;CN=\"Bo; Lee\":mailto:bo@example.org\r\n\
+    DESCRIPTION;ALTREP=\"a?b&c\":one\\ntwo\r\n and three\r\nATTACH;ENCODING=BASE64;X-FILENAME=a (1).pdf:QUFB\r\nQUFB\r\n";
+const CATALOGUE: &str = "# one\nmsgid \"a\\nb\\u00e9\"\nmsgstr \"c\"\n\"d\"\n";
+const TRANSLATION: &str = "<xliff><source>peli<g id='1'>can</g><ph>x</ph></source></xliff>";
 
 /// A binary workbook of one sheet.
 pub fn xlsb() -> Vec<u8> {
