@@ -12,13 +12,11 @@ use zip::ZipArchive;
 use super::format::Format;
 use super::package::{names, why};
 use super::sink::{Sink, Unreadable};
-use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, charset, media_type, read_text};
+use super::{HEAD_BYTES, MEDIA_TYPE_BYTES, charset, magic, media_type, read_text};
 
 /// More entries than people look through.
 const MOST_ENTRIES: usize = 100_000;
 const TOO_MANY: &str = "it holds more files than the 100,000 whose names this release reads";
-/// Entries of which it is looked whether a password protects them.
-const MOST_LOOKED_AT: usize = 100;
 /// The most that is inflated to find the entries of a compressed archive.
 const MOST_INFLATED: u64 = 1 << 30;
 /// The most memory that is spent to inflate, in KiB: the strongest settings of what packs take
@@ -27,20 +25,28 @@ const MOST_WINDOW_KIB: u32 = 128 << 10;
 
 const TAR_BLOCK: u64 = 512;
 
-pub fn zip<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
-    let mut archive = ZipArchive::new(reader).map_err(|error| Unreadable::Broken(why(&error)))?;
-    out.tell();
-    list(names(&archive), out);
-    // One entry has to be looked for and read after the other, so not all of them are.
-    let first = archive.len().min(MOST_LOOKED_AT);
-    let is_locked = (0..first).any(|number| {
-        let entry = archive.by_index_raw(number);
-        entry.is_ok_and(|entry| entry.encrypted())
-    });
-    match is_locked {
-        true => Err(Unreadable::Encrypted),
-        false => Ok(()),
+pub fn zip<R: Read + Seek>(mut reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
+    if has_masked_names(&mut reader) {
+        return Err(Unreadable::Encrypted);
     }
+    let archive = ZipArchive::new(reader).map_err(|error| Unreadable::Broken(why(&error)))?;
+    out.tell();
+    // A password protects no more than what is not read of archives anyway.
+    list(names(&archive), out);
+    Ok(())
+}
+
+/// Whether an archive's list of its entries is encrypted: then the headers of its entries are masked
+/// (APPNOTE.TXT, 4.4.4, bits 0 and 13).
+fn has_masked_names<R: Read + Seek>(reader: &mut R) -> bool {
+    const ENCRYPTED_AND_MASKED: u16 = 1 << 13 | 1;
+    let mut header = [0; 8];
+    let read = reader
+        .rewind()
+        .and_then(|()| reader.read_exact(&mut header));
+    let flags = u16::from_le_bytes([header[6], header[7]]);
+    let is_entry = read.is_ok() && header.starts_with(magic::ZIP);
+    is_entry && flags & ENCRYPTED_AND_MASKED == ENCRYPTED_AND_MASKED
 }
 
 /// The names stand together, apart from what they name.

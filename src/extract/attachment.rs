@@ -40,7 +40,8 @@ pub fn shown(name: &str, bytes: &[u8], out: &mut Sink<'_>) {
     });
 }
 
-fn append(
+/// Appends the text of a file without a word about what is wrong with it.
+pub fn append(
     name: &str,
     bytes: &[u8],
     declared: Option<&'static Encoding>,

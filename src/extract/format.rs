@@ -2,7 +2,7 @@
 
 use encoding_rs::Encoding;
 
-use super::{MAX_TEXT_BYTES, charset, html, magic, xml};
+use super::{MAX_TEXT_BYTES, charset, html, magic, translations, xml};
 
 /// The formats that this release reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +24,15 @@ pub enum Format {
     Subtitles,
     /// Settings of Java programs.
     Properties,
+    /// Words of programs in other languages (gettext, Apple).
+    Translations,
     Pdf,
     Rtf,
     Mail,
     /// What Outlook packs a message's attachments in.
     Tnef,
+    /// What is signed as a whole: `.p7m`.
+    Signed,
     /// Office Open XML.
     Office,
     /// Compound files: the older Office, and what is encrypted of any.
@@ -67,7 +71,7 @@ impl Format {
         Ok(match media_type {
             "text/html" | "application/xhtml+xml" => Self::Html,
             "image/svg+xml" => Self::Svg,
-            "text/xml" | "application/xml" => Self::Xml,
+            "text/xml" | "application/xml" | "text/x-opml" => Self::Xml,
             "application/json" | "application/json5" | "application/x-ndjson" => Self::Json,
             "text/csv" | "text/tab-separated-values" => Self::Table,
             "text/vcard" | "text/x-vcard" | "text/directory" | "text/calendar"
@@ -75,6 +79,7 @@ impl Format {
             "text/x-java-properties" => Self::Properties,
             _ if begins_with_text(head, b"BEGIN:VC") => Self::ContentLines,
             _ if begins_with_text(head, b"[Script Info]") => Self::Subtitles,
+            "text/plain" if translations::begins(head) => Self::Translations,
             "text/markdown" | "text/x-markdown" => Self::Markdown,
             other if other.ends_with("+xml") => Self::Xml,
             other if other.ends_with("+json") => Self::Json,
@@ -96,6 +101,7 @@ impl Format {
                 | Self::ContentLines
                 | Self::Subtitles
                 | Self::Properties
+                | Self::Translations
         )
     }
 
@@ -113,6 +119,7 @@ impl Format {
         match self {
             Self::Html => html::declared_encoding(head),
             Self::Xml | Self::Svg => xml::declared_encoding(head),
+            Self::Translations => translations::declared_encoding(head),
             _ => None,
         }
     }
@@ -138,6 +145,7 @@ fn binary(media_type: &str, head: &[u8]) -> Option<Format> {
         ("application" | "text", "rtf") => Format::Rtf,
         ("message", "rfc822") | ("application", "mbox") => Format::Mail,
         ("application", "ms-tnef" | "vnd.ms-tnef") => Format::Tnef,
+        ("application", "pkcs7-mime") => Format::Signed,
         ("application", "epub+zip") => Format::Epub,
         ("application", subtype) if is_iwork(subtype) => Format::Iwork,
         ("application", "vnd.adobe.indesign-idml-package") => Format::Idml,
@@ -164,6 +172,9 @@ fn unread(media_type: &str) -> Option<&'static str> {
     Some(match (family, subtype) {
         ("audio", "midi") => "Notes hold no text to read; the file is found by its name.",
         ("font", _) => "A font holds no text to read; the file is found by its name.",
+        ("application", "pkcs7-signature" | "x-pkcs7-certificates") => {
+            "A signature holds no text to read; the file is found by its name."
+        }
         ("application", "postscript") => {
             "This release reads no PostScript; the file is found by its name."
         }

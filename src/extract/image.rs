@@ -3,6 +3,7 @@
 use std::io::{BufRead, Seek};
 
 use exif::{Exif, Field, In, Reader, Tag, Value};
+use imagesize::ImageError;
 
 use super::sink::{Details, Sink, Unreadable};
 
@@ -10,7 +11,9 @@ use super::sink::{Details, Sink, Unreadable};
 const TURNED: std::ops::RangeInclusive<u32> = 5..=8;
 
 pub fn read<R: BufRead + Seek>(mut reader: R, out: &mut Sink<'_>) -> Result<(), Unreadable> {
-    let size = imagesize::reader_size(&mut reader).ok();
+    let size = imagesize::reader_size(&mut reader);
+    let is_unknown = matches!(size, Err(ImageError::NotSupported));
+    let size = size.ok();
     let start = reader.rewind().ok();
     let mut container = Reader::new();
     container.continue_on_error(true);
@@ -35,6 +38,9 @@ pub fn read<R: BufRead + Seek>(mut reader: R, out: &mut Sink<'_>) -> Result<(), 
     }
     out.tell();
     match (size, exif) {
+        (None, None) if is_unknown => Err(Unreadable::Broken(
+            "it is of a kind that this release does not know".into(),
+        )),
         (None, None) => Err(Unreadable::Broken("it is damaged or not complete".into())),
         _ => Ok(()),
     }

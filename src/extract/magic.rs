@@ -1,5 +1,7 @@
 //! What binary content says about itself in its first bytes.
 
+use super::signed;
+
 /// What compound files (MS-CFB) begin with.
 pub const COMPOUND: &[u8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1";
 
@@ -135,6 +137,8 @@ fn container(head: &[u8]) -> Option<&'static str> {
             true => "video/ogg",
             false => "audio/ogg",
         })
+    } else if signed::begins(head) {
+        Some("application/pkcs7-mime")
     } else if is_bzip2(head) {
         Some("application/x-bzip2")
     } else if head.starts_with(b"BM") && head.get(6..10) == Some(&[0; 4]) {

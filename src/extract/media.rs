@@ -1,6 +1,6 @@
 //! The media type of a file, from its first bytes and its name.
 
-use super::{charset, magic};
+use super::{charset, magic, xml};
 
 /// Extensions whose registered type is not what people keep under them.
 const PREFERRED: &[(&str, &str)] = &[
@@ -69,6 +69,10 @@ fn refines(named: &str, sniffed: &str) -> bool {
                 || named.starts_with("application/vnd.ms-")
                 || named.starts_with("application/vnd.visio")
         }
+        "application/pkcs7-mime" => matches!(
+            named,
+            "application/pkcs7-signature" | "application/x-pkcs7-certificates"
+        ),
         "audio/mp4" => named == "audio/m4a",
         "video/mp4" => matches!(named, "audio/mp4" | "audio/m4a" | "video/quicktime"),
         "image/heif" => named == "image/heic",
@@ -122,14 +126,11 @@ fn markup(head: &[u8]) -> Option<&'static str> {
         let end = memchr::memmem::find(comment, b"-->")?;
         head = comment[end + 3..].trim_ascii_start();
     }
-    let begins = |with: &str| {
-        head.get(..with.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
-    };
+    let begins = |with: &str| begins_with(head, with);
     let mentions = |what: &str| memchr::memmem::find(head, what.as_bytes()).is_some();
     if begins("<!doctype html") || begins("<html") || begins("<head>") {
         Some("text/html")
-    } else if begins("<svg") {
+    } else if begins("<svg") || begins("<!doctype svg") {
         Some("image/svg+xml")
     } else if begins("<?xml") {
         Some(match (mentions("<html"), mentions("<svg")) {
@@ -138,8 +139,29 @@ fn markup(head: &[u8]) -> Option<&'static str> {
             _ => "application/xml",
         })
     } else {
-        None
+        has_known_root(head).then_some("application/xml")
     }
+}
+
+fn begins_with(head: &[u8], with: &str) -> bool {
+    head.get(..with.len())
+        .is_some_and(|start| start.eq_ignore_ascii_case(with.as_bytes()))
+}
+
+/// Whether a document type, or the tag of a root, says that this is XML.
+fn has_known_root(head: &[u8]) -> bool {
+    const DOCUMENT_TYPE: &str = "<!DOCTYPE ";
+    let declared = begins_with(head, DOCUMENT_TYPE).then(|| &head[DOCUMENT_TYPE.len()..]);
+    let Some(tag) = declared.or_else(|| head.strip_prefix(b"<")) else {
+        return false;
+    };
+    let end = memchr::memchr2(b'>', b'[', tag).unwrap_or(tag.len());
+    let Ok(tag) = std::str::from_utf8(&tag[..end]) else {
+        return false;
+    };
+    let tag = tag.replace(['\n', '\r', '\t'], " ");
+    let name = tag.split([' ', '/']).next().unwrap_or_default();
+    xml::is_root(name, &tag)
 }
 
 /// Recognises a message by the headers that it begins with, for files whose name says nothing.
@@ -283,6 +305,31 @@ mod tests {
         let svg = b"<?xml version='1.0'?><svg/>";
         assert_eq!(media_type("logo", svg), "image/svg+xml");
         assert_eq!(media_type("data", b"<?xml?><a/>"), "application/xml");
+        for root in [
+            "<opml version='2.0'>",
+            "<tt xml:lang='' xmlns='urn:x'>",
+            "<any\n  xmlns='urn:x'>",
+            "<a:any xmlns:a='urn:x'/>",
+            "<!-- one --><!DOCTYPE tmx SYSTEM \"tmx14.dtd\">\n<tmx>",
+            "<!DOCTYPE book [\n<!ENTITY a 'b'>]>",
+            "<FictionBook>",
+        ] {
+            assert_eq!(
+                media_type("a", root.as_bytes()),
+                "application/xml",
+                "{root}"
+            );
+            assert_eq!(media_type("a.txt", root.as_bytes()), "text/plain", "{root}");
+        }
+        for text in [
+            "<tt>code</tt>: see",
+            "<any>",
+            "<",
+            "<Ada> hello",
+            "<!DOCTYPE",
+        ] {
+            assert_eq!(media_type("a", text.as_bytes()), "text/plain", "{text}");
+        }
         assert_eq!(media_type("empty", b""), "text/plain");
         assert_eq!(media_type("empty.json", b""), "application/json");
         assert_eq!(media_type("utf16", b"h\0e\0l\0l\0o\0"), "text/plain");

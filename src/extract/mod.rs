@@ -46,11 +46,13 @@ mod properties;
 mod published;
 mod recording;
 mod rtf;
+mod signed;
 mod sink;
 mod source;
 mod subtitles;
 mod table;
 mod thumbnail;
+mod translations;
 mod xml;
 
 use std::fs::File;
@@ -87,7 +89,14 @@ pub fn reads_more(media_type: &str, encoding: Option<&str>, extractor: u32) -> b
             let is_plain = encoding.is_none_or(|encoding| encoding == "UTF-8");
             let is_markup = matches!(
                 subtype,
-                "html" | "xml" | "vcard" | "x-vcard" | "calendar" | "rtf" | "x-java-properties"
+                "html"
+                    | "xml"
+                    | "vcard"
+                    | "x-vcard"
+                    | "calendar"
+                    | "rtf"
+                    | "x-java-properties"
+                    | "x-opml"
             );
             is_markup || !is_plain
         }
@@ -293,6 +302,7 @@ fn read_from<R: Read + Seek>(
         Format::Pdf => pdf::read(whole(reader, size)?, out)?,
         Format::Rtf => rtf::read(&whole(reader, size)?, out)?,
         Format::Mail => mail::read(&whole(reader, size)?, out)?,
+        Format::Signed => signed::read(&whole(reader, size)?, out)?,
         Format::Tnef => mail::tnef::read(&whole(reader, size)?, out)?,
         Format::Office | Format::OpenDocument | Format::Epub | Format::Iwork | Format::Idml
             if !is_archive(&mut reader) =>
@@ -412,6 +422,7 @@ impl Format {
             Self::ContentLines => plain::clean(content_lines::text(&decoded)),
             Self::Subtitles => plain::clean(subtitles::text(&decoded)),
             Self::Properties => plain::clean(properties::text(&decoded)),
+            Self::Translations => plain::clean(translations::text(&decoded)),
             _ => plain::clean(decoded),
         }
     }

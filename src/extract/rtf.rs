@@ -1,14 +1,17 @@
 //! Rich Text Format (1.9.1): the text between its control words.
 
+mod destinations;
 mod formatting;
 
 use encoding_rs::{Encoding, WINDOWS_1252};
 
 use super::asides::Asides;
+use super::charset;
 use super::field::Field;
-use super::ole::code_page;
+use super::ole::{self, code_page};
 use super::sink::{Sink, Unreadable};
-use formatting::FORMATTING;
+use destinations::{HIDDEN, SHOWN};
+use formatting::{FORMATTING, is_math_property};
 
 /// Groups nest as deeply as their writer likes; ours to remember only so deeply.
 const MOST_NESTING: usize = 1024;
@@ -16,51 +19,6 @@ const MOST_NESTING: usize = 1024;
 const MOST_FONTS: usize = 4096;
 /// Longer titles and names are cut.
 const MOST_OF_INFO: usize = 1024;
-
-/// Destinations whose content is not text to read.
-const HIDDEN: [&str; 28] = [
-    "colortbl",
-    "stylesheet",
-    "listtable",
-    "listoverridetable",
-    "revtbl",
-    "rsidtbl",
-    "generator",
-    "pict",
-    "objdata",
-    "themedata",
-    "colorschememapping",
-    "datastore",
-    "latentstyles",
-    "xmlnstbl",
-    "bkmkstart",
-    "bkmkend",
-    "filetbl",
-    "blipuid",
-    "datafield",
-    "pgdsctbl",
-    "mmathPr",
-    "fontemb",
-    "fontfile",
-    "panose",
-    "sp",
-    "listname",
-    "nonshppict",
-    "objclass",
-];
-
-/// Destinations after `\*` that hold text to read.
-const SHOWN: [&str; 9] = [
-    "shptxt",
-    "footnote",
-    "annotation",
-    "shpinst",
-    "do",
-    "dptxbxtext",
-    "ftnalt",
-    "fldinst",
-    "fldrslt",
-];
 
 /// Where text goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,13 +33,41 @@ enum Destination {
     Created,
     /// The instruction of a field.
     Instruction,
+    /// A document of another program, in hexadecimal digits.
+    Object,
+}
+
+/// What the bytes of text stand for: a code page of Windows or the Macintosh, or DOS.
+#[derive(Clone, Copy)]
+enum Page {
+    Web(&'static Encoding),
+    Dos,
+}
+
+impl Page {
+    fn from_number(number: u16) -> Option<Self> {
+        match number {
+            // Their letters are the same, but for a few.
+            437 | 850 | 858 => Some(Self::Dos),
+            number => code_page(number).map(Self::Web),
+        }
+    }
+
+    fn decode(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Web(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+            Self::Dos => charset::decode_dos(bytes),
+        }
+    }
 }
 
 /// What a group leaves as it found it.
 #[derive(Clone, Copy)]
 struct State {
     destination: Destination,
-    encoding: &'static Encoding,
+    /// Around text that is written twice, the second time in Unicode.
+    around_twice: Option<Destination>,
+    encoding: Page,
     /// How many characters stand in for one of Unicode.
     substitutes: usize,
     /// How many notes and text boxes are open around it.
@@ -99,9 +85,9 @@ struct Reader<'a, 'o, 's> {
     states: Vec<State>,
     /// Groups that are open beyond those remembered.
     deeper: usize,
-    default: &'static Encoding,
+    default: Page,
     default_font: i32,
-    fonts: Vec<(i32, &'static Encoding)>,
+    fonts: Vec<(i32, Page)>,
     /// The font that the table of fonts is about.
     font: i32,
     /// Bytes of text that are not decoded yet: a character may have several.
@@ -115,6 +101,11 @@ struct Reader<'a, 'o, 's> {
     said: String,
     /// The last field instruction refers to a note.
     refers: bool,
+    /// The object that is being read, and the first half of its next byte.
+    object: Vec<u8>,
+    nibble: Option<u8>,
+    /// Objects that are read behind the paragraph that shows them.
+    objects: Vec<Vec<u8>>,
     /// The details have been passed on: they come before the text.
     told: bool,
 }
@@ -126,7 +117,8 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
     }
     let state = State {
         destination: Destination::Text,
-        encoding: WINDOWS_1252,
+        around_twice: None,
+        encoding: Page::Web(WINDOWS_1252),
         substitutes: 1,
         asides: 0,
         is_apart: false,
@@ -138,7 +130,7 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         state,
         states: Vec::new(),
         deeper: 0,
-        default: WINDOWS_1252,
+        default: Page::Web(WINDOWS_1252),
         default_font: -1,
         fonts: Vec::new(),
         font: -1,
@@ -148,6 +140,9 @@ pub fn read(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
         created: [0; 5],
         said: String::new(),
         refers: false,
+        object: Vec::new(),
+        nibble: None,
+        objects: Vec::new(),
         told: false,
     };
     reader.read();
@@ -171,6 +166,7 @@ impl Reader<'_, '_, '_> {
         }
         self.decode();
         self.out.flush();
+        self.read_objects();
     }
 
     fn open(&mut self) {
@@ -207,6 +203,10 @@ impl Reader<'_, '_, '_> {
         }
         if closed.is_apart && !self.state.is_apart {
             self.out.end_paragraph();
+        }
+        if ended == Destination::Object && self.state.destination != ended {
+            self.nibble = None;
+            self.objects.push(std::mem::take(&mut self.object));
         }
         if ended == Destination::Created && self.state.destination != ended {
             let [year, month, day, hour, minute] = self.created;
@@ -302,7 +302,11 @@ impl Reader<'_, '_, '_> {
             "u" => return self.unicode(number.unwrap_or(0)),
             "bin" => {
                 let length = usize::try_from(number.unwrap_or(0)).unwrap_or(0);
-                self.bytes = &self.bytes[length.min(self.bytes.len())..];
+                let (content, rest) = self.bytes.split_at(length.min(self.bytes.len()));
+                if self.state.destination == Destination::Object {
+                    self.object.extend_from_slice(content);
+                }
+                self.bytes = rest;
                 return;
             }
             _ => self.decode(),
@@ -325,13 +329,15 @@ impl Reader<'_, '_, '_> {
             }
             "ansicpg" => self.default_page(number.and_then(|page| u16::try_from(page).ok())),
             "mac" => self.default_page(Some(10000)),
-            "pc" | "pca" => self.default_page(Some(850)),
+            "pc" => self.default_page(Some(437)),
+            "pca" => self.default_page(Some(850)),
             "deff" => self.default_font = number.unwrap_or(-1),
             "f" => self.choose_font(number.unwrap_or(0)),
             "plain" => self.choose_font(self.default_font),
             "fcharset" => self.character_set(number.unwrap_or(0)),
             "fonttbl" => self.enter(Destination::Fonts),
             "info" => self.enter(Destination::Hidden),
+            "objdata" => self.enter(Destination::Object),
             "title" => self.about(Destination::Title),
             "author" => self.about(Destination::Author),
             "subject" | "keywords" | "doccomm" => self.about(Destination::About),
@@ -356,7 +362,20 @@ impl Reader<'_, '_, '_> {
             "fldrslt" if self.state.destination == Destination::Text => {
                 self.state.is_reference = std::mem::take(&mut self.refers);
             }
-            _ if HIDDEN.contains(&word) => self.enter(Destination::Hidden),
+            "upr" if self.state.around_twice.is_none() => {
+                self.state.around_twice = Some(self.state.destination);
+                self.enter(Destination::Hidden);
+            }
+            "ud" => {
+                if let Some(around) = self.state.around_twice.take() {
+                    self.enter(around);
+                }
+            }
+            // Numbers and what they are divided by are words of their own.
+            "mnum" | "mden" if self.state.destination == Destination::Text => self.out.space(),
+            _ if HIDDEN.contains(&word) || is_math_property(word) => {
+                self.enter(Destination::Hidden)
+            }
             _ => {}
         }
     }
@@ -403,7 +422,7 @@ impl Reader<'_, '_, '_> {
     }
 
     fn default_page(&mut self, page: Option<u16>) {
-        if let Some(encoding) = page.and_then(code_page) {
+        if let Some(encoding) = page.and_then(Page::from_number) {
             self.default = encoding;
             self.state.encoding = encoding;
         }
@@ -415,7 +434,7 @@ impl Reader<'_, '_, '_> {
             return;
         }
         let known = self.fonts.iter().find(|(font, _)| *font == number);
-        self.state.encoding = known.map_or(self.default, |(_, encoding)| encoding);
+        self.state.encoding = known.map_or(self.default, |(_, encoding)| *encoding);
     }
 
     /// The table of fonts says which code page each is for.
@@ -435,9 +454,10 @@ impl Reader<'_, '_, '_> {
             204 => 1251,
             222 => 874,
             238 => 1250,
+            254 => 437,
             _ => return,
         };
-        let encoding = code_page(page).filter(|_| self.fonts.len() < MOST_FONTS);
+        let encoding = Page::from_number(page).filter(|_| self.fonts.len() < MOST_FONTS);
         if let Some(encoding) = encoding.filter(|_| self.state.destination == Destination::Fonts) {
             self.fonts.push((self.font, encoding));
         }
@@ -469,6 +489,8 @@ impl Reader<'_, '_, '_> {
     fn byte(&mut self, byte: u8) {
         if self.skip > 0 {
             self.skip -= 1;
+        } else if self.state.destination == Destination::Object {
+            self.digit(byte);
         } else if !matches!(
             self.state.destination,
             Destination::Hidden | Destination::Fonts
@@ -477,10 +499,34 @@ impl Reader<'_, '_, '_> {
         }
     }
 
+    fn digit(&mut self, digit: u8) {
+        let Some(value) = char::from(digit).to_digit(16) else {
+            return;
+        };
+        let value = value as u8;
+        match self.nibble.take() {
+            Some(first) => self.object.push(first << 4 | value),
+            None => self.nibble = Some(value),
+        }
+    }
+
+    fn read_objects(&mut self) {
+        for object in std::mem::take(&mut self.objects) {
+            self.tell();
+            ole::embedded(&object, self.out.sink());
+        }
+    }
+
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            self.out.sink().tell();
+        }
+    }
+
     fn decode(&mut self) {
         if !self.pending.is_empty() {
             let pending = std::mem::take(&mut self.pending);
-            let (text, _) = self.state.encoding.decode_without_bom_handling(&pending);
+            let text = self.state.encoding.decode(&pending);
             self.text(&text);
         }
     }
@@ -489,9 +535,7 @@ impl Reader<'_, '_, '_> {
         let into = match self.state.destination {
             Destination::Text => {
                 self.decode();
-                if !std::mem::replace(&mut self.told, true) {
-                    self.out.sink().tell();
-                }
+                self.tell();
                 return self.out.text(text);
             }
             Destination::Title => &mut self.out.sink().details.title,
@@ -520,6 +564,7 @@ impl Reader<'_, '_, '_> {
     fn line(&mut self) {
         if self.state.destination == Destination::Text {
             self.out.line();
+            self.read_objects();
         }
     }
 

@@ -18,6 +18,7 @@ mod hostile;
 mod kinds;
 pub(super) mod made;
 mod mail;
+mod older;
 
 const ENGLISH: &str = "The harbour master keeps the ledger.\nShips come and go; the goods stay.\n";
 const FRENCH: &str =
@@ -28,7 +29,7 @@ const KOREAN: &str = "배는 항구에 들어오고 짐은 부두에 남습니�
 const SIMPLIFIED: &str = "船只来来往往，货物留在码头上。今天天气很好，我们去港口看船。\n";
 const TRADITIONAL: &str = "船隻來來往往，貨物留在碼頭上。今天天氣很好，我們去港口看船。\n";
 
-fn extracted(name: &str, content: &[u8]) -> Extraction {
+pub(super) fn extracted(name: &str, content: &[u8]) -> Extraction {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(content).unwrap();
     extract(&mut file, content.len() as u64, name).unwrap()

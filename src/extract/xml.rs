@@ -17,6 +17,44 @@ pub enum Dialect {
     Word,
     /// Running text with marks inside of words: FictionBook, TTML, DocBook, TEI, DITA.
     Prose,
+    /// Texts with their translations (XLIFF, TMX), in which marks stand for the code around words.
+    Translation,
+}
+
+/// Roots of such texts, and of others that are known by their names alone, without a namespace.
+const ROOTS: [&str; 24] = [
+    "FictionBook",
+    "book",
+    "chapter",
+    "TEI",
+    "TEI.2",
+    "topic",
+    "concept",
+    "task",
+    "reference",
+    "xliff",
+    "tmx",
+    "opml",
+    "rss",
+    "feed",
+    "gpx",
+    "kml",
+    "plist",
+    "document",
+    "wordDocument",
+    "package",
+    "dictionary",
+    "smil",
+    "sitemapindex",
+    "urlset",
+];
+
+/// Whether the root of a document without an XML declaration, by its name, its tag or its document
+/// type, says that it is XML.
+pub fn is_root(name: &str, tag: &str) -> bool {
+    let is_page = name.eq_ignore_ascii_case("html");
+    let has_namespace = tag.contains(" xmlns=") || tag.contains(" xmlns:");
+    !is_page && (has_namespace || ROOTS.contains(&local(name)))
 }
 
 /// Elements of such texts that are a part of a word at most.
@@ -66,6 +104,7 @@ pub fn dialect(document: &str) -> Option<Dialect> {
         root => match local(root) {
             "FictionBook" | "tt" | "book" | "article" | "chapter" | "TEI" | "TEI.2" | "topic"
             | "concept" | "task" | "reference" => Dialect::Prose,
+            "xliff" | "tmx" => Dialect::Translation,
             _ => return None,
         },
     })
@@ -79,6 +118,9 @@ fn local(name: &str) -> &str {
 pub fn text(document: &str, flow: &mut Flow) {
     if dialect(document) == Some(Dialect::Prose) {
         return prose(document, flow);
+    }
+    if dialect(document) == Some(Dialect::Translation) {
+        return translation(document, flow);
     }
     let mut tokens = Tokens::new(document, Language::Xml);
     while let Some(token) = tokens.next().filter(|_| !flow.is_full()) {
@@ -113,6 +155,34 @@ fn prose(document: &str, flow: &mut Flow) {
                 _ => flow.line(),
             },
             Token::End { name } if !INLINE.contains(&local(name)) => flow.line(),
+            Token::Text(text) => flow.words(&entity::decode(text)),
+            Token::Literal(text) => flow.words(text),
+            _ => {}
+        }
+    }
+}
+
+/// Appends texts and their translations. What a mark stands for is no word, nor does it end one.
+fn translation(document: &str, flow: &mut Flow) {
+    const MARKS: [&str; 12] = [
+        "g", "x", "bx", "ex", "mrk", "pc", "sc", "ec", "hi", "sm", "em", "sub",
+    ];
+    const CODES: [&str; 5] = ["bpt", "ept", "it", "ph", "ut"];
+    let mut tokens = Tokens::new(document, Language::Xml);
+    while let Some(token) = tokens.next().filter(|_| !flow.is_full()) {
+        match token {
+            Token::Start {
+                name, empty: false, ..
+            } if CODES.contains(&local(name)) => {
+                tokens.raw_text(name);
+            }
+            Token::Start { name, .. } | Token::End { name }
+                if MARKS.contains(&local(name)) || CODES.contains(&local(name)) => {}
+            Token::Start { attributes, .. } => {
+                flow.line();
+                values(attributes, flow);
+            }
+            Token::End { .. } => flow.line(),
             Token::Text(text) => flow.words(&entity::decode(text)),
             Token::Literal(text) => flow.words(text),
             _ => {}
@@ -240,6 +310,15 @@ mod tests {
         assert_eq!(read(book, text), "Harbour dues\ntwo");
         let timed = "<tt:tt xmlns:tt='x'><tt:p begin='1s'>High <tt:span style='i'>wa</tt:span>ter<tt:br/>now</tt:p></tt:tt>";
         assert_eq!(read(timed, text), "High water\nnow");
+    }
+
+    #[test]
+    fn marks_cut_no_words_of_translations() {
+        let xliff = "<xliff version='1.2'><file original='a.txt'><trans-unit id='7'><source>peli<g id='1'>can</g><x/></source>\
+            <target>Peli<ph id='1'>&lt;br&gt;</ph>kan<it>x</it>e</target></trans-unit></file></xliff>";
+        assert_eq!(read(xliff, text), "1.2\na.txt\n7\npelican\nPelikane");
+        let tmx = "<tmx><tu><tuv xml:lang='en'><seg>gan<bpt i='1'>&lt;b&gt;</bpt>net<ept i='1'>b</ept></seg></tuv></tu></tmx>";
+        assert_eq!(read(tmx, text), "en\ngannet");
     }
 
     #[test]

@@ -2,18 +2,21 @@
 //! as people know it, the text, and what is attached.
 
 mod head;
+mod seven_bit;
 pub mod tnef;
+pub mod uuencode;
 
 use std::collections::HashSet;
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
 use mail_parser::decoders::base64::base64_decode;
 use mail_parser::decoders::quoted_printable::quoted_printable_decode;
 use mail_parser::mailbox::mbox::MessageIterator;
 use mail_parser::{
-    Address, DateTime, Encoding as Transfer, Message, MessageParser, MessagePart, MimeHeaders,
-    PartType,
+    Address, DateTime, Encoding as Transfer, HeaderName, Message, MessageParser, MessagePart,
+    MimeHeaders, PartType,
 };
+use percent_encoding::percent_decode_str;
 
 use super::flow::Flow;
 use super::sink::{Sink, Unreadable};
@@ -21,6 +24,8 @@ use super::{MAX_TEXT_BYTES, attachment, decode, html};
 
 /// Messages of one file.
 const MAX_MESSAGES: usize = 100_000;
+/// Fields of one name in a head.
+const MAX_REPEATED: usize = 100;
 /// Names of encodings that say nothing: they stand where a program did not know.
 const UNKNOWN: [&str; 7] = [
     "us-ascii",
@@ -69,24 +74,37 @@ fn read_all(bytes: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
 
 fn write(message: &Message<'_>, out: &mut Sink<'_>) {
     head(message, out);
+    let mut files = Vec::new();
     for text in texts(message) {
+        let (text, inside) = uuencode::split(&text);
         out.line();
         out.text(&text);
         out.line();
+        files.extend(inside);
     }
     for part in message.attachments() {
         if out.is_full() {
             return;
         }
-        let name = part.attachment_name().unwrap_or_default();
-        attachment::announce(name, out);
+        let name = name_of(part);
+        attachment::announce(&name, out);
+        // What it says to those that do not open it.
+        if let Some(description) = part.content_description().filter(|it| *it != name) {
+            out.paragraph(description);
+        }
         match &part.body {
+            // Of signed mail each has one.
+            _ if is_signature(part) => {}
             PartType::Text(text) | PartType::Html(text) => match raw(message, part) {
-                Some(bytes) => attachment::read_declared(name, &bytes, declared(part), out),
-                None => attachment::read(name, text.as_bytes(), out),
+                Some(bytes) => {
+                    let (bytes, declared) = recoded(part, bytes);
+                    attachment::read_declared(&name, &bytes, declared, out);
+                }
+                None => attachment::read(&name, text.as_bytes(), out),
             },
             PartType::Binary(bytes) | PartType::InlineBinary(bytes) => {
-                attachment::read(name, bytes, out);
+                let decoded = is_uuencoded(part).then(|| raw(message, part)).flatten();
+                attachment::read(&name, decoded.as_deref().unwrap_or(bytes), out);
             }
             PartType::Message(message) => {
                 out.inside(|out| write(message, out));
@@ -94,21 +112,67 @@ fn write(message: &Message<'_>, out: &mut Sink<'_>) {
             PartType::Multipart(_) => {}
         }
     }
+    for file in files {
+        if out.is_full() {
+            return;
+        }
+        attachment::announce(&file.name, out);
+        attachment::read(&file.name, &file.content, out);
+    }
+}
+
+/// The name of an attachment: its own, or the last part of the address it was saved from.
+fn name_of(part: &MessagePart<'_>) -> String {
+    if let Some(name) = part.attachment_name() {
+        return name.to_owned();
+    }
+    let address = part.content_location().unwrap_or_default();
+    let path = address.split(['?', '#']).next().unwrap_or_default();
+    let name = path.trim_end_matches('/').rsplit('/').next();
+    let name = percent_decode_str(name.unwrap_or_default()).decode_utf8_lossy();
+    name.trim().to_owned()
+}
+
+fn is_signature(part: &MessagePart<'_>) -> bool {
+    let subtype = part.content_type().and_then(|kind| kind.subtype());
+    subtype.is_some_and(|subtype| {
+        ["pkcs7-signature", "x-pkcs7-signature", "pgp-signature"]
+            .iter()
+            .any(|signature| subtype.eq_ignore_ascii_case(signature))
+    })
 }
 
 /// The fields that people look for, each on a line of its own.
 fn head(message: &Message<'_>, out: &mut Sink<'_>) {
-    let people = |people: Option<&Address<'_>>| people.map(|them| everybody(them).join(", "));
-    for (name, value) in [
-        ("From", people(message.from())),
-        ("Reply-To", people(message.reply_to())),
-        ("To", people(message.to())),
-        ("Cc", people(message.cc())),
-        ("Bcc", people(message.bcc())),
-        ("Date", message.date().map(DateTime::to_rfc822)),
-        ("Subject", message.subject().map(str::to_owned)),
-    ] {
-        attachment::field(name, value, out);
+    // Programs on the way repeat fields, and only some of them say the same.
+    let fields = |name: HeaderName<'static>| {
+        let headers = message.parts.first().map(|part| &part.headers[..]);
+        let headers = headers.unwrap_or_default().iter();
+        headers.filter(move |header| header.name == name)
+    };
+    let mut people = |name: HeaderName<'static>| {
+        let label = name.as_str().to_owned();
+        let mut known = Vec::new();
+        for people in fields(name).filter_map(|header| header.value.as_address()) {
+            let people = everybody(people).join(", ");
+            if !known.contains(&people) && known.len() < MAX_REPEATED {
+                attachment::field(&label, Some(people.clone()), out);
+                known.push(people);
+            }
+        }
+    };
+    people(HeaderName::From);
+    people(HeaderName::ReplyTo);
+    people(HeaderName::To);
+    people(HeaderName::Cc);
+    people(HeaderName::Bcc);
+    attachment::field("Date", message.date().map(DateTime::to_rfc822), out);
+    let mut known = Vec::new();
+    for subject in fields(HeaderName::Subject).filter_map(|header| header.value.as_text()) {
+        if !known.contains(&subject) && known.len() < MAX_REPEATED {
+            attachment::field("Subject", Some(subject.to_owned()), out);
+            known.push(subject);
+        }
     }
 }
 
@@ -143,13 +207,14 @@ fn text_of(message: &Message<'_>, part: &MessagePart<'_>) -> Option<String> {
         PartType::Html(page) => (page, true),
         _ => return None,
     };
-    let label = part
-        .content_type()
-        .and_then(|kind| kind.attribute("charset"));
-    let is_known = declared(part).is_some() || label.is_none_or(is_unknown);
-    let text = match raw(message, part).filter(|bytes| is_known && !bytes.is_ascii()) {
-        Some(bytes) => {
-            let declared = declared(part).or_else(|| {
+    let is_known = declared(part).is_some() || label(part).is_none_or(is_unknown);
+    // What the parser does not decode.
+    let is_encoded = is_uuencoded(part) || label(part).and_then(seven_bit::wider).is_some();
+    let bytes = raw(message, part).map(|bytes| recoded(part, bytes));
+    let bytes = bytes.filter(|(bytes, _)| is_encoded || (is_known && !bytes.is_ascii()));
+    let text = match bytes {
+        Some((bytes, declared)) => {
+            let declared = declared.or_else(|| {
                 let of_page = is_page.then(|| html::declared_encoding(&bytes));
                 of_page.flatten()
             });
@@ -173,10 +238,31 @@ fn is_unknown(label: &str) -> bool {
         .any(|unknown| unknown.eq_ignore_ascii_case(label.trim()))
 }
 
+/// What a part calls the encoding of its text.
+fn label<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
+    part.content_type()?.attribute("charset")
+}
+
 /// The encoding that a part says it has, if it is one.
 fn declared(part: &MessagePart<'_>) -> Option<&'static Encoding> {
-    let label = part.content_type()?.attribute("charset")?;
-    Encoding::for_label(label.as_bytes()).filter(|_| !is_unknown(label))
+    let label = label(part)?;
+    let encoding = Encoding::for_label_no_replacement(label.as_bytes());
+    encoding.filter(|_| !is_unknown(label))
+}
+
+/// A text's bytes in an encoding that has a decoder, and which one it is.
+fn recoded(part: &MessagePart<'_>, bytes: Vec<u8>) -> (Vec<u8>, Option<&'static Encoding>) {
+    match label(part).and_then(|label| seven_bit::decode(label, &bytes)) {
+        Some(text) => (text.into_bytes(), Some(UTF_8)),
+        None => (bytes, declared(part)),
+    }
+}
+
+fn is_uuencoded(part: &MessagePart<'_>) -> bool {
+    let encoding = part.content_transfer_encoding().unwrap_or_default().trim();
+    ["x-uuencode", "uuencode", "x-uue", "uue"]
+        .iter()
+        .any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
 /// The bytes of a text as they were before they were encoded for the way.
@@ -184,6 +270,7 @@ fn raw(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
     let (start, end) = (part.offset_body as usize, part.offset_end as usize);
     let bytes = message.raw_message.get(start..end)?;
     match part.encoding {
+        Transfer::None if is_uuencoded(part) => uuencode::decode(bytes),
         Transfer::None => Some(bytes.to_vec()),
         Transfer::QuotedPrintable => quoted_printable_decode(bytes),
         Transfer::Base64 => base64_decode(bytes),

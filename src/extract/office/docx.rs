@@ -8,7 +8,7 @@ use super::{attached, attribute, descriptions, links, local, relations, skip};
 use crate::extract::asides::Asides;
 use crate::extract::entity;
 use crate::extract::field::Field;
-use crate::extract::markup::{Language, Token, Tokens};
+use crate::extract::markup::{Attributes, Language, Token, Tokens};
 use crate::extract::package::Package;
 use crate::extract::sink::Sink;
 
@@ -86,7 +86,7 @@ pub fn text(document: &str, out: &mut Sink<'_>) {
                 "tab" | "ptab" => out.cell(),
                 "br" | "cr" => out.line(),
                 "noBreakHyphen" => out.text("-"),
-                "sym" => symbol(attribute(attributes, "char"), &mut out),
+                "sym" => symbol(attributes, &mut out),
                 "footnoteReference" | "endnoteReference" | "commentReference" => out.mark(),
                 // Boxes of text, how words are pronounced, and notes that stand in the text.
                 "txbxContent" | "rt" | "footnote" | "endnote" if !empty => out.begin(),
@@ -147,13 +147,41 @@ fn instruct(instruction: &str, out: &mut Asides<'_, '_>) -> bool {
     false
 }
 
-/// A character of a symbol font; only those outside of Unicode's private area say what they are.
-fn symbol(code: Option<&str>, out: &mut Asides<'_, '_>) {
+/// A character of a symbol font: in the font Symbol a letter or a sign; of others, only those outside
+/// of Unicode's private area say what they are.
+fn symbol(attributes: Attributes<'_>, out: &mut Asides<'_, '_>) {
+    let code = attribute(attributes, "char");
     let code = code.and_then(|code| u32::from_str_radix(code, 16).ok());
-    let character = code
-        .filter(|code| !(0xe000..0xf900).contains(code))
-        .and_then(char::from_u32);
+    let is_greek = attribute(attributes, "font").is_some_and(|font| font == "Symbol");
+    let character = match code {
+        Some(code @ (0x00..=0xff | 0xf000..=0xf0ff)) if is_greek => in_symbol(code as u8),
+        Some(0xe000..0xf900) | None => None,
+        Some(code) => char::from_u32(code),
+    };
     if let Some(character) = character {
         out.text(character.encode_utf8(&mut [0; 4]));
+    }
+}
+
+/// The letters of the font Symbol from A and from a on, and its signs that are in texts.
+fn in_symbol(code: u8) -> Option<char> {
+    const CAPITALS: &str = "ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ";
+    const SMALL: &str = "αβχδεφγηιϕκλμνοπθρστυϖωξψζ";
+    match code {
+        b'A'..=b'Z' => CAPITALS.chars().nth(usize::from(code - b'A')),
+        b'a'..=b'z' => SMALL.chars().nth(usize::from(code - b'a')),
+        b'0'..=b'9' | b'%' | b'(' | b')' | b'+' | b',' | b'.' | b'/' | b':' | b';' | b'=' => {
+            Some(char::from(code))
+        }
+        0xa3 => Some('≤'),
+        0xa5 => Some('∞'),
+        0xae => Some('→'),
+        0xb0 => Some('°'),
+        0xb1 => Some('±'),
+        0xb3 => Some('≥'),
+        0xb4 => Some('×'),
+        0xb9 => Some('≠'),
+        0xbb => Some('≈'),
+        _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use encoding_rs::{Encoding, MACINTOSH, WINDOWS_1252};
+use encoding_rs::{Encoding, MACINTOSH};
 
 use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
 use crate::extract::sink::{Sink, Unreadable};
@@ -17,6 +17,20 @@ const MACINTOSH_MADE: u8 = 1;
 const COMPLEX: u16 = 0x0004;
 const ENCRYPTED: u16 = 0x0100;
 const SECOND_TABLE: u16 = 0x0200;
+/// Word 95 wrote two bytes for each character where 8 bits were too few.
+const EXTENDED_CHARACTERS: u16 = 0x1000;
+/// Where it says how many characters the text, its notes and all other parts of it have.
+const LENGTHS: usize = 0x34;
+const PARTS: usize = 8;
+
+/// How the pieces of a text are written.
+#[derive(Clone, Copy, PartialEq)]
+enum Units {
+    /// Each says whether it is compressed.
+    Declared,
+    Narrow,
+    Wide,
+}
 
 pub fn read<R: Read + Seek>(
     document: &[u8],
@@ -44,15 +58,23 @@ pub fn read<R: Read + Seek>(
             size_at(document, 0x1a2).ok_or_else(incomplete)?,
             size_at(document, 0x1a6).unwrap_or(0),
         );
-        writer.pieces(document, pieces, true, encoding, out);
+        writer.pieces(document, pieces, Units::Declared, encoding, out);
     } else {
+        let start = size_at(document, 0x18).ok_or_else(incomplete)?;
+        let end = size_at(document, 0x1c).ok_or_else(incomplete)?;
+        let units = units(document, flags, start, end);
         if flags & COMPLEX != 0 {
             let at = size_at(document, 0x160).ok_or_else(incomplete)?;
             let pieces = slice(document, at, size_at(document, 0x164).unwrap_or(0));
-            writer.pieces(document, pieces, false, encoding, out);
+            writer.pieces(document, pieces, units, encoding, out);
+        } else if units == Units::Wide {
+            // Some count its end in characters.
+            let characters = (0..PARTS).filter_map(|part| size_at(document, LENGTHS + 4 * part));
+            let characters = characters.fold(0, usize::saturating_add);
+            let length = end.saturating_sub(start);
+            let length = length.max(characters.saturating_mul(2));
+            writer.write(&wide(slice(document, start, length)), out);
         } else {
-            let start = size_at(document, 0x18).ok_or_else(incomplete)?;
-            let end = size_at(document, 0x1c).ok_or_else(incomplete)?;
             let text = slice(document, start, end.saturating_sub(start));
             writer.write(&encoding.decode_without_bom_handling(text).0, out);
         }
@@ -60,32 +82,21 @@ pub fn read<R: Read + Seek>(
     Ok(())
 }
 
-fn encoding_in(document: &[u8], version: u16, page: Option<u16>) -> &'static Encoding {
-    match version < WORD_97 && document.get(ENVIRONMENT) == Some(&MACINTOSH_MADE) {
-        true => MACINTOSH,
-        false => encoding_of(u16_at(document, 6).unwrap_or(0), page),
+/// How the text is written before Word 97. In two bytes its line ends have zeros.
+fn units(document: &[u8], flags: u16, start: usize, end: usize) -> Units {
+    let text = slice(document, start, end.saturating_sub(start));
+    let is_wide = flags & EXTENDED_CHARACTERS != 0 && memchr::memchr(0, text).is_some();
+    match is_wide {
+        true => Units::Wide,
+        false => Units::Narrow,
     }
 }
 
-/// The code page of the language that a document is in, or else the one its summary names.
-fn encoding_of(language: u16, page: Option<u16>) -> &'static Encoding {
-    let page = match language & 0x3ff {
-        0x01 => 1256,
-        0x04 if language == 0x0404 => 950,
-        0x04 => 936,
-        0x02 | 0x19 | 0x22 | 0x23 => 1251,
-        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x24 => 1250,
-        0x08 => 1253,
-        0x0d => 1255,
-        0x11 => 932,
-        0x12 => 949,
-        0x1e => 874,
-        0x1f => 1254,
-        _ => page
-            .filter(|page| (1250..=1258).contains(page))
-            .unwrap_or(1252),
-    };
-    summary::code_page(page).unwrap_or(WINDOWS_1252)
+fn encoding_in(document: &[u8], version: u16, page: Option<u16>) -> &'static Encoding {
+    match version < WORD_97 && document.get(ENVIRONMENT) == Some(&MACINTOSH_MADE) {
+        true => MACINTOSH,
+        false => summary::encoding_of(u16_at(document, 6).unwrap_or(0), page),
+    }
 }
 
 /// A field that is open: what it is made from is not shown, what came out of it is.
@@ -101,13 +112,12 @@ struct Writer {
 }
 
 impl Writer {
-    /// Reads the pieces that a table (MS-DOC 2.9.38, `Clx`) lists. `unicode` says that it tells
-    /// Unicode from compressed text.
+    /// Reads the pieces that a table (MS-DOC 2.9.38, `Clx`) lists.
     fn pieces(
         &mut self,
         document: &[u8],
         mut table: &[u8],
-        unicode: bool,
+        units: Units,
         encoding: &'static Encoding,
         out: &mut Sink<'_>,
     ) {
@@ -132,19 +142,17 @@ impl Writer {
                 return;
             };
             let characters = end.saturating_sub(start);
-            let text = match (unicode, place & 0x4000_0000 != 0) {
-                (true, false) => wide(slice(
-                    document,
-                    place as usize,
-                    characters.saturating_mul(2),
-                )),
-                (true, true) => {
-                    let at = (place & 0x3fff_ffff) as usize / 2;
-                    let bytes = slice(document, at, characters);
-                    encoding.decode_without_bom_handling(bytes).0.into_owned()
+            let (at, is_wide) = match units {
+                Units::Declared if place & 0x4000_0000 != 0 => {
+                    ((place & 0x3fff_ffff) as usize / 2, false)
                 }
-                (false, _) => {
-                    let bytes = slice(document, place as usize, characters);
+                Units::Declared | Units::Wide => (place as usize, true),
+                Units::Narrow => (place as usize, false),
+            };
+            let text = match is_wide {
+                true => wide(slice(document, at, characters.saturating_mul(2))),
+                false => {
+                    let bytes = slice(document, at, characters);
                     encoding.decode_without_bom_handling(bytes).0.into_owned()
                 }
             };
@@ -189,6 +197,8 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::WINDOWS_1252;
+
     use super::*;
 
     #[test]

@@ -14,7 +14,7 @@ use cfb::CompoundFile;
 use padded::Padded;
 
 use super::sink::{Sink, Unreadable};
-use super::{attachment, office};
+use super::{attachment, magic, office};
 pub use msg::unpack as unpack_rtf;
 pub use summary::{code_page, narrow};
 
@@ -25,6 +25,8 @@ const MOST_OF_ALL: u64 = 256 << 20;
 /// A file system in a file.
 pub struct Storage<R> {
     file: CompoundFile<Padded<R>>,
+    /// Of the document that is read: empty, or that of one inside of another. Paths begin there.
+    folder: String,
     room: u64,
 }
 
@@ -36,20 +38,30 @@ impl<R: Read + Seek> Storage<R> {
             .map_err(damaged)?;
         Ok(Self {
             file,
+            folder: String::new(),
             room: MOST_OF_ALL,
         })
     }
 
+    fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.folder)
+    }
+
     pub fn has(&self, path: &str) -> bool {
-        self.file.exists(path)
+        self.file.exists(self.path(path))
+    }
+
+    fn is_folder(&self, path: &str) -> bool {
+        self.file.is_storage(self.path(path))
     }
 
     /// A stream's bytes as far as they can be read; nothing if there is no such stream.
     pub fn stream(&mut self, path: &str) -> Option<Vec<u8>> {
-        if !self.file.is_stream(path) {
+        let path = self.path(path);
+        if !self.file.is_stream(&path) {
             return None;
         }
-        let stream = self.file.open_stream(path).ok()?;
+        let stream = self.file.open_stream(&path).ok()?;
         let most = self.room.min(MOST_OF_STREAM);
         let mut bytes = Vec::with_capacity(stream.len().min(1 << 20) as usize);
         // What came before damage is kept.
@@ -60,7 +72,11 @@ impl<R: Read + Seek> Storage<R> {
 
     /// The names in a folder, in the order of the directory.
     fn names(&self, folder: &str) -> Vec<String> {
-        let entries = self.file.read_storage(folder).into_iter().flatten();
+        let entries = self
+            .file
+            .read_storage(self.path(folder))
+            .into_iter()
+            .flatten();
         entries.map(|entry| entry.name().to_owned()).collect()
     }
 }
@@ -94,32 +110,107 @@ pub fn read<R: Read + Seek>(reader: R, out: &mut Sink<'_>) -> Result<(), Unreada
             None => Err(Unreadable::Encrypted),
         };
     }
+    document(&mut storage, out)
+}
+
+/// Reads the document in a storage's folder, and those inside of it.
+fn document<R: Read + Seek>(
+    storage: &mut Storage<R>,
+    out: &mut Sink<'_>,
+) -> Result<(), Unreadable> {
     let said = storage
         .stream("/\u{5}SummaryInformation")
         .unwrap_or_default();
     summary::describe(&said, &mut out.details);
     if let Some(document) = storage.stream("/WordDocument") {
-        doc::read(&document, summary::page(&said), &mut storage, out)
+        doc::read(&document, summary::page(&said), storage, out)?;
+        objects(storage, out);
+        Ok(())
     } else if let Some(book) = storage
         .stream("/Workbook")
         .or_else(|| storage.stream("/Book"))
     {
-        xls::read(&book, out)
+        xls::read(&book, storage, out)
     } else if storage.has("/PowerPoint Document") {
-        ppt::read(summary::page(&said), &mut storage, out)
+        ppt::read(summary::page(&said), storage, out)
     } else if storage.has("/__properties_version1.0") {
-        msg::read(&mut storage, out)
+        msg::read(storage, out)
     } else if let Some(object) = storage.stream("/\u{1}Ole10Native") {
         native(&object, out);
         Ok(())
-    } else if let Some(package) = storage.stream("/Package") {
+    } else if let Some(package) = storage
+        .stream("/Package")
+        .or_else(|| storage.stream("/EmbeddedOdf"))
+    {
         attachment::shown("", &package, out);
+        Ok(())
+    } else if let Some(content) = storage.stream("/CONTENTS").filter(|it| is_known(it)) {
+        attachment::shown("", &content, out);
         Ok(())
     } else {
         Err(Unreadable::Broken(
             "it is no document that this release knows".into(),
         ))
     }
+}
+
+/// Whether content says what it is; many programs keep what only they know in a stream of this name.
+fn is_known(content: &[u8]) -> bool {
+    magic::sniff(content).is_some()
+}
+
+/// Reads the documents that another one shows, each in a folder of its own: Word's in one for all of
+/// them, Excel's beside the workbook.
+fn objects<R: Read + Seek>(storage: &mut Storage<R>, out: &mut Sink<'_>) {
+    for (folder, prefix) in [("/ObjectPool", "_"), ("", "MBD"), ("", "Embedding ")] {
+        let names = storage.names(&format!("{folder}/"));
+        for name in names.iter().filter(|name| name.starts_with(prefix)) {
+            object(storage, &format!("{folder}/{name}"), out);
+        }
+    }
+}
+
+/// Reads the document in a folder. What cannot be read of it is no fault of the one around it.
+fn object<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sink<'_>) {
+    if out.is_full() || !storage.is_folder(folder) {
+        return;
+    }
+    let inside = storage.path(folder);
+    let around = std::mem::replace(&mut storage.folder, inside);
+    out.inside(|out| {
+        let _ = document(storage, out);
+    });
+    storage.folder = around;
+}
+
+/// Reads an object as the first version of OLE keeps it (MS-OLEDS 2.2.5), and RTF to this day.
+pub fn embedded(object: &[u8], out: &mut Sink<'_>) {
+    let content = first_version(object);
+    match content {
+        Some((b"Package", content)) => native(&[&[0; 4], content].concat(), out),
+        Some((_, content)) => attachment::shown("", content, out),
+        None => {
+            let at = memchr::memmem::find(object, magic::COMPOUND);
+            let content = at.map_or(&[][..], |at| &object[at..]);
+            attachment::shown("", content, out);
+        }
+    }
+}
+
+/// The name of an object's class, and its content.
+fn first_version(object: &[u8]) -> Option<(&[u8], &[u8])> {
+    const EMBEDDED: u32 = 2;
+    (u32_at(object, 4)? == EMBEDDED).then_some(())?;
+    let mut at = 8;
+    let mut strings = [&[][..]; 3];
+    for string in &mut strings {
+        let length = size_at(object, at)?;
+        let content = object.get(at + 4..)?.get(..length)?;
+        *string = content.strip_suffix(&[0]).unwrap_or(content);
+        at += 4 + length;
+    }
+    let content = slice(object, at.checked_add(4)?, size_at(object, at)?);
+    Some((strings[0], content))
 }
 
 /// Reads a file that another document shows as an icon (MS-OLEDS 2.3.6): its name, where it was, and

@@ -2,7 +2,7 @@
 
 use std::io::{Read, Seek};
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 
 use super::{Storage, summary, u16_at, u32_at, u64_at, wide};
 use crate::extract::flow::Flow;
@@ -25,6 +25,7 @@ const DATA: u16 = 0x3701;
 const NAME: u16 = 0x3704;
 const LONG_NAME: u16 = 0x3707;
 const CODE_PAGE: u16 = 0x3fde;
+const LOCALE: u16 = 0x3ff1;
 const MESSAGE_CODE_PAGE: u16 = 0x3ffd;
 
 /// A message holds messages, and they others; nobody reads deeper.
@@ -34,13 +35,21 @@ pub fn read<R: Read + Seek>(
     storage: &mut Storage<R>,
     out: &mut Sink<'_>,
 ) -> Result<(), Unreadable> {
-    message(storage, "", out);
+    message(storage, "", &[], out);
     Ok(())
 }
 
-fn message<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sink<'_>) {
+/// `encodings` are those of the message around it.
+fn message<R: Read + Seek>(
+    storage: &mut Storage<R>,
+    folder: &str,
+    encodings: &[&'static Encoding],
+    out: &mut Sink<'_>,
+) {
     let nesting = folder.matches("/__attach").count();
-    let mut properties = Properties::of(storage, folder, if nesting == 0 { 32 } else { 24 });
+    let header = if nesting == 0 { 32 } else { 24 };
+    let mut properties = Properties::of(storage, folder, header, encodings);
+    let encodings = properties.encodings.clone();
     let subject = properties.text(SUBJECT);
     let sender = properties.text(SENDER_NAME);
     let address = properties
@@ -77,15 +86,17 @@ fn message<R: Read + Seek>(storage: &mut Storage<R>, folder: &str, out: &mut Sin
             return;
         }
         let inside = format!("{folder}/{name}");
-        let mut properties = Properties::of(storage, &inside, 8);
+        let mut properties = Properties::of(storage, &inside, 8, &encodings);
         let name = properties.text(LONG_NAME).or_else(|| properties.text(NAME));
         let name = name.unwrap_or_default();
         attachment::announce(&name, out);
         let embedded = format!("{inside}/__substg1.0_3701000D");
         if let Some(bytes) = properties.binary(DATA) {
             attachment::read(&name, &bytes, out);
-        } else if storage.file.is_storage(&embedded) && nesting < MOST_NESTING {
-            message(storage, &embedded, out);
+        } else if !storage.has(&format!("{embedded}/__properties_version1.0")) {
+            super::object(storage, &embedded, out);
+        } else if nesting < MOST_NESTING {
+            message(storage, &embedded, &encodings, out);
         }
     }
 }
@@ -96,11 +107,19 @@ struct Properties<'a, R> {
     folder: String,
     /// Those of fixed length: sixteen bytes each.
     fixed: Vec<u8>,
-    encoding: Option<&'static Encoding>,
+    /// What its text of 8 bits can be in, the likeliest first.
+    encodings: Vec<&'static Encoding>,
+    /// What it says that its page is in.
+    page_encoding: Option<&'static Encoding>,
 }
 
 impl<'a, R: Read + Seek> Properties<'a, R> {
-    fn of(storage: &'a mut Storage<R>, folder: &str, header: usize) -> Self {
+    fn of(
+        storage: &'a mut Storage<R>,
+        folder: &str,
+        header: usize,
+        around: &[&'static Encoding],
+    ) -> Self {
         let mut fixed = storage
             .stream(&format!("{folder}/__properties_version1.0"))
             .unwrap_or_default();
@@ -109,15 +128,37 @@ impl<'a, R: Read + Seek> Properties<'a, R> {
             storage,
             folder: folder.to_owned(),
             fixed,
-            encoding: None,
+            encodings: Vec::new(),
+            page_encoding: None,
         };
-        let page = [CODE_PAGE, MESSAGE_CODE_PAGE]
-            .into_iter()
-            .find_map(|property| properties.value(property));
-        properties.encoding = page
-            .and_then(|page| u16::try_from(page & 0xffff_ffff).ok())
-            .and_then(summary::code_page);
+        properties.page_encoding = properties.encoding(CODE_PAGE);
+        properties.encodings = properties.all_encodings();
+        if properties.encodings.is_empty() {
+            properties.encodings = around.to_vec();
+        }
         properties
+    }
+
+    fn encoding(&self, property: u16) -> Option<&'static Encoding> {
+        let page = u16::try_from(self.value(property)? & 0xffff_ffff).ok()?;
+        summary::code_page(page)
+    }
+
+    /// The code page of the message, then of the Internet, which says what was sent, not what is
+    /// stored; and where neither fits, that of the sender's language.
+    fn all_encodings(&self) -> Vec<&'static Encoding> {
+        let named = [MESSAGE_CODE_PAGE, CODE_PAGE].map(|property| self.encoding(property));
+        let mut encodings: Vec<_> = named.into_iter().flatten().collect();
+        let locale = self.value(LOCALE).filter(|locale| *locale & 0xffff != 0);
+        let locale = locale.map(|locale| summary::encoding_of(locale as u16, None));
+        if encodings.is_empty() {
+            // Of a Western language nothing is known that a guess would not find.
+            let locale = locale.filter(|locale| *locale != WINDOWS_1252);
+            encodings.extend(locale.into_iter().flat_map(|locale| [UTF_8, locale]));
+        } else {
+            encodings.extend(locale);
+        }
+        encodings
     }
 
     fn value(&self, property: u16) -> Option<u64> {
@@ -153,10 +194,16 @@ impl<'a, R: Read + Seek> Properties<'a, R> {
     }
 
     fn narrow(&self, bytes: &[u8]) -> String {
-        match self.encoding {
-            Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
-            None => String::from_utf8(bytes.to_owned())
-                .unwrap_or_else(|_| summary::narrow(bytes, u16::MAX)),
+        let known = match self.encodings.as_slice() {
+            [] => &[UTF_8],
+            known => known,
+        };
+        let decode = |encoding: &&'static Encoding| {
+            encoding.decode_without_bom_handling_and_without_replacement(bytes)
+        };
+        match known.iter().find_map(decode) {
+            Some(text) => text.into_owned(),
+            None => summary::narrow(bytes, u16::MAX),
         }
     }
 
@@ -167,7 +214,7 @@ impl<'a, R: Read + Seek> Properties<'a, R> {
         }
         let page = match self.binary(HTML) {
             Some(page) => {
-                let encoding = html::declared_encoding(&page).or(self.encoding);
+                let encoding = html::declared_encoding(&page).or(self.page_encoding);
                 let decoded = encoding.map(|encoding| encoding.decode(&page).0.into_owned());
                 Some(decoded.unwrap_or_else(|| self.narrow(&page)))
             }

@@ -5,7 +5,10 @@
 use std::collections::HashMap;
 use std::io::{Read, Seek};
 
+use flate2::read::ZlibDecoder;
+
 use super::{Storage, size_at, slice, summary, u16_at, u32_at, wide};
+use crate::extract::attachment;
 use crate::extract::sink::{Sink, Unreadable};
 
 /// Types of records.
@@ -15,18 +18,25 @@ const SLIDE_ATOM: u16 = 1007;
 const NOTES: u16 = 1008;
 const SLIDE_PERSIST: u16 = 1011;
 const MAIN_MASTER: u16 = 1016;
+const OBJECT_LIST: u16 = 1033;
+const OBJECT_REFERENCE: u16 = 3009;
 const TEXT_CHARS: u16 = 4000;
 const TEXT_BYTES: u16 = 4008;
 const STRING: u16 = 4026;
+const OBJECT_ATOM: u16 = 4035;
+const EMBEDDED_OBJECT: u16 = 4044;
 const HEADERS_FOOTERS: u16 = 4057;
 const SLIDE_LIST: u16 = 4080;
 const USER_EDIT: u16 = 4085;
+const OBJECT_STORAGE: u16 = 4113;
 const PERSIST_DIRECTORY: u16 = 6002;
 
 /// Records nest a dozen deep; hostile ones deeper.
 const MOST_NESTING: usize = 32;
 /// More saves than this are not followed back.
 const MOST_EDITS: usize = 4096;
+/// The most that is inflated of all objects.
+const MAX_INFLATED: u64 = 128 << 20;
 
 const ENCRYPTED: u32 = 0xf3d1_c4df;
 
@@ -166,6 +176,8 @@ impl<'a> Objects<'a> {
         let footers = Records(document.content)
             .find(|record| record.kind == HEADERS_FOOTERS && record.instance == 3)
             .map_or(&[][..], |record| record.content);
+        let mut embedded = embedded(document.content);
+        let mut room = MAX_INFLATED;
         out.details.pages = u32::try_from(slides.len()).ok();
         out.tell();
         for slide in slides {
@@ -182,6 +194,14 @@ impl<'a> Objects<'a> {
             {
                 texts(object.content, 0, out);
                 footer(object.content, footers, out);
+                let mut shown = Vec::new();
+                references(object.content, 0, &mut shown);
+                for id in shown {
+                    // Each is read once, however often it is shown.
+                    if let Some(object) = embedded.remove(&id).and_then(|id| self.object(id)) {
+                        read_object(object, &mut room, out);
+                    }
+                }
                 let noted = Records(object.content)
                     .find(|record| record.kind == SLIDE_ATOM)
                     .and_then(|atom| u32_at(atom.content, 16));
@@ -194,6 +214,46 @@ impl<'a> Objects<'a> {
             out.end_page();
         }
     }
+}
+
+/// The documents of other programs that slides show: where each is stored, by its number.
+fn embedded(document: &[u8]) -> HashMap<u32, u32> {
+    let list = Records(document).find(|record| record.kind == OBJECT_LIST);
+    let objects = Records(list.map_or(&[][..], |record| record.content));
+    let objects = objects.filter(|record| record.kind == EMBEDDED_OBJECT);
+    let places = objects.filter_map(|object| {
+        let atom = Records(object.content).find(|record| record.kind == OBJECT_ATOM)?;
+        Some((u32_at(atom.content, 8)?, u32_at(atom.content, 16)?))
+    });
+    places.collect()
+}
+
+/// The numbers of the objects that a slide shows.
+fn references(content: &[u8], depth: usize, numbers: &mut Vec<u32>) {
+    for record in Records(content) {
+        if record.kind == OBJECT_REFERENCE {
+            numbers.extend(u32_at(record.content, 0));
+        } else if record.is_container && depth < MOST_NESTING {
+            references(record.content, depth + 1, numbers);
+        }
+    }
+}
+
+/// Reads an object's file, which may be compressed (MS-PPT 2.10.35).
+fn read_object(object: Record<'_>, room: &mut u64, out: &mut Sink<'_>) {
+    const COMPRESSED: u16 = 1;
+    if object.kind != OBJECT_STORAGE {
+        return;
+    }
+    if object.instance != COMPRESSED {
+        return attachment::shown("", object.content, out);
+    }
+    let packed = slice(object.content, 4, usize::MAX);
+    let mut file = Vec::new();
+    // What came before damage is kept.
+    let _ = ZlibDecoder::new(packed).take(*room).read_to_end(&mut file);
+    *room -= (file.len() as u64).min(*room);
+    attachment::shown("", &file, out);
 }
 
 /// A slide, or its notes, in the document's list of them.

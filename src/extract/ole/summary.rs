@@ -1,6 +1,6 @@
 //! Summary information (MS-OLEPS): what a document of the older Office says about itself.
 
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, WINDOWS_1252};
 use jiff::Timestamp;
 
 use super::{size_at, slice, u16_at, u32_at, u64_at, wide};
@@ -65,6 +65,7 @@ fn text(value: &[u8], page: Option<u16>) -> Option<String> {
 /// Text in one of Windows' code pages.
 pub fn narrow(bytes: &[u8], page: u16) -> String {
     match code_page(page) {
+        _ if matches!(page, 437 | 850 | 858) => charset::decode_dos(bytes),
         Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
         None if page == 1200 => wide(bytes),
         None => {
@@ -100,6 +101,27 @@ pub fn code_page(page: u16) -> Option<&'static Encoding> {
     Encoding::for_label(label.as_bytes())
 }
 
+/// The encoding of the language (MS-LCID) that a document is in, or else of the code page that it names.
+pub fn encoding_of(language: u16, page: Option<u16>) -> &'static Encoding {
+    let page = match language & 0x3ff {
+        0x01 => 1256,
+        0x04 if language == 0x0404 => 950,
+        0x04 => 936,
+        0x02 | 0x19 | 0x22 | 0x23 => 1251,
+        0x05 | 0x0e | 0x15 | 0x18 | 0x1a | 0x1b | 0x24 => 1250,
+        0x08 => 1253,
+        0x0d => 1255,
+        0x11 => 932,
+        0x12 => 949,
+        0x1e => 874,
+        0x1f => 1254,
+        _ => page
+            .filter(|page| (1250..=1258).contains(page))
+            .unwrap_or(1252),
+    };
+    code_page(page).unwrap_or(WINDOWS_1252)
+}
+
 /// A time as Windows counts it: tenths of a microsecond since 1601, in UTC.
 pub fn file_time(ticks: u64) -> Option<String> {
     const UNIX_EPOCH: i64 = 11_644_473_600;
@@ -111,7 +133,7 @@ pub fn file_time(ticks: u64) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{describe, file_time};
+    use super::{describe, file_time, narrow};
     use crate::extract::sink::Details;
 
     #[test]
@@ -122,6 +144,12 @@ mod tests {
         );
         assert_eq!(file_time(0), None);
         assert_eq!(file_time(u64::MAX), None);
+    }
+
+    #[test]
+    fn text_from_before_windows() {
+        assert_eq!(narrow(b"H\x84fen", 437), "Häfen");
+        assert_eq!(narrow(b"H\x84fen", 850), "Häfen");
     }
 
     #[test]

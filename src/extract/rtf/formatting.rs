@@ -1,4 +1,4 @@
-//! Control words of RTF that change how text looks.
+//! Control words of RTF that hold nothing to read.
 
 /// Words that only say how text looks, or which is a part of it.
 pub const FORMATTING: [&str; 64] = [
@@ -67,3 +67,8 @@ pub const FORMATTING: [&str; 64] = [
     "ul",
     "up",
 ];
+
+/// How a formula looks: `mfPr`, `mctrlPr`.
+pub fn is_math_property(word: &str) -> bool {
+    word.starts_with('m') && word.ends_with("Pr")
+}

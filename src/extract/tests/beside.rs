@@ -80,6 +80,19 @@ fn a_box_of_text_cuts_no_word() {
         &[],
     );
     has_lines(&found, &["pelican Gannet, auk"]);
+    let symbol =
+        |font: &str, code: &str| format!("<w:r><w:sym w:font='{font}' w:char='{code}'/></w:r>");
+    let body = [
+        word("ray "),
+        symbol("Symbol", "F061"),
+        symbol("Symbol", "0057"),
+        symbol("Wingdings", "F061"),
+        symbol("Arial", "03B2"),
+        symbol("Symbol", "F0B1"),
+        symbol("Symbol", "x"),
+    ];
+    let found = docx(&format!("<w:p>{}</w:p>", body.concat()), "", &[]);
+    has_lines(&found, &["ray αΩβ±"]);
     let field = "<w:r><w:instrText> HYPERLINK \"https://example.org/f\" </w:instrText></w:r>";
     let body = format!("<w:p>{}{field}{}</w:p>", word("peli"), word("can"));
     has_lines(&docx(&body, "", &[]), &["pelican", "https://example.org/f"]);

@@ -230,7 +230,12 @@ fn what_is_protected_says_so() {
     let mut doc = vec![0; 0x400];
     doc[10] = 0;
     doc[11] = 1;
+    // Its list of entries is encrypted as well.
+    let mut masked = made::zip(&[("a.txt", "secret")]);
+    masked[6..8].copy_from_slice(&0x2041u16.to_le_bytes());
+    masked.truncate(60);
     let documents = [
+        ("a.zip", masked),
         ("a.pdf", made::encrypted_pdf()),
         ("a.odt", made::opendocument("text", "", manifest)),
         (
@@ -247,6 +252,42 @@ fn what_is_protected_says_so() {
         assert_eq!(found.name_only.as_deref(), Some(sentence), "{name}");
         assert_eq!(found.text, "", "{name}");
     }
+}
+
+#[test]
+fn a_password_hides_no_more_of_an_archive_than_is_read() {
+    let mut file = made::zip(&[("a.txt", "secret")]);
+    let list = file.windows(4).position(|at| at == b"PK\x01\x02").unwrap();
+    file[6] |= 1;
+    file[list + 8] |= 1;
+    let found = extracted("a.zip", &file);
+    assert_eq!((found.note, found.truncated), (None, false));
+    assert_eq!(found.text, "a.txt");
+}
+
+#[test]
+fn what_is_unknown_is_not_called_damaged() {
+    let pict = [&[0; 512][..], b"\x10\0\0\0\0\0\0\x01\0\x01\0\x11\x02\xff"].concat();
+    let mut other = made::compound(&[("/Image/Contents", b"x")]);
+    assert_eq!(other[30], 12);
+    other[26] = 3;
+    for (name, content) in [("a.pct", &pict[..]), ("a.pict", &pict), ("a.zvi", &other)] {
+        let why = extracted(name, content).name_only.unwrap_or_default();
+        assert!(
+            why.contains("know") && !why.contains("damaged"),
+            "{name}: {why}"
+        );
+    }
+    // A version that says less of its sectors than they are.
+    let mut document = made::doc();
+    document[26] = 3;
+    assert!(extracted("a.doc", &document).text.contains("żuraw"));
+    // One that does not say how long its last small stream is with what fills its sector.
+    let directory = u32::from_le_bytes(document[48..52].try_into().unwrap()) as usize;
+    let length = (directory + 1) * 4096 + 120;
+    assert_eq!(document[length] % 64, 0);
+    document[length] -= 9;
+    assert!(extracted("a.doc", &document).text.contains("żuraw"));
 }
 
 #[test]

@@ -103,6 +103,23 @@ fn documents_that_are_one_xml_file() {
     let word = "<?xml version='1.0'?><w:wordDocument><w:body><w:p><w:r><w:t>Har</w:t></w:r><w:r><w:t>bour</w:t></w:r></w:p></w:body></w:wordDocument>";
     assert_eq!(extracted("a.xml", word.as_bytes()).text, "Harbour");
     let book = "<?xml version='1.0'?><FictionBook><body><p>Har<emphasis>bour</emphasis></p></body></FictionBook>";
+    for (name, bare) in [
+        (
+            "a.fb2",
+            "<FictionBook xmlns='x'><p>peli<emphasis>can</emphasis></p></FictionBook>",
+        ),
+        ("a.xlf", "<xliff><source>peli<g>can</g></source></xliff>"),
+        ("a.xliff", "<xliff><source>peli<g>can</g></source></xliff>"),
+        (
+            "a.tmx",
+            "<!DOCTYPE tmx><tmx><seg>peli<hi>can</hi></seg></tmx>",
+        ),
+        ("a.ttml", "<tt xmlns='x'><p>peli<span>can</span></p></tt>"),
+        ("a.opml", "<opml><outline text='pelican'/></opml>"),
+    ] {
+        let found = extracted(name, bare.as_bytes());
+        assert_eq!(found.text, "pelican", "{name}: {}", found.media_type);
+    }
     assert_eq!(extracted("a.fb2", book.as_bytes()).text, "Harbour");
     assert_eq!(
         extracted("a.vcf", b"BEGIN:VCARD\r\nFN:Ada Qu\r\n ay\r\n").text,
@@ -250,6 +267,52 @@ fn groups_of_rtf_that_only_look_different_are_read() {
     );
     let info = "{\\info{\\title T}{\\subject S}{\\keywords K, L}{\\doccomm C}}words";
     assert_eq!(read(info), "T\nS\nK, L\nC\nwords");
+}
+
+#[test]
+fn rtf_is_read_as_its_newer_readers_read_it() {
+    let read = |body: &str| extracted("a.rtf", format!("{{\\rtf1 {body}}}").as_bytes()).text;
+    let formula = "{\\mmath{\\*\\moMathPara{\\*\\moMathParaPr{\\mjc centerGroup}}{\\*\\moMath{\\mf{\\mfPr{\\mtype bar}{\\*\\mctrlPr\\f1 x}}\
+        {\\mnum{\\mr\\mscr0 distance}}{\\mden{\\mr\\mscr0 time}}}}}}";
+    assert_eq!(
+        read(&format!("speed {formula} now")),
+        "speed  distance time now"
+    );
+    assert_eq!(
+        read("{\\upr{Zuraw}{\\*\\ud{\\u380 Zuraw}}} stands"),
+        "żuraw stands"
+    );
+    assert_eq!(
+        read("{\\upr poor{\\*\\ud rich}}, {\\*\\unknown{\\*\\ud none}} end"),
+        "rich,  end"
+    );
+    assert_eq!(read("one{\\nonesttables two} three"), "one three");
+    let row = |cell: &str| {
+        format!(
+            "{cell}\\nestcell {{\\*\\nesttableprops\\trowd\\cellx9\\nestrow}}{{\\nonesttables\\par}}"
+        )
+    };
+    let nested = row("inner") + &row("lower") + "outer\\cell\\row end";
+    assert_eq!(read(&nested), "inner\nlower\nouter\nend");
+    assert_eq!(
+        read("{\\info{\\title {\\upr{poor}{\\*\\ud{rich}}}}}text"),
+        "rich\ntext"
+    );
+    let page = |page: &str| {
+        extracted(
+            "a.rtf",
+            format!("{{\\rtf1\\{page} H\\'84fen\\'e1}}").as_bytes(),
+        )
+        .text
+    };
+    for dos in ["pc", "pca", "ansicpg437", "ansicpg850"] {
+        assert_eq!(page(dos), "Häfenß", "{dos}");
+    }
+    assert_eq!(page("ansi"), "H„fená");
+    assert_eq!(
+        read("{\\fonttbl{\\f1\\fcharset254 x;}}\\f1 H\\'84fen"),
+        "Häfen"
+    );
 }
 
 #[test]

@@ -287,7 +287,7 @@ pub fn compound(streams: &[(&str, &[u8])]) -> Vec<u8> {
     file.into_inner().into_inner()
 }
 
-fn utf16(text: &str) -> Vec<u8> {
+pub fn utf16(text: &str) -> Vec<u8> {
     text.encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
 
@@ -368,7 +368,8 @@ pub fn summary() -> Vec<u8> {
     set
 }
 
-fn biff(kind: u16, content: &[u8]) -> Vec<u8> {
+/// A record of a workbook.
+pub fn biff(kind: u16, content: &[u8]) -> Vec<u8> {
     [
         &kind.to_le_bytes()[..],
         &(content.len() as u16).to_le_bytes(),
@@ -378,46 +379,43 @@ fn biff(kind: u16, content: &[u8]) -> Vec<u8> {
 }
 
 pub fn xls(encrypted: bool) -> Vec<u8> {
-    let begin = |kind: u8| biff(0x809, &[0, 6, kind, 0, 0, 0, 0, 0]);
     let password = if encrypted {
         biff(0x2f, &[0; 6])
     } else {
         Vec::new()
     };
-    let strings = biff(0xfc, b"\x01\0\0\0\x01\0\0\0\x07\0\0herring");
-    let style = |format: u8| biff(0xe0, &[0, 0, format, 0]);
-    let globals = |start: u32| {
-        let mut sheet = start.to_le_bytes().to_vec();
-        sheet.extend(b"\0\0\x04\0Tons");
-        [
-            begin(5),
-            password.clone(),
-            style(0),
-            style(14),
-            biff(0x85, &sheet),
-            strings.clone(),
-            biff(0x0a, b""),
-        ]
-        .concat()
-    };
-    let start = globals(0).len() as u32;
     let cell = |kind: u16, row: u8, style: u8, rest: &[u8]| {
         biff(kind, &[&[row, 0, 0, 0, style, 0], rest].concat())
     };
-    let sheet = [
-        begin(0x10),
+    let cells = [
         cell(0xfd, 0, 0, &0u32.to_le_bytes()),
         cell(0x203, 0, 1, &44_000f64.to_le_bytes()),
         cell(0x27e, 1, 0, &(150u32 << 2 | 3).to_le_bytes()),
         cell(0x06, 1, 0, &[0, 0, 0, 0, 0, 0, 0xff, 0xff]),
         biff(0x207, b"\x02\0\x01\xf3\0k\0"),
-        biff(0x0a, b""),
     ];
-    let book = [globals(start), sheet.concat()].concat();
-    compound(&[("/Workbook", &book)])
+    compound(&[("/Workbook", &workbook(&password, &cells.concat()))])
 }
 
-fn record(version: u16, instance: u16, kind: u16, content: &[u8]) -> Vec<u8> {
+/// The stream of a workbook with one sheet of these records, and one string.
+pub fn workbook(password: &[u8], sheet: &[u8]) -> Vec<u8> {
+    let begin = |kind: u8| biff(0x809, &[0, 6, kind, 0, 0, 0, 0, 0]);
+    let strings = biff(0xfc, b"\x01\0\0\0\x01\0\0\0\x07\0\0herring");
+    let style = |format: u8| biff(0xe0, &[0, 0, format, 0]);
+    let end = biff(0x0a, b"");
+    let globals = |start: u32| {
+        let mut bound = start.to_le_bytes().to_vec();
+        bound.extend(b"\0\0\x04\0Tons");
+        let bound = biff(0x85, &bound);
+        let styles = [style(0), style(14)].concat();
+        [&begin(5), password, &styles, &bound, &strings, &end].concat()
+    };
+    let start = globals(0).len() as u32;
+    [&globals(start), &begin(0x10), sheet, &end].concat()
+}
+
+/// A record of a presentation.
+pub fn record(version: u16, instance: u16, kind: u16, content: &[u8]) -> Vec<u8> {
     [
         &(instance << 4 | version).to_le_bytes()[..],
         &kind.to_le_bytes(),
@@ -428,6 +426,20 @@ fn record(version: u16, instance: u16, kind: u16, content: &[u8]) -> Vec<u8> {
 }
 
 pub fn ppt() -> Vec<u8> {
+    ppt_with(&[])
+}
+
+/// The same with a record on its first slide that has the file of an embedded object.
+pub fn ppt_with(object: &[u8]) -> Vec<u8> {
+    let number = 9u32.to_le_bytes();
+    let atom = [&[0; 8], &number[..], &[0; 4], &4u32.to_le_bytes(), &[0; 4]].concat();
+    let objects = record(15, 0, 4044, &record(0, 0, 4035, &atom));
+    let objects = record(15, 0, 1033, &objects);
+    let shown = record(15, 0, 0xf011, &record(0, 0, 3009, &number));
+    let shown = match object {
+        [] => Vec::new(),
+        _ => record(15, 0, 0xf00d, &shown),
+    };
     let persist = |object: u32, id: u32| {
         let content: Vec<u8> = [object, 0, 0, id, 0]
             .iter()
@@ -437,27 +449,25 @@ pub fn ppt() -> Vec<u8> {
     };
     let outline = record(0, 0, 4000, &utf16("Title\rline"));
     let list = [persist(2, 256), outline, persist(3, 257)].concat();
-    let document = record(15, 0, 1000, &record(15, 0, 4080, &list));
-    let slide = |text: &[u8]| {
-        record(
-            15,
-            0,
-            1006,
-            &record(15, 0, 0xf00d, &record(0, 0, 4008, text)),
-        )
+    let list = record(15, 0, 4080, &list);
+    let document = record(15, 0, 1000, &[list, objects].concat());
+    let slide = |text: &[u8], shown: &[u8]| {
+        let text = record(15, 0, 0xf00d, &record(0, 0, 4008, text));
+        record(15, 0, 1006, &[&text, shown].concat())
     };
-    let old = slide(b"before it was saved again");
-    let (first, second) = (slide(b"box"), slide(b"last"));
+    let old = slide(b"before it was saved again", b"");
+    let (first, second) = (slide(b"box", &shown), slide(b"last", b""));
     let places = [
         old.len(),
         old.len() + document.len(),
         old.len() + document.len() + first.len(),
+        old.len() + document.len() + first.len() + second.len(),
     ];
-    let mut directory = (1u32 | 3 << 20).to_le_bytes().to_vec();
+    let mut directory = (1u32 | 4 << 20).to_le_bytes().to_vec();
     places
         .iter()
         .for_each(|place| directory.extend((*place as u32).to_le_bytes()));
-    let mut stream = [old, document, first, second].concat();
+    let mut stream = [&old, &document, &first, &second, object].concat();
     let directory_at = stream.len() as u32;
     stream.extend(record(0, 0, 6002, &directory));
     let edit_at = stream.len() as u32;
@@ -735,6 +745,10 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.doc", doc()),
         ("a.xls", xls(false)),
         ("a.ppt", ppt()),
+        ("b.ppt", ppt_with(&record(0, 0, 4113, &doc()))),
+        ("a.ics", CALENDAR.into()),
+        ("a.po", CATALOGUE.into()),
+        ("a.xliff", TRANSLATION.into()),
         ("a.msg", msg()),
         ("a.jpg", jpeg()),
         ("a.mp3", mp3()),
@@ -750,6 +764,11 @@ pub fn all() -> Vec<(&'static str, Vec<u8>)> {
         ("a.7z", seven_zip(&["pier/a.txt", "pier/b.pdf"])),
     ]
 }
+
+const CALENDAR: &str = "BEGIN:VCALENDAR\r\nATTENDEE;CN=\"Bo; Lee\":mailto:bo@example.org\r\n\
+    DESCRIPTION;ALTREP=\"a?b&c\":one\\ntwo\r\n and three\r\nATTACH;ENCODING=BASE64;X-FILENAME=a (1).pdf:QUFB\r\nQUFB\r\n";
+const CATALOGUE: &str = "# one\nmsgid \"a\\nb\\u00e9\"\nmsgstr \"c\"\n\"d\"\n";
+const TRANSLATION: &str = "<xliff><source>peli<g id='1'>can</g><ph>x</ph></source></xliff>";
 
 /// A binary workbook of one sheet.
 pub fn xlsb() -> Vec<u8> {

@@ -237,3 +237,68 @@ fn what_outlook_packs_is_unpacked() {
         extracted("winmail.dat", &file[..end]);
     }
 }
+
+#[test]
+fn what_is_uuencoded_is_decoded() {
+    use crate::extract::mail::uuencode::tests::encode;
+    let html = encode("notes.html", b"<p>a <b>tern</b>");
+    let inline = format!("see below\r\n{html}bye");
+    let expected = "see below\nbye\nAttachment: notes.html\na tern";
+    let found = text("a.eml", &message("Subject: x", inline.as_bytes()));
+    assert!(found.ends_with(expected), "{found:?}");
+    for kind in ["text/html", "application/octet-stream"] {
+        let body = format!(
+            "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b\r\nContent-Type: {kind}; name=notes.html\r\n\
+             Content-Disposition: attachment\r\nContent-Transfer-Encoding: x-uuencode\r\n\r\n{html}\r\n--b--\r\n"
+        );
+        let head = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b";
+        let found = text("a.eml", &message(head, body.as_bytes()));
+        assert!(
+            found.ends_with("hello\nAttachment: notes.html\na tern"),
+            "{found:?}"
+        );
+    }
+    let head = "Subject: x\r\nContent-Type: text/plain\r\nContent-Transfer-Encoding: uuencode";
+    let body = encode("a", b"common tern");
+    let found = text("a.eml", &message(head, body.as_bytes()));
+    assert!(found.ends_with("Subject: x\ncommon tern"), "{found:?}");
+}
+
+#[test]
+fn attachments_are_named_by_whatever_names_them() {
+    let head = "Subject: x\r\nContent-Type: multipart/mixed; boundary=b";
+    let body = "--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n\
+        --b\r\nContent-Type: application/octet-stream\r\nContent-Location: http://example.org/a/H%C3%A4fen.csv?x=/1\r\n\
+        Content-Description: Dues of the pier\r\n\r\na,b\r\n\
+        --b\r\nContent-Type: application/x-pkcs7-signature\r\nContent-Transfer-Encoding: base64\r\n\r\nMIAGCSqGSIb3DQEHAqCA\r\n--b--\r\n";
+    let found = text("a.eml", &message(head, body.as_bytes()));
+    let expected = "hello\nAttachment: Häfen.csv\nDues of the pier\na\tb\nAttachment";
+    assert!(found.ends_with(expected), "{found:?}");
+}
+
+#[test]
+fn fields_that_are_repeated_are_all_read() {
+    let head = "Subject: first\r\nSubject: =?utf-8?Q?sec=C3=B6nd?=\r\nSubject: first\r\nTo: a@example.org\r\nTo: b@example.org";
+    let found = text("a.eml", &message(head, b"body"));
+    has(
+        &found,
+        &[
+            "Subject: first\nSubject: secönd\nbody",
+            "To: a@example.org\nTo: b@example.org",
+        ],
+    );
+}
+
+#[test]
+fn korean_and_chinese_in_7_bits() {
+    let body = b"\x1b$)C\x0e:N;j\x0f ok";
+    for kind in ["text/plain", "text/html"] {
+        for disposition in ["", "\r\nContent-Disposition: attachment; filename=a"] {
+            let head =
+                format!("Subject: x\r\nContent-Type: {kind}; charset=iso-2022-kr{disposition}");
+            has(&text("a.eml", &message(&head, body)), &["부산 ok"]);
+        }
+    }
+    let head = "Subject: x\r\nContent-Type: text/plain; charset=\"hz-gb-2312\"\r\nContent-Transfer-Encoding: base64";
+    has(&text("a.eml", &message(head, b"fns4Wz9afn0=")), &["港口"]);
+}

@@ -3,9 +3,11 @@
 
 mod strings;
 
+use std::io::{Read, Seek};
+
 use encoding_rs::{Encoding, WINDOWS_1252};
 
-use super::{size_at, slice, summary, u16_at, u32_at, u64_at};
+use super::{Storage, size_at, slice, summary, u16_at, u32_at, u64_at};
 use crate::extract::cells::{self, Shown};
 use crate::extract::sink::{Sink, Unreadable};
 use strings::Strings;
@@ -66,16 +68,24 @@ struct Book {
     sheets: Vec<(String, usize)>,
 }
 
-pub fn read(stream: &[u8], out: &mut Sink<'_>) -> Result<(), Unreadable> {
+pub fn read<R: Read + Seek>(
+    stream: &[u8],
+    storage: &mut Storage<R>,
+    out: &mut Sink<'_>,
+) -> Result<(), Unreadable> {
     let book = Book::read(stream)?;
     out.details.pages = u32::try_from(book.sheets.len()).ok();
     out.tell();
-    for (name, start) in &book.sheets {
+    for (number, (name, start)) in book.sheets.iter().enumerate() {
         if out.is_full() {
             break;
         }
         out.paragraph(name);
         book.sheet(Records { stream, at: *start }, out);
+        // On which sheet each is shown is not known.
+        if number + 1 == book.sheets.len() {
+            super::objects(storage, out);
+        }
         out.end_page();
     }
     Ok(())
@@ -144,10 +154,15 @@ impl Book {
         let mut depth = 0usize;
         let mut row = None;
         let mut is_string_next = false;
+        // Characters of a text that the next record goes on with.
+        let mut missing = 0usize;
         let mut is_object = false;
         for (kind, content) in records {
             if out.is_full() {
                 return;
+            }
+            if kind != CONTINUE {
+                missing = 0;
             }
             match kind {
                 BEGIN => depth += 1,
@@ -164,17 +179,25 @@ impl Book {
                 }
                 STRING if std::mem::take(&mut is_string_next) => {
                     let text = self.long_string(content);
+                    let length = usize::from(u16_at(content, 0).unwrap_or(0));
+                    missing = length.saturating_sub(text.encode_utf16().count());
+                    is_object = false;
                     out.text(&text);
                 }
-                TEXT_OBJECT => is_object = true,
-                CONTINUE if std::mem::take(&mut is_object) => {
+                TEXT_OBJECT => {
                     out.line();
-                    out.text(&self.characters(
-                        content.first().copied(),
-                        slice(content, 1, usize::MAX),
-                        usize::MAX,
-                    ));
-                    out.line();
+                    is_object = true;
+                    missing = usize::from(u16_at(content, 10).unwrap_or(0));
+                }
+                // Behind the text stands how it looks, or a drawing.
+                CONTINUE if missing > 0 => {
+                    let flags = content.first().copied();
+                    let text = self.characters(flags, slice(content, 1, usize::MAX), missing);
+                    missing = missing.saturating_sub(text.encode_utf16().count());
+                    out.text(&text);
+                    if is_object && missing == 0 {
+                        out.line();
+                    }
                 }
                 SERIES_TEXT => {
                     out.line();
