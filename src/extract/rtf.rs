@@ -558,13 +558,15 @@ impl Reader<'_, '_, '_> {
     fn end_paragraph(&mut self) {
         if self.state.destination == Destination::Text {
             self.out.end_paragraph();
+            if self.state.asides == 0 {
+                self.read_objects();
+            }
         }
     }
 
     fn line(&mut self) {
         if self.state.destination == Destination::Text {
             self.out.line();
-            self.read_objects();
         }
     }
 

@@ -10,6 +10,7 @@ use mail_parser::decoders::base64::base64_decode;
 use memchr::memmem;
 
 use super::super::charset;
+use super::seven_bit;
 
 /// Bytes of an encoded word; by the standard it has 75.
 const MAX_WORD_BYTES: usize = 4096;
@@ -191,11 +192,14 @@ fn join_words(text: &str) -> Option<String> {
         };
         let out = out.get_or_insert_default();
         out.push_str(before);
-        match encoding {
-            Some(encoding) => {
-                let (decoded, _) = encoding.decode_without_bom_handling(&bytes);
+        let decoded = seven_bit::decode(label, &bytes).or_else(|| {
+            let encoding = encoding?;
+            Some(encoding.decode_without_bom_handling(&bytes).0.into_owned())
+        });
+        match decoded {
+            Some(decoded) => {
                 out.push_str("=?utf-8?B?");
-                out.push_str(&STANDARD.encode(decoded.as_bytes()));
+                out.push_str(&STANDARD.encode(&decoded));
                 out.push_str("?=");
             }
             // Nobody knows this one; the parser may.
@@ -238,6 +242,11 @@ mod tests {
                 "=?utf-8?B?{}?=",
                 STANDARD.encode(format!("{harbour}{lamp}"))
             )
+        );
+        // Korean in 7 bits, between shifts.
+        assert_eq!(
+            joined("=?iso-2022-kr?B?GyQpQw4wIQ8=?="),
+            format!("=?utf-8?B?{}?=", STANDARD.encode("가"))
         );
         assert_eq!(join_words("plain"), None);
     }
