@@ -325,14 +325,15 @@ impl Library {
     }
 
     /// At most `limit` contents the file has had, newest first, from the one before number `before` on.
-    pub fn versions(&self, id: FileId, before: Option<u32>, limit: usize) -> Result<Vec<Version>> {
+    pub fn versions(&self, id: FileId, before: Option<u64>, limit: usize) -> Result<Vec<Version>> {
         self.store.sql.read(|c| {
             self.seen(c, id)?;
             let mut statement = c.prepare_cached(
                 "SELECT number, sha256, size, media_type, created_ms FROM version
                  WHERE file_id = ?1 AND number < ?2 ORDER BY number DESC LIMIT ?3",
             )?;
-            let before = before.map_or(i64::MAX, i64::from);
+            let before = before.and_then(|number| i64::try_from(number).ok());
+            let before = before.unwrap_or(i64::MAX);
             let mut rows = statement.query((id, before, limit))?;
             let mut versions = Vec::new();
             while let Some(row) = rows.next()? {

@@ -6,6 +6,7 @@
 mod accounts;
 mod api_contract;
 mod app;
+mod architecture;
 mod bad_input;
 mod browser;
 mod browsing;

@@ -39,7 +39,7 @@ pub struct Folder {
 #[into_params(parameter_in = Query)]
 pub struct WhichVersions {
     /// Only those before this number.
-    before: Option<u32>,
+    before: Option<u64>,
     /// Versions in the answer, from 1 to 1000, which is also how many there are when it is absent.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,

@@ -105,7 +105,7 @@ pub struct Asking {
     page: Option<u32>,
     part: Option<String>,
     /// Versions before this number.
-    before: Option<u32>,
+    before: Option<u64>,
 }
 
 impl Asking {
@@ -152,7 +152,7 @@ pub async fn refuse(
     Ok(respond(status, &page.refusing(problem)))
 }
 
-async fn read(app: &App, id: FileId, opening: Opening, before: Option<u32>) -> Result<FilePage> {
+async fn read(app: &App, id: FileId, opening: Opening, before: Option<u64>) -> Result<FilePage> {
     let shell = Shell::of(app).searching(&opening.query);
     let page = app.look(move |library| FilePage::read(library, shell, id, &opening, before));
     let mut page = page.await?;
@@ -166,7 +166,7 @@ impl FilePage {
         shell: Shell,
         id: FileId,
         opening: &Opening,
-        before: Option<u32>,
+        before: Option<u64>,
     ) -> Result<Self> {
         let entry = library.entry(id)?;
         let versions = library.versions(id, before, MAX_VERSIONS)?;
