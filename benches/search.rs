@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use tantivy::schema::Schema;
 use tantivy::tokenizer::{TokenStream, Tokenizer};
 use tantivy::{Index, IndexWriter, Searcher};
+use wharfside::library::FilePath;
 use wharfside::library::search::{
-    self, Fields, Narrowing, Order, Passages, Question, Snippets, Source,
+    self, Fields, Narrowing, Order, Passages, Question, Sight, Snippets, Source,
 };
 use wharfside::library::text::{self, WordTokenizer};
-use wharfside::library::{FilePath, Reach};
 
 const DOCUMENTS: usize = 20_000;
 const NOW: i64 = 1_773_057_600_000;
@@ -307,7 +307,7 @@ fn answer(
     let question = Question {
         parsed: &parsed,
         folder: None,
-        reach: &Reach::everything(),
+        sight: &Sight::everything(),
         narrowing: &Narrowing::default(),
         order: Order::Relevance,
         after: None,

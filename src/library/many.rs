@@ -174,7 +174,7 @@ impl Library {
         }
         Ok(Changes {
             files,
-            events: 1..=0,
+            events: 0..=0,
         })
     }
 

@@ -188,6 +188,17 @@ pub struct Sight {
     pub is_partial: bool,
 }
 
+impl Sight {
+    /// Of whoever may read everything.
+    pub fn everything() -> Self {
+        Self {
+            reach: Reach::everything(),
+            hidden: Vec::new(),
+            is_partial: false,
+        }
+    }
+}
+
 /// What the index is asked.
 #[derive(Clone, Debug)]
 pub struct Question<'a> {

@@ -37,11 +37,6 @@ fn file(path: &str, text: &str) -> Sample {
 /// For the most relevant ones, wherever they are.
 fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
     static EVERYTHING: std::sync::OnceLock<Sight> = std::sync::OnceLock::new();
-    let everything = || Sight {
-        reach: Reach::everything(),
-        hidden: Vec::new(),
-        is_partial: false,
-    };
     static ANY: Narrowing = Narrowing {
         class: None,
         tag: None,
@@ -51,7 +46,7 @@ fn question(parsed: &Parsed, limit: usize) -> Question<'_> {
     Question {
         parsed,
         folder: None,
-        sight: EVERYTHING.get_or_init(everything),
+        sight: EVERYTHING.get_or_init(Sight::everything),
         narrowing: &ANY,
         order: Order::Relevance,
         after: None,
