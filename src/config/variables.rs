@@ -27,7 +27,7 @@ pub const VARIABLES: &[Variable] = &[
     Variable {
         name: "BASE_PATH",
         default: "/",
-        help: "path prefix, such as /files; a trusted proxy can set it with X-Forwarded-Prefix",
+        help: "path prefix, such as /wharfside; a trusted proxy can set it with X-Forwarded-Prefix",
     },
     Variable {
         name: "ACCESS",

@@ -59,7 +59,7 @@ impl Library {
                 from.as_str()
             )));
         }
-        self.store.sql.write(move |c| {
+        self.store.sql.write_large(move |c| {
             let entries = change.below(c, &from)?;
             if from == to {
                 return Ok(0);

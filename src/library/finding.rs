@@ -22,6 +22,8 @@ use crate::store::now_ms;
 const FEW: u64 = 3;
 /// Changes that the index has yet to apply, up to which a search looks at each of them.
 const MAX_WAITING: usize = 10_000;
+/// While there are more, this many matches are looked at for those that may be seen.
+const MAX_CANDIDATES: usize = 2_000;
 /// Raised when the same files must be indexed differently though the schema is the same.
 pub(super) const REVISION: u32 = 2;
 
@@ -60,11 +62,8 @@ impl Library {
         let applied = self.searchable_through();
         let outcome = self.store.index.read(|searcher| {
             let sight = self.sight(applied)?;
-            let mut answer = self.propose(searcher, request, after, &sight)?;
+            let answer = self.propose(searcher, request, after, &sight)?;
             let hits = self.hits(searcher, request, &answer)?;
-            if sight.is_partial {
-                answer.proposed.tell_only_of(hits.len());
-            }
             Ok((answer, hits))
         });
         let (answer, hits) = outcome.map_err(|error| match error.kind() {
@@ -149,7 +148,10 @@ impl Library {
             search::execute(searcher, &self.fields, question)
         };
         let limit = request.limit.clamp(1, MAX_PAGE);
-        let proposed = ask(&parsed, after, limit)?;
+        let proposed = match sight.is_partial {
+            false => ask(&parsed, after, limit)?,
+            true => self.only_visible(ask(&parsed, after, MAX_CANDIDATES)?, limit)?,
+        };
         let mut answer = Answer {
             parsed,
             proposed,
@@ -184,6 +186,21 @@ impl Library {
             answer.proposed = proposed;
         }
         Ok(answer)
+    }
+
+    /// The first `limit` of what is proposed that may be seen, and nothing that follows from others: hidden
+    /// ones in between take nobody's place.
+    fn only_visible(&self, mut proposed: Proposed, limit: usize) -> Result<Proposed> {
+        let visible = self.visible(&proposed.hits)?.into_iter().take(limit);
+        let hits = visible.map(|(entry, score, address)| (entry.id, score, address));
+        proposed.hits = hits.collect();
+        if proposed.hits.len() < limit && proposed.next.is_some() {
+            return Err(Error::unavailable(
+                "The search index is catching up with many changes; try again in a moment.",
+            ));
+        }
+        proposed.tell_only_of_hits();
+        Ok(proposed)
     }
 
     fn hits(&self, searcher: &Searcher, request: &Request, answer: &Answer) -> Result<Vec<Hit>> {

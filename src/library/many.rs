@@ -262,7 +262,7 @@ impl Library {
         work: impl FnOnce(&Connection, &Change) -> Result<usize> + Send + 'static,
     ) -> Result<Changes> {
         let change = self.change();
-        self.store.sql.write(move |c| {
+        self.store.sql.write_large(move |c| {
             let before = catalog::last_event(c)?;
             let files = work(c, &change)? as u64;
             Ok(Changes {

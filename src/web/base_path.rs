@@ -12,6 +12,7 @@ use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderName, HeaderValue, Uri};
 use axum::response::Response;
 
+use super::access::RULES;
 use super::compress::Page;
 use crate::config::BasePath;
 
@@ -28,17 +29,23 @@ const ATTRIBUTES: [&str; 6] = [
 ];
 
 impl BasePath {
-    /// The same request within the app. A proxy that says so has taken the path off already, and the platform
-    /// asks for health without it.
+    /// The same request within the app. The platform asks for health without the path. A proxy that states
+    /// it has mostly taken it off already: where an address of our own could begin with it, it is left.
     pub fn strip(&self, mut request: Request) -> Request {
         let stated = request.headers().get(FORWARDED_PREFIX);
-        if stated.is_some_and(|prefix| !prefix.is_empty()) {
+        if stated.is_some_and(|prefix| !prefix.is_empty()) && self.begins_like_ours() {
             return request;
         }
         if let Some(uri) = self.within(request.uri()) {
             *request.uri_mut() = uri;
         }
         request
+    }
+
+    fn begins_like_ours(&self) -> bool {
+        let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
+        let own = first(self.as_str());
+        RULES.iter().any(|(_, route, _)| first(route) == own)
     }
 
     fn within(&self, uri: &Uri) -> Option<Uri> {

@@ -33,7 +33,8 @@ pub enum Verdict {
 /// What a file is compared by.
 pub struct Validators {
     pub sha256: Digest,
-    /// `None` for what has no date of its own.
+    /// `None` for what has no date of its own, and while another content may follow within the second
+    /// that a date names.
     pub modified: Option<SystemTime>,
 }
 
@@ -54,9 +55,10 @@ impl Validators {
     /// HTTP dates know whole seconds only, so the fraction is dropped.
     pub fn new(sha256: Digest, modified_ms: Millis) -> Self {
         let seconds = u64::try_from(modified_ms / 1000).unwrap_or(0);
+        let modified = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         Self {
             sha256,
-            modified: Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
+            modified: Some(modified).filter(|date| is_over(*date)),
         }
     }
 
@@ -132,8 +134,7 @@ impl Conditions {
         };
         match Tags::parse(text) {
             Tags::These(tags) if !tags.is_empty() => tags.iter().any(|tag| file.is_strongly(tag)),
-            _ => httpdate::parse_http_date(text)
-                .is_ok_and(|date| file.modified == Some(date) && is_over(date)),
+            _ => httpdate::parse_http_date(text).is_ok_and(|date| file.modified == Some(date)),
         }
     }
 
@@ -144,7 +145,9 @@ impl Conditions {
     pub fn of_a_put(&self) -> Result<Precondition> {
         match (&self.if_match, &self.if_none_match) {
             (None, None) => Ok(match self.if_unmodified_since {
-                Some(date) => Precondition::UnmodifiedSince(millis(date)),
+                Some(date) if is_over(date) => Precondition::UnmodifiedSince(millis(date)),
+                // No content was ever told to be of that date.
+                Some(_) => Precondition::UnmodifiedSince(0),
                 None => Precondition::None,
             }),
             (None, Some(Tags::Any)) => Ok(Precondition::Absent),
@@ -320,8 +323,14 @@ mod tests {
         let now = SystemTime::now();
         let date = httpdate::fmt_http_date(now);
         let file = Validators::new(HEX.parse().unwrap(), millis(now));
-        let held = conditions(&[("if-range", &date)]).range_holds(&file);
-        assert!(!held, "{date}");
+        assert_eq!(file.last_modified(), None);
+        let sent = |name: &'static str| conditions(&[(name, &date)]);
+        assert!(!sent("if-range").range_holds(&file), "{date}");
+        assert_eq!(sent("if-modified-since").weigh(&file), Verdict::Proceed);
+        let unmodified = sent("if-unmodified-since");
+        assert_eq!(unmodified.weigh(&file), Verdict::Failed);
+        let put = unmodified.of_a_put().unwrap();
+        assert_eq!(put, Precondition::UnmodifiedSince(0));
     }
 
     #[test]

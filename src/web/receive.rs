@@ -121,16 +121,17 @@ where
     let (library, begun) = (app.library()?, begin(incoming.announced, &incoming.folder));
     let first = incoming.fill(SMALL).await?;
     if incoming.ended {
-        blocking(move || end(&library, append(begun(&library)?, &first)?)).await
+        let store = move || end(&library, append(begun(&library)?, &first)?);
+        app.blocking(store).await
     } else {
-        receive_large(library, first, incoming, end).await
+        receive_large(app, first, incoming, end).await
     }
 }
 
 /// The upload is always owned by the blocking pool, which also drops it: removing a large
 /// staged file takes time.
 async fn receive_large<S, T>(
-    library: Library,
+    app: &App,
     first: Vec<Bytes>,
     incoming: &mut Incoming<S>,
     end: impl FnOnce(&Library, Upload) -> Result<T> + Send + 'static,
@@ -139,6 +140,7 @@ where
     S: Stream<Item = Result<Bytes>> + Unpin,
     T: Send + 'static,
 {
+    let library = app.library()?;
     let (store, begun) = (library.clone(), begin(incoming.announced, &incoming.folder));
     let mut writing = blocking(move || append(begun(&store)?, &first));
     while !incoming.ended {
@@ -147,7 +149,7 @@ where
         writing = blocking(move || append(upload, &next));
     }
     let upload = writing.await?;
-    blocking(move || end(&library, upload)).await
+    app.blocking(move || end(&library, upload)).await
 }
 
 /// Begins the upload, once on the blocking pool.

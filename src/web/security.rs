@@ -137,7 +137,7 @@ fn refuse_cross_site(
     Err(Failure::new(
         StatusCode::FORBIDDEN,
         "Another site made this request; changes are only accepted from the pages of this one. If it was \
-         this one, behind a proxy, the proxy hides its host; in nginx, add: proxy_set_header Host $host;",
+         this one, behind a proxy, the proxy hides its host; in nginx, add: proxy_set_header Host $http_host;",
     ))
 }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use tokio::sync::Semaphore;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use crate::web::visitor::Visitor;
 
 /// Look-ups at once. They wait for the processor and hardly ever for anything else, so more of
 /// them would only take turns with each other, and the unlucky ones would wait for many turns.
-const LOOKING: usize = 8;
+const LOOKING: usize = 16;
 /// Changes of many files at once, of all clients together: each keeps all other changes waiting.
 const MAX_BULK: usize = 2;
 
@@ -128,11 +128,13 @@ impl App {
             Some(lane) => Some(Arc::clone(&lane.reads).acquire_owned().await),
             None => None,
         };
+        let thread = self.thread().await;
         let turn = Arc::clone(&self.shared.looking).acquire_owned().await;
+        let library = self.library()?;
         // They end with the work, which goes on when nobody waits for the answer any more.
-        self.run(move |library| {
-            let _turns = (own, turn);
-            work(library)
+        blocking(move || {
+            let _turns = (own, thread, turn);
+            work(&library)
         })
         .await
     }
@@ -167,15 +169,31 @@ impl App {
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let library = self.library()?;
-        let thread = match &self.lane {
-            Some(lane) => Some(Arc::clone(&lane.threads).acquire_owned().await),
-            None => None,
-        };
+        self.blocking(move || work(&library)).await
+    }
+
+    /// Runs work that may wait for the writer, on a thread of the visitor's share of the blocking pool.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), for work that has a library already.
+    pub async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let thread = self.thread().await;
         blocking(move || {
             let _thread = thread;
-            work(&library)
+            work()
         })
         .await
+    }
+
+    /// One of the threads that the visitor can have; it counts until this is dropped.
+    async fn thread(&self) -> Option<Result<OwnedSemaphorePermit, AcquireError>> {
+        match &self.lane {
+            Some(lane) => Some(Arc::clone(&lane.threads).acquire_owned().await),
+            None => None,
+        }
     }
 
     /// Which storage is open, if one is.

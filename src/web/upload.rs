@@ -202,6 +202,7 @@ impl<'a> Form<'a> {
             Ok(_) if self.link.is_some() => self.sent.push(name),
             Ok(receipt) => {
                 self.stored.insert(path);
+                self.stored.insert(receipt.path.clone());
                 self.outcome.receipts.push(receipt);
             }
             // Where a link leads is not for whoever sends by it.

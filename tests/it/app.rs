@@ -373,6 +373,14 @@ impl TestApp {
         self.fetch(&file(path))
     }
 
+    /// The same, once its date proves something: the second that it names is over.
+    pub fn get_dated(&self, path: &str) -> Answer {
+        crate::command::eventually("the second to be over", || {
+            let answer = self.get(path);
+            (!answer.header("last-modified").is_empty()).then_some(answer)
+        })
+    }
+
     pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.call("GET", &file(path), headers, None)
     }

@@ -304,9 +304,16 @@ fn changes_that_wait_leave_room_for_others() {
     let catalog = catalog(&app);
     catalog.execute_batch("BEGIN IMMEDIATE").unwrap();
     let target = format!("/files/{id}/versions/1/restore");
+    let (app, mia) = (&app, &mia);
     std::thread::scope(|scope| {
         let waiting: Vec<_> = (0..150)
-            .map(|_| scope.spawn(|| app.send(&target, &mia, &[]).status))
+            .map(|n| match n % 2 {
+                0 => scope.spawn(|| app.send(&target, mia, &[]).status),
+                _ => scope.spawn(move || {
+                    let path = file(&format!("Mia/{n}.txt"));
+                    app.ask("PUT", &path, mia, Some(b"x")).status
+                }),
+            })
             .collect();
         // All of them have come in once nothing more is answered for Mia.
         for _ in 0..20 {
@@ -317,7 +324,7 @@ fn changes_that_wait_leave_room_for_others() {
         assert!(waiting.iter().any(|waiting| !waiting.is_finished()));
         catalog.execute_batch("ROLLBACK").unwrap();
         for waiting in waiting {
-            assert_eq!(waiting.join().unwrap(), 303);
+            assert!([201, 303].contains(&waiting.join().unwrap()));
         }
     });
 }

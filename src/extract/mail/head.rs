@@ -105,7 +105,7 @@ fn declared(head: &[u8]) -> Option<&'static Encoding> {
     let label = head[at..].strip_prefix(b"\"").unwrap_or(&head[at..]);
     let length = label.iter().take_while(is_label).count();
     let label = std::str::from_utf8(&label[..length]).ok()?;
-    let encoding = Encoding::for_label(label.as_bytes())?;
+    let encoding = super::encoding_called(label)?;
     (!super::is_unknown(label) && encoding != UTF_8).then_some(encoding)
 }
 
@@ -184,7 +184,7 @@ fn join_words(text: &str) -> Option<String> {
             join(&mut bytes, &more);
             after = behind;
         }
-        let known = Encoding::for_label(label.as_bytes()).filter(|_| !super::is_unknown(label));
+        let known = super::encoding_called(label).filter(|_| !super::is_unknown(label));
         let encoding = match (known, std::str::from_utf8(&bytes)) {
             (_, Ok(_)) if super::is_unknown(label) => Some(UTF_8),
             (None, Err(_)) if super::is_unknown(label) => Some(charset::guess(&bytes)),
@@ -228,7 +228,9 @@ mod tests {
             joined("a =?utf-8?Q?H=C3?=\r\n =?UTF-8?B?pGZlbg==?= b"),
             "a =?utf-8?B?SMOkZmVu?= b"
         );
-        assert_eq!(joined("=?x-nothing?Q?a?= =?"), "=?x-nothing?Q?a?= =?");
+        assert_eq!(joined("=?x-nothing?Q?a?= =?"), "=?utf-8?B?YQ==?= =?");
+        // The parser knows this one.
+        assert_eq!(joined("=?utf-7?Q?a?= =?"), "=?utf-7?Q?a?= =?");
         assert_eq!(joined("=?us-ascii?Q?=C3=A4?="), "=?utf-8?B?w6Q=?=");
         // Two words of ISO-2022-JP, each of which ends in ASCII.
         let [harbour, lamp] = ["港湾の灯台", "守について"];

@@ -232,10 +232,38 @@ fn text_of(message: &Message<'_>, part: &MessagePart<'_>) -> Option<String> {
     Some(flow.into_text())
 }
 
+/// Whether a label says nothing of the encoding: one that no decoder knows is as good as none.
 fn is_unknown(label: &str) -> bool {
-    UNKNOWN
-        .iter()
-        .any(|unknown| unknown.eq_ignore_ascii_case(label.trim()))
+    let says_nothing = |unknown: &&str| unknown.eq_ignore_ascii_case(label.trim());
+    let is_utf_7 = label.to_ascii_lowercase().contains("utf-7");
+    let has_decoder =
+        encoding_called(label).is_some() || seven_bit::wider(label).is_some() || is_utf_7;
+    UNKNOWN.iter().any(|unknown| says_nothing(&unknown)) || !has_decoder
+}
+
+/// The encoding of a label, also of those that only some programs write.
+fn encoding_called(label: &str) -> Option<&'static Encoding> {
+    const OTHERS: [(&str, &str); 14] = [
+        ("cp932", "shift_jis"),
+        ("sjis-win", "shift_jis"),
+        ("ms932", "shift_jis"),
+        ("eucjp-ms", "euc-jp"),
+        ("eucjp-win", "euc-jp"),
+        ("iso-2022-jp-ms", "iso-2022-jp"),
+        ("iso-2022-jp-2", "iso-2022-jp"),
+        ("iso-2022-jp-3", "iso-2022-jp"),
+        ("cp949", "euc-kr"),
+        ("uhc", "euc-kr"),
+        ("cp936", "gbk"),
+        ("cp950", "big5"),
+        ("windows1251", "windows-1251"),
+        ("win-1251", "windows-1251"),
+    ];
+    let label = label.trim();
+    let mut others = OTHERS.iter();
+    let other = others.find(|(other, _)| other.eq_ignore_ascii_case(label));
+    let label = other.map_or(label, |(_, label)| label);
+    Encoding::for_label_no_replacement(label.as_bytes())
 }
 
 /// What a part calls the encoding of its text.
@@ -246,8 +274,7 @@ fn label<'a>(part: &'a MessagePart<'_>) -> Option<&'a str> {
 /// The encoding that a part says it has, if it is one.
 fn declared(part: &MessagePart<'_>) -> Option<&'static Encoding> {
     let label = label(part)?;
-    let encoding = Encoding::for_label_no_replacement(label.as_bytes());
-    encoding.filter(|_| !is_unknown(label))
+    encoding_called(label).filter(|_| !is_unknown(label))
 }
 
 /// A text's bytes in an encoding that has a decoder, and which one it is.

@@ -28,8 +28,11 @@ use layers::Layers;
 use open::Opened;
 pub use open::open;
 
-/// A page with fewer letters and digits than this may be a scan that somebody typed a number on.
-const MAX_SCAN_LETTERS: usize = 40;
+/// A page with fewer letters and digits than this may be a scan with a stamp: a number, or where and when it
+/// was filed.
+const MAX_SCAN_LETTERS: usize = 200;
+/// Lines that a stamp has at most.
+const MAX_STAMP_LINES: usize = 3;
 /// The share of a scanned page that its picture covers at least.
 const MIN_SCAN_AREA: f64 = 0.5;
 
@@ -74,10 +77,11 @@ pub fn read(bytes: Vec<u8>, out: &mut Sink<'_>) -> Result<(), Unreadable> {
 /// Whether only a picture tells what a page says, apart from a few words on it.
 fn is_scan(page: &content::Drawn) -> bool {
     let letters = page.text.chars().filter(|c| c.is_alphanumeric());
+    let lines = page.text.lines().filter(|line| !line.trim().is_empty());
     match letters.take(MAX_SCAN_LETTERS).count() {
         0 => true,
         MAX_SCAN_LETTERS => false,
-        _ => page.pictures >= MIN_SCAN_AREA,
+        _ => page.pictures >= MIN_SCAN_AREA && lines.count() <= MAX_STAMP_LINES,
     }
 }
 

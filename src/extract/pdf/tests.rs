@@ -229,8 +229,10 @@ fn a_scan_is_one_with_a_title_and_a_typed_number() {
         scanned(&format!("q 30 0 0 30 0 0 cm /X Do Q {}", at(20, "7"))).1,
         [0; 0]
     );
-    let text = at(20, "A scan whose words somebody has recognised before");
-    assert_eq!(scanned(&format!("{picture}{text}")).1, [0; 0]);
+    let stamp = "Case 1:20-cv-01234-ABC Document 12 Filed 03/04/20 Page 1 of 10";
+    assert_eq!(scanned(&format!("{picture}{}", at(20, stamp))).1, [0]);
+    let lines = [140, 100, 60, 20].map(|y| at(y, &format!("words that somebody read in line {y}")));
+    assert_eq!(scanned(&format!("{picture}{}", lines.concat())).1, [0; 0]);
 }
 
 #[test]

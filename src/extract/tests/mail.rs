@@ -302,3 +302,18 @@ fn korean_and_chinese_in_7_bits() {
     let head = "Subject: x\r\nContent-Type: text/plain; charset=\"hz-gb-2312\"\r\nContent-Transfer-Encoding: base64";
     has(&text("a.eml", &message(head, b"fns4Wz9afn0=")), &["港口"]);
 }
+
+#[test]
+fn a_charset_that_nobody_knows_counts_as_none() {
+    let text = "灯台守のうた。港の朝は早い。\n";
+    let (bytes, _, _) = encoding_rs::SHIFT_JIS.encode(text);
+    for label in ["cp932", "SJIS-win", "x-of-somebody", "ansi"] {
+        let head = format!(
+            "From: a@example.org\r\nSubject: x\r\nContent-Type: text/plain; charset={label}\r\n\
+             Content-Transfer-Encoding: 8bit\r\n\r\n"
+        );
+        let mail = [head.as_bytes(), &bytes].concat();
+        let found = super::extracted("a.eml", &mail);
+        assert!(found.text.contains(text.trim()), "{label}: {}", found.text);
+    }
+}

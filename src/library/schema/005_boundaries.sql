@@ -188,3 +188,6 @@ ALTER TABLE guess ADD COLUMN since_ms INTEGER;
 -- the content has been read once more.
 ALTER TABLE version ADD COLUMN crc32 INTEGER;
 CREATE INDEX version_without_crc32 ON version (sha256) WHERE crc32 IS NULL;
+
+-- What was deleted out of a folder moves with it.
+CREATE INDEX file_trashed_path ON file (path) WHERE trashed_ms IS NOT NULL;

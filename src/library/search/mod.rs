@@ -166,10 +166,9 @@ const CATCHING_UP: &str =
     "The index is catching up with many changes; until it has, matches are not counted.";
 
 impl Proposed {
-    /// Leaves out whatever follows from other files than the `visible` hits: counts, and where the page
-    /// ends.
-    pub fn tell_only_of(&mut self, visible: usize) {
-        self.total = visible as u64;
+    /// Leaves out whatever follows from other files than the hits: counts, and where the page ends.
+    pub fn tell_only_of_hits(&mut self) {
+        self.total = self.hits.len() as u64;
         self.facets = Facets::default();
         self.next = None;
         self.notes = vec![CATCHING_UP.to_owned()];

@@ -21,7 +21,7 @@ use super::expand::{MAX_COMPARED, expand_segment};
 /// Occurrences of a word in one file whose positions are read.
 pub const MAX_OCCURRENCES: u32 = 200_000;
 /// Positions that one search reads, in all files together.
-const MAX_POSITIONS: u64 = 50_000_000;
+const MAX_POSITIONS: u64 = 10_000_000;
 /// Words that the unfinished last word of a phrase stands for, in each segment.
 const MAX_EXPANSION: usize = 256;
 

@@ -37,6 +37,8 @@ const MAX_EXPANSION: usize = 1024;
 /// Lists of files that one page of hits looks into for words that a prefix or pattern stands for; beyond
 /// it those are left out, and the beginning of a text is shown if nothing else matches.
 const MAX_OPENED: usize = 50_000;
+/// Positions that one page of hits reads, in all files together; beyond it the same holds.
+const MAX_POSITIONS: usize = 3_000_000;
 
 /// The surroundings of a match.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -58,8 +60,25 @@ pub struct Snippets<'a> {
     segments: HashMap<SegmentOrdinal, Segment>,
     /// Words that can still be compared with patterns.
     comparisons: Cell<usize>,
-    /// Lists that can still be looked into.
+    left: Left,
+}
+
+/// What can still be looked at for a page of hits.
+struct Left {
+    /// Lists of files.
     openings: Cell<usize>,
+    positions: Cell<usize>,
+}
+
+/// Takes that much off what is left; false if there is less.
+fn spend(left: &Cell<usize>, amount: usize) -> bool {
+    match left.get().checked_sub(amount) {
+        Some(less) => {
+            left.set(less);
+            true
+        }
+        None => false,
+    }
 }
 
 /// One segment's terms for the needles: by needle, slot, and form.
@@ -89,7 +108,10 @@ impl<'a> Snippets<'a> {
             needles,
             segments: HashMap::new(),
             comparisons: Cell::new(MAX_COMPARED),
-            openings: Cell::new(MAX_OPENED),
+            left: Left {
+                openings: Cell::new(MAX_OPENED),
+                positions: Cell::new(MAX_POSITIONS),
+            },
         }
     }
 
@@ -218,8 +240,7 @@ impl<'a> Snippets<'a> {
         };
         let mut starts = Vec::with_capacity(self.needles.len());
         for (needle, terms) in self.needles.iter().zip(&segment.terms) {
-            let openings = &self.openings;
-            starts.push(segment.starts(needle, terms, hit.doc_id, openings)?);
+            starts.push(segment.starts(needle, terms, hit.doc_id, &self.left)?);
         }
         thin_out(&mut starts);
         let mut occurrences = Vec::new();
@@ -282,11 +303,11 @@ impl Segment {
         needle: &Needle,
         terms: &[Vec<TermInfo>],
         doc: DocId,
-        openings: &Cell<usize>,
+        left: &Left,
     ) -> tantivy::Result<Vec<u32>> {
         let mut starts: Option<Vec<u32>> = None;
         for (slot, infos) in needle.slots.iter().zip(terms) {
-            let positions = self.positions(infos, doc, openings)?;
+            let positions = self.positions(infos, doc, left)?;
             starts = Some(match starts {
                 None => positions,
                 Some(mut starts) => {
@@ -301,30 +322,26 @@ impl Segment {
         Ok(starts.unwrap_or_default())
     }
 
-    fn positions(
-        &self,
-        infos: &[TermInfo],
-        doc: DocId,
-        openings: &Cell<usize>,
-    ) -> tantivy::Result<Vec<u32>> {
+    fn positions(&self, infos: &[TermInfo], doc: DocId, left: &Left) -> tantivy::Result<Vec<u32>> {
         let mut positions = Vec::new();
         for (nth, info) in infos.iter().enumerate() {
             if nth >= USUAL_EXPANSION && !positions.is_empty() {
                 break;
             }
             // Words as they were typed are few.
-            if infos.len() > USUAL_EXPANSION {
-                let Some(fewer) = openings.get().checked_sub(1) else {
-                    break;
-                };
-                openings.set(fewer);
+            if infos.len() > USUAL_EXPANSION && !spend(&left.openings, 1) {
+                break;
             }
             let mut postings = self
                 .inverted
                 .read_postings_from_terminfo(info, IndexRecordOption::WithFreqsAndPositions)?;
             let is_there = postings.doc() <= doc && postings.seek(doc) == doc;
             // A text with more of them has some at its beginning, which is shown then.
-            if is_there && postings.term_freq() <= MAX_OCCURRENCES {
+            let occurrences = postings.term_freq();
+            if is_there
+                && occurrences <= MAX_OCCURRENCES
+                && spend(&left.positions, occurrences as usize)
+            {
                 postings.append_positions_with_offset(0, &mut positions);
             }
         }

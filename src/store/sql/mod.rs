@@ -122,7 +122,16 @@ impl Sql {
         &self,
         f: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.shared.writer.write(f)
+        self.shared.writer.write(false, f)
+    }
+
+    /// As [`write`](Self::write), for a change of many rows: in a transaction of its own, so that its
+    /// cost grows with them and no faster.
+    pub fn write_large<T: Send + 'static>(
+        &self,
+        f: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.shared.writer.write(true, f)
     }
 
     /// As [`write`](Self::write), without waiting for it: for what may as well not be kept. A failure is

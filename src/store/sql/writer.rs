@@ -24,6 +24,8 @@ type Work = Box<dyn FnOnce(&Connection) -> Outcome + Send>;
 
 struct Job {
     work: Work,
+    /// Touches so much that it gets a transaction to itself.
+    is_large: bool,
     answer: SyncSender<Outcome>,
 }
 
@@ -55,12 +57,14 @@ impl Writer {
 
     pub(super) fn write<T: Send + 'static>(
         &self,
+        is_large: bool,
         f: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         let closed = || Error::unavailable("The catalog is closed; this process is stopping.");
         let (answer, outcome) = sync_channel(1);
         let job = Job {
             work: Box::new(move |connection| f(connection).map(|value| Box::new(value) as _)),
+            is_large,
             answer,
         };
         let queue = lock(&self.queue).clone().ok_or_else(closed)?;
@@ -89,9 +93,13 @@ impl Writer {
             written.map(|()| Box::new(()) as _)
         };
         let (answer, _) = sync_channel(1);
-        let work = Box::new(work);
+        let job = Job {
+            work: Box::new(work),
+            is_large: false,
+            answer,
+        };
         let queue = lock(&self.queue).clone();
-        if queue.is_none_or(|queue| queue.try_send(Job { work, answer }).is_err()) {
+        if queue.is_none_or(|queue| queue.try_send(job).is_err()) {
             self.later.fetch_sub(1, Ordering::Relaxed);
         }
     }
@@ -113,10 +121,22 @@ impl Drop for Writer {
 }
 
 fn run(connection: &Connection, jobs: &Receiver<Job>, wake: &Wake, known: u32) {
-    while let Ok(first) = jobs.recv() {
+    let mut next = jobs.recv().ok();
+    while let Some(first) = next.take() {
+        let is_alone = first.is_large;
         let mut group = vec![first];
-        group.extend(jobs.try_iter().take(GROUP - 1));
+        while !is_alone && group.len() < GROUP {
+            match jobs.try_recv() {
+                Ok(large) if large.is_large => {
+                    next = Some(large);
+                    break;
+                }
+                Ok(job) => group.push(job),
+                Err(_) => break,
+            }
+        }
         commit(connection, group, wake, known);
+        next = next.or_else(|| jobs.recv().ok());
     }
     // Leaves a small WAL behind for the next start; failing is harmless.
     let _ = connection.execute_batch("PRAGMA wal_checkpoint(PASSIVE)");
@@ -138,8 +158,13 @@ fn commit(connection: &Connection, group: Vec<Job>, wake: &Wake, known: u32) {
         return fail(group.into_iter().map(|job| job.answer), &error);
     }
     let mut done = Vec::with_capacity(group.len());
+    let is_alone = group.len() == 1;
     for job in group {
-        match run_one(connection, job.work) {
+        let outcome = match is_alone {
+            true => run_alone(connection, job.work),
+            false => run_one(connection, job.work),
+        };
+        match outcome {
             Ok(value) => done.push((job.answer, value)),
             // An error that ended the whole transaction (a full disk does) ends the group.
             Err(error) if connection.is_autocommit() => {
@@ -166,13 +191,30 @@ fn commit(connection: &Connection, group: Vec<Job>, wake: &Wake, known: u32) {
     }
 }
 
-fn run_one(connection: &Connection, work: Work) -> Outcome {
-    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
-    let outcome = catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| {
+fn caught(connection: &Connection, work: Work) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| work(connection))).unwrap_or_else(|_| {
         Err(Error::internal(
             "A write to the catalog failed unexpectedly; nothing of it was kept.",
         ))
-    });
+    })
+}
+
+/// Without a savepoint, whose journal each statement goes through from its beginning: the cost of many
+/// statements would grow with their square.
+fn run_alone(connection: &Connection, work: Work) -> Outcome {
+    let outcome = caught(connection, work);
+    if connection.is_autocommit() {
+        return outcome.and_then(|_| Err(Error::internal("The catalog's transaction was lost.")));
+    }
+    if outcome.is_err() {
+        connection.execute_batch("ROLLBACK")?;
+    }
+    outcome
+}
+
+fn run_one(connection: &Connection, work: Work) -> Outcome {
+    connection.prepare_cached("SAVEPOINT one")?.execute([])?;
+    let outcome = caught(connection, work);
     if connection.is_autocommit() {
         return outcome.and_then(|_| Err(Error::internal("The catalog's transaction was lost.")));
     }

@@ -137,7 +137,7 @@ pub async fn add(
     };
     let chunks = body.into_data_stream().map_err(body_error);
     let (desk, came) = desk.write_all(chunks).await?;
-    let state = blocking(move || Ok(desk.close(came))).await??;
+    let state = app.blocking(move || Ok(desk.close(came))).await??;
     if let Outcome::Stored(receipt) = &state.outcome {
         app.metrics().stored(receipt.size);
     }
