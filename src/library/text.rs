@@ -41,7 +41,8 @@ use compound::Compound;
 pub use fold::{fold, fold_word};
 pub use language::{Language, Languages};
 pub use query::{
-    Sequence, is_lone, query_words, rewritings, spaced_words, stems_as_typed, umlaut_term,
+    Sequence, is_lone, joined_stems, query_words, rewritings, spaced_words, stems_as_typed,
+    umlaut_term,
 };
 use scan::{Clusters, Run, Runs, Script};
 use stem::Stems;
@@ -256,6 +257,7 @@ impl<'a> Words<'a> {
     /// What a word and its neighbours are together: with a sign, or as one word.
     fn joined(&mut self, run: &Run) {
         let (text, extras) = (self.text, &mut self.extras);
+        let (stems, languages) = (&mut *self.stems, self.languages);
         if let Some((_, extra)) = self.continued.take_if(|(second, _)| *second == run.start) {
             extras.push(None, &extra.word, extra.range);
         }
@@ -283,6 +285,9 @@ impl<'a> Words<'a> {
             self.compound_end = range.end;
             for word in compound.as_one(text) {
                 extras.push(Some(PART_MARK), &word, range.clone());
+                stems.each(languages, &word, &word, |language, stem| {
+                    push_stem(language, stem, range.clone(), extras);
+                });
             }
         }
     }

@@ -6,7 +6,7 @@ use crate::library::text::{Languages, Sequence, WordTokenizer, is_lone, part_ter
 
 use super::expand::fits;
 use super::query::{self, Node, Scope, Text};
-use super::rank::forms;
+use super::rank::{forms, joined_forms};
 
 /// A word or phrase to be found in a text; never without slots.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +65,7 @@ fn gather(node: &Node, languages: Languages, needles: &mut Vec<Needle>) {
         Node::Text(text) => {
             needles.push(needle(text, languages));
             needles.extend(text.rewritings.iter().map(|words| rewritten(text, words)));
+            needles.extend(joined(text, languages));
         }
         Node::All(nodes) | Node::Any(nodes) => {
             let each = |node| gather(node, languages, needles);
@@ -72,6 +73,16 @@ fn gather(node: &Node, languages: Languages, needles: &mut Vec<Needle>) {
         }
         Node::Not(_) | Node::Filter(_) => {}
     }
+}
+
+/// Several words as one, in another form.
+fn joined(text: &Text, languages: Languages) -> Option<Needle> {
+    let forms: Vec<Form> = joined_forms(text, languages).map(Form::Word).collect();
+    let slot = Slot { offset: 0, forms };
+    (text.words.len() > 1 && !slot.forms.is_empty()).then(|| Needle {
+        scope: text.scope,
+        slots: vec![slot],
+    })
 }
 
 fn rewritten(text: &Text, words: &Sequence) -> Needle {

@@ -484,6 +484,7 @@ impl Parser {
             },
             stems: match words.as_slice() {
                 [(_, word)] if is_word => text::stems_as_typed(value, word),
+                _ if is_word => text::joined_stems(value),
                 _ => Vec::new(),
             },
             words,

@@ -238,6 +238,11 @@ impl<'a> Ranker<'a> {
                     parts.push(boosted(related, weight * RELATED));
                 }
             }
+            if text.words.len() > 1 {
+                for stem in joined_forms(text, self.languages) {
+                    self.term(field, weight * RELATED, &stem, &mut parts)?;
+                }
+            }
         }
         Ok(match parts.len() {
             0 => Box::new(EmptyQuery),
@@ -410,6 +415,13 @@ pub fn forms(word: &str, stems: &[(Language, String)], languages: Languages) -> 
         }
     }
     forms
+}
+
+/// The terms of the stems of several words as one.
+pub fn joined_forms(text: &Text, languages: Languages) -> impl Iterator<Item = String> {
+    let stems = text.stems.iter();
+    let known = stems.filter(move |(language, _)| languages.contains(*language));
+    known.map(|(language, stem)| stem_term(*language, stem))
 }
 
 /// Languages in which some file of the index has stems.

@@ -510,6 +510,46 @@ fn stars_stand_for_letters_before_and_inside() {
 }
 
 #[test]
+fn forms_of_joined_words_and_numbers_beside_letters_are_found() {
+    let shelf = Shelf::of(&[
+        (
+            "a.txt",
+            "They sent several e-mails to the members of the harbour.",
+        ),
+        (
+            "b.txt",
+            "They sent several emails to the members of the harbour.",
+        ),
+        (
+            "c.txt",
+            "Our co-workers and websites of the nineties and 1990s.",
+        ),
+        ("d.txt", "My iPhone15 weighs 100g at 12V"),
+        ("e.txt", "\u{644}\u{64a}\u{633} 2024\u{645}"),
+    ]);
+    for (query, found) in [
+        ("email", &[1, 2][..]),
+        ("e-mail", &[1, 2]),
+        ("emails", &[1, 2]),
+        ("e-mails", &[1, 2]),
+        ("\"e-mail\"", &[]),
+        ("coworker", &[3]),
+        ("web-site", &[3]),
+        ("1990", &[3]),
+        ("iphone", &[4]),
+        ("15", &[4]),
+        ("100", &[4]),
+        ("12", &[4]),
+        ("2024", &[5]),
+    ] {
+        assert_eq!(shelf.set(query), found, "{query}");
+    }
+    let parsed = parse("e-mail", NOW);
+    let shown = highlight(&parsed, "several e-mails");
+    assert_eq!(shown, "several <mark>e-mails</mark>");
+}
+
+#[test]
 fn one_word_and_its_parts_find_each_other() {
     let shelf = Shelf::of(&[
         ("a.txt", "send me an email over wifi"),

@@ -25,8 +25,8 @@ const MAX_EXTENSION_BYTES: usize = 5;
 
 /// Calls `found` with the parts of a word that has inner capitals, or digits beside letters, that
 /// look meant: `getHTTPServer2` is `get`, `HTTP`, `Server`, `2`. Single letters are no parts, and
-/// several mean that capitals and digits are noise, as in encoded data; beside one, as in `v1`, a
-/// number is a part.
+/// several mean that capitals and digits are noise, as in encoded data; beside one, as in `v1` and
+/// `1990s`, a number is a part, and before one, as in `iPhone15`, so is the whole without the number.
 pub fn parts(word: &str, mut found: impl FnMut(Range<usize>)) {
     if word.len() > MAX_SPLIT_BYTES || !has_borders(word) {
         return;
@@ -49,10 +49,15 @@ pub fn parts(word: &str, mut found: impl FnMut(Range<usize>)) {
         previous = Some(c);
     }
     lone += usize::from(is_lone_letter(&word[from..]));
-    // `iPhone` is one word, `v1` is a letter and a number.
-    let is_noise = lone > 1 || (lone == 1 && count == 1 && !is_number(&word[from..]));
+    // `iPhone` is one word, `v1` and `1990s` are a letter and a number.
+    let has_number = is_number(&word[from..]) || is_number(&word[..ends[0]]);
+    let is_noise = lone > 1 || (lone == 1 && count == 1 && !has_number);
     if count == 0 || is_noise {
         return;
+    }
+    // A number at the end belongs to all before it: `iPhone15` is an `iPhone`.
+    if lone == 1 && count > 1 && is_number(&word[from..]) {
+        found(0..from);
     }
     ends[count] = word.len();
     let mut from = 0;

@@ -131,6 +131,16 @@ pub fn stems_as_typed(typed: &str, folded: &str) -> Vec<(Language, String)> {
     words.map_or_else(Vec::new, |(range, _)| stems(&typed[range]))
 }
 
+/// The stems of several words that are written as one, too: of `email` for `e-mails`.
+pub fn joined_stems(typed: &str) -> Vec<(Language, String)> {
+    let run = Runs::new(typed).next();
+    let run = run.filter(|run| run.script == Script::Spaced);
+    let compound = run.and_then(|run| Compound::from_run(typed, &run));
+    let whole = compound.filter(|all| Runs::from(typed, all.range().end).next().is_none());
+    let words = whole.map_or_else(Vec::new, |whole| whole.as_one(typed));
+    words.iter().flat_map(|word| stems(word)).collect()
+}
+
 /// The words of scripts with spaces: where each stands, and how it reads when folded.
 pub fn spaced_words(text: &str) -> impl Iterator<Item = (Range<usize>, String)> {
     let spaced = Runs::new(text).filter(|run| run.script == Script::Spaced);
