@@ -324,6 +324,10 @@ pub(super) fn count(
     Ok(())
 }
 
+/// Folders that one change can move, delete or restore; some thousand files in ordinary libraries have
+/// far fewer.
+const MAX_FOLDERS_AT_ONCE: usize = 20_000;
+
 /// Files and bytes to be added to folders, without those above.
 type Counts = BTreeMap<FolderPath, (i64, i64)>;
 
@@ -334,6 +338,8 @@ impl Change {
         self.uncounted.replace(Some(Counts::new()));
     }
 
+    /// # Errors
+    /// [`Kind::Invalid`] for so many folders, by anybody but owners, that others would wait long.
     pub(super) fn write_counts(&self, c: &Connection) -> Result<()> {
         let counts = self.uncounted.take().unwrap_or_default();
         let mut with_above = Counts::new();
@@ -343,6 +349,11 @@ impl Change {
                 *all_files += files;
                 *all_bytes += bytes;
             }
+        }
+        if with_above.len() > MAX_FOLDERS_AT_ONCE && !self.reach(c)?.is_everything() {
+            return Err(Error::invalid(format!(
+                "This changes more than {MAX_FOLDERS_AT_ONCE} folders at once; choose fewer of them at a time."
+            )));
         }
         for (folder, (files, bytes)) in with_above {
             if (files, bytes) != (0, 0) {

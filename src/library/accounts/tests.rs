@@ -275,3 +275,24 @@ fn an_index_that_is_behind_tells_of_nothing_hidden() {
     bench.index();
     assert_eq!(found("vault"), expected);
 }
+
+#[test]
+fn members_change_many_folders_in_parts() {
+    let bench = Bench::new();
+    let mia = bench.library.add_account("Mia", Role::Member).unwrap();
+    let by_mia = bench.by_session(&mia, true);
+    let folder = |path: &str| FolderPath::parse(path).unwrap();
+    // As many folders as can lie above one file each, without their bytes.
+    let deep = "d/".repeat(50);
+    for number in 0..410 {
+        bench.put(&format!("Mia/many/{number}/{deep}x.txt"), "x");
+    }
+    let refused = by_mia.rename_folder(&folder("Mia/many"), &folder("Mia/other"));
+    let refused = refused.unwrap_err();
+    assert_eq!(refused.kind(), Kind::Invalid);
+    assert!(refused.sentence().contains("20000 folders"), "{refused}");
+    let moved = bench
+        .library
+        .rename_folder(&folder("Mia/many"), &folder("Mia/other"));
+    assert_eq!(moved.unwrap(), 410);
+}
