@@ -238,7 +238,7 @@ fn is_unknown(label: &str) -> bool {
     let is_utf_7 = label.to_ascii_lowercase().contains("utf-7");
     let has_decoder =
         encoding_called(label).is_some() || seven_bit::wider(label).is_some() || is_utf_7;
-    UNKNOWN.iter().any(|unknown| says_nothing(&unknown)) || !has_decoder
+    UNKNOWN.iter().any(says_nothing) || !has_decoder
 }
 
 /// The encoding of a label, also of those that only some programs write.
