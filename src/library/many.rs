@@ -33,8 +33,8 @@ impl Library {
     /// Moves live files and folders into a folder; each keeps its name.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if a name is taken there, unless both are
-    /// to be kept; [`Kind::Invalid`](crate::error::Kind::Invalid) for a folder that would come to
+    /// [`Kind::Conflict`] if a name is taken there, unless both are
+    /// to be kept; [`Kind::Invalid`] for a folder that would come to
     /// lie in itself. Then nothing was moved.
     pub fn move_all(
         &self,
@@ -96,8 +96,8 @@ impl Library {
     /// Gives the one file or folder of a selection another name, where it is.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) if it is not one, or for what is no name;
-    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if the name is taken there.
+    /// [`Kind::Invalid`] if it is not one, or for what is no name;
+    /// [`Kind::Conflict`] if the name is taken there.
     pub fn rename_chosen(&self, selection: &Selection, name: &str) -> Result<u64> {
         let Selection { files, folders, .. } = selection;
         if name.contains('/') {
@@ -136,7 +136,7 @@ impl Library {
     /// goes meanwhile is left out.
     ///
     /// # Errors
-    /// [`Kind::Invalid`](crate::error::Kind::Invalid) for what cannot be a tag, or too many; then
+    /// [`Kind::Invalid`] for what cannot be a tag, or too many; then
     /// none was added.
     pub fn tag_all(&self, selection: &Selection, tags: &[String]) -> Result<Changes> {
         let added = checked_tags(tags)?;
@@ -199,7 +199,7 @@ impl Library {
     /// Puts trashed files back to their paths.
     ///
     /// # Errors
-    /// [`Kind::Conflict`](crate::error::Kind::Conflict) if a path is taken by now.
+    /// [`Kind::Conflict`] if a path is taken by now.
     pub fn restore_all(&self, ids: &[FileId]) -> Result<Changes> {
         let ids = chosen(ids)?;
         self.change_many(move |c, change| {
