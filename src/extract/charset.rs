@@ -5,6 +5,8 @@
 
 mod plausibility;
 
+use std::ops::Range;
+
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{
     Encoding, GB18030, ISO_2022_JP, MACINTOSH, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252,
@@ -191,11 +193,9 @@ pub fn is_damaged_utf8(bytes: &[u8]) -> bool {
 
 /// Guesses an 8-bit encoding from the language of its text.
 pub fn guess(bytes: &[u8]) -> &'static Encoding {
-    let first = Encoding::ascii_valid_up_to(bytes);
-    let start = first.saturating_sub(GUESS_BYTES / 8);
-    let end = bytes.len().min(first + GUESS_BYTES);
+    let sample = sample(bytes);
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    detector.feed(&bytes[start..end], end == bytes.len());
+    detector.feed(&bytes[sample.clone()], sample.end == bytes.len());
     detector.guess(None, Utf8Detection::Deny)
 }
 
@@ -218,7 +218,7 @@ pub fn decode_dos(bytes: &[u8]) -> String {
 /// The same as [`guess`], with the encodings of Western Europe that the Web never had: DOS (code page
 /// 850) and the Macintosh. Those of Windows count unless there is something against them.
 pub fn guess_any(bytes: &[u8]) -> Charset {
-    let sample = sample(bytes);
+    let sample = &bytes[sample(bytes)];
     match candidates(bytes) {
         Err(certain) => Charset::Web(certain),
         Ok(candidates) => {
@@ -242,7 +242,7 @@ pub fn guess_names(bytes: &[u8]) -> Charset {
     match candidates(bytes) {
         Err(certain) => Charset::Web(certain),
         Ok(candidates) => {
-            let sample = sample(bytes);
+            let sample = &bytes[sample(bytes)];
             let (likely, as_likely) = likeliest(&candidates, sample);
             match plausibility(&decode_dos(sample)) >= as_likely {
                 true => Charset::Dos,
@@ -296,10 +296,10 @@ fn likeliest(candidates: &[&'static Encoding], sample: &[u8]) -> (&'static Encod
 }
 
 /// What a guess looks at.
-fn sample(bytes: &[u8]) -> &[u8] {
+fn sample(bytes: &[u8]) -> Range<usize> {
     let first = Encoding::ascii_valid_up_to(bytes);
     let start = first.saturating_sub(GUESS_BYTES / 8);
-    &bytes[start..bytes.len().min(first + GUESS_BYTES)]
+    start..bytes.len().min(first + GUESS_BYTES)
 }
 
 /// ISO-2022-JP is ASCII with escape sequences, and so valid UTF-8: this finds those that

@@ -313,9 +313,7 @@ pub(super) fn count(
     bytes: i64,
 ) -> Result<()> {
     if let Some(counts) = &mut *change.uncounted.borrow_mut() {
-        let (all_files, all_bytes) = counts.entry(folder.clone()).or_default();
-        *all_files += files;
-        *all_bytes += bytes;
+        add(counts, folder.clone(), (files, bytes));
         return Ok(());
     }
     for folder in folder.ancestors() {
@@ -331,6 +329,12 @@ const MAX_FOLDERS_AT_ONCE: usize = 20_000;
 /// Files and bytes to be added to folders, without those above.
 type Counts = BTreeMap<FolderPath, (i64, i64)>;
 
+fn add(counts: &mut Counts, folder: FolderPath, (files, bytes): (i64, i64)) {
+    let (all_files, all_bytes) = counts.entry(folder).or_default();
+    *all_files += files;
+    *all_bytes += bytes;
+}
+
 impl Change {
     /// From here on counts of folders are added up until they are [written](Self::write_counts): for
     /// many files in deep folders, the folders above would be written once for each.
@@ -343,11 +347,9 @@ impl Change {
     pub(super) fn write_counts(&self, c: &Connection) -> Result<()> {
         let counts = self.uncounted.take().unwrap_or_default();
         let mut with_above = Counts::new();
-        for (folder, (files, bytes)) in counts {
+        for (folder, more) in counts {
             for above in folder.ancestors() {
-                let (all_files, all_bytes) = with_above.entry(above).or_default();
-                *all_files += files;
-                *all_bytes += bytes;
+                add(&mut with_above, above, more);
             }
         }
         if with_above.len() > MAX_FOLDERS_AT_ONCE && !self.reach(c)?.is_everything() {

@@ -43,9 +43,10 @@ impl BasePath {
     }
 
     fn begins_like_ours(&self) -> bool {
-        let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
-        let own = first(self.as_str());
-        RULES.iter().any(|(_, route, _)| first(route) == own)
+        let own = first_segment(self.as_str());
+        RULES
+            .iter()
+            .any(|(_, route, _)| first_segment(route) == own)
     }
 
     fn within(&self, uri: &Uri) -> Option<Uri> {
@@ -129,6 +130,10 @@ impl BasePath {
         rewritten.push_str(rest);
         rewritten
     }
+}
+
+fn first_segment(path: &str) -> &str {
+    path.split('/').nth(1).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 
 use tokio::sync::Semaphore;
 
-use crate::library::Viewer;
+use crate::library::{Viewer, network_of};
 use crate::store::sync::lock;
 use crate::web::visitor::Visitor;
 
@@ -75,16 +75,8 @@ impl Client {
     fn of(viewer: &Viewer, address: IpAddr) -> Self {
         match viewer.acting().filter(|_| viewer.link().is_none()) {
             Some(acting) => Self::Account(acting.account),
-            None => Self::Address(network(address)),
+            None => Self::Address(network_of(address)),
         }
-    }
-}
-
-/// An IPv6 client has a network of 64 bits to itself.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
     }
 }
 

@@ -122,21 +122,8 @@ impl App {
         &self,
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        // Nobody closes these; if somebody did, looking would go on without turns. The client's own
-        // comes first, so that those who wait for it are in nobody's way.
-        let own = match &self.lane {
-            Some(lane) => Some(Arc::clone(&lane.reads).acquire_owned().await),
-            None => None,
-        };
-        let thread = self.thread().await;
-        let turn = Arc::clone(&self.shared.looking).acquire_owned().await;
-        let library = self.library()?;
-        // They end with the work, which goes on when nobody waits for the answer any more.
-        blocking(move || {
-            let _turns = (own, thread, turn);
-            work(&library)
-        })
-        .await
+        self.in_turn(|lane| &lane.reads, &self.shared.looking, work)
+            .await
     }
 
     /// As [`run`](Self::run), for a change of many files: one at a time of each client, and few of all.
@@ -147,14 +134,27 @@ impl App {
         &self,
         work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let own = match &self.lane {
-            Some(lane) => Some(Arc::clone(&lane.bulk).acquire_owned().await),
-            None => None,
-        };
-        let turn = Arc::clone(&self.shared.bulk).acquire_owned().await;
-        self.run(move |library| {
-            let _turns = (own, turn);
-            work(library)
+        self.in_turn(|lane| &lane.bulk, &self.shared.bulk, work)
+            .await
+    }
+
+    /// Runs work in a turn of the visitor's own and in one of all visitors. The turn of all comes last, so
+    /// that nobody holds one while they wait for something of their own.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        own: fn(&Lane) -> &Arc<Semaphore>,
+        all: &Arc<Semaphore>,
+        work: impl FnOnce(&Library) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        // Nobody closes these; if somebody did, work would go on without turns.
+        let own = self.permit(own).await;
+        let thread = self.permit(|lane| &lane.threads).await;
+        let turn = Arc::clone(all).acquire_owned().await;
+        let library = self.library()?;
+        // They end with the work, which goes on when nobody waits for the answer any more.
+        blocking(move || {
+            let _turns = (own, thread, turn);
+            work(&library)
         })
         .await
     }
@@ -180,7 +180,7 @@ impl App {
         &self,
         work: impl FnOnce() -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let thread = self.thread().await;
+        let thread = self.permit(|lane| &lane.threads).await;
         blocking(move || {
             let _thread = thread;
             work()
@@ -188,10 +188,13 @@ impl App {
         .await
     }
 
-    /// One of the threads that the visitor can have; it counts until this is dropped.
-    async fn thread(&self) -> Option<Result<OwnedSemaphorePermit, AcquireError>> {
+    /// A part of the visitor's share; it counts until this is dropped.
+    async fn permit(
+        &self,
+        of: fn(&Lane) -> &Arc<Semaphore>,
+    ) -> Option<Result<OwnedSemaphorePermit, AcquireError>> {
         match &self.lane {
-            Some(lane) => Some(Arc::clone(&lane.threads).acquire_owned().await),
+            Some(lane) => Some(Arc::clone(of(lane)).acquire_owned().await),
             None => None,
         }
     }

@@ -18,6 +18,13 @@ const KEPT_COSTS: usize = 4;
 /// Words that one search looks at for its patterns and prefixes, in all fields and segments together.
 pub const MAX_COMPARED: usize = 1_000_000;
 
+/// Takes that much off what is left; false, and nothing is taken, if there is less.
+pub fn spend(left: &Cell<usize>, amount: usize) -> bool {
+    let less = left.get().checked_sub(amount);
+    left.set(less.unwrap_or(left.get()));
+    less.is_some()
+}
+
 /// Words that begin with a prefix.
 pub struct Expansion {
     pub words: Vec<String>,
@@ -166,10 +173,9 @@ fn scan_pattern(
         false => words(&inverted, head)?,
     };
     while stream.advance() {
-        let Some(fewer) = left.get().checked_sub(1) else {
+        if !spend(left, 1) {
             return Ok(true);
-        };
-        left.set(fewer);
+        }
         if let Ok(word) = std::str::from_utf8(stream.key())
             && fits(pattern, word)
         {
@@ -192,13 +198,9 @@ fn scan(
     let mut scanned = 0;
     while stream.advance() {
         // One that is kept costs several times as much as one that is only compared.
-        let Some(fewer) = left.get().checked_sub(KEPT_COSTS) else {
-            return Ok(true);
-        };
-        if scanned == MAX_SCANNED {
+        if scanned == MAX_SCANNED || !spend(left, KEPT_COSTS) {
             return Ok(true);
         }
-        left.set(fewer);
         scanned += 1;
         if let Ok(word) = std::str::from_utf8(stream.key())
             && word.len() <= MAX_WORD_BYTES

@@ -300,13 +300,12 @@ impl<'a> Ranker<'a> {
                 "Too many words begin with \"{prefix}\"; the {MAX_EXPANSION} most common were taken."
             )
         };
-        let left = &self.comparisons;
-        let words = expand(self.searcher, field, prefix, MAX_EXPANSION, left)?;
-        self.expanded(field, weight * PREFIXED, words, parts, note);
+        let (searcher, left) = (self.searcher, &self.comparisons);
+        let words = expand(searcher, field, prefix, MAX_EXPANSION, left)?;
         let beginning = part_term(prefix);
-        let left = &self.comparisons;
-        let words = expand(self.searcher, field, &beginning, MAX_EXPANSION, left)?;
-        self.expanded(field, weight * PREFIXED_PART, words, parts, note);
+        let parts_of_words = expand(searcher, field, &beginning, MAX_EXPANSION, left)?;
+        self.expanded(field, weight * PREFIXED, words, parts, note);
+        self.expanded(field, weight * PREFIXED_PART, parts_of_words, parts, note);
         Ok(())
     }
 

@@ -18,7 +18,7 @@ use crate::error::Result;
 use crate::extract::PAGE_BREAK;
 use crate::library::text::{Languages, WordTokenizer, positions, splits_word};
 
-use super::expand::{MAX_COMPARED, expand_pattern_segment, expand_segment};
+use super::expand::{MAX_COMPARED, expand_pattern_segment, expand_segment, spend};
 use super::mark::{render, surroundings};
 use super::needle::{Form, Found, Needle, find, needles, tokenizer_for};
 use super::passage::Passages;
@@ -58,27 +58,16 @@ pub struct Snippets<'a> {
     needles: Vec<Needle>,
     tokenizer: WordTokenizer,
     segments: HashMap<SegmentOrdinal, Segment>,
-    /// Words that can still be compared with patterns.
-    comparisons: Cell<usize>,
     left: Left,
 }
 
 /// What can still be looked at for a page of hits.
 struct Left {
+    /// Words, for patterns and prefixes.
+    comparisons: Cell<usize>,
     /// Lists of files.
     openings: Cell<usize>,
     positions: Cell<usize>,
-}
-
-/// Takes that much off what is left; false if there is less.
-fn spend(left: &Cell<usize>, amount: usize) -> bool {
-    match left.get().checked_sub(amount) {
-        Some(less) => {
-            left.set(less);
-            true
-        }
-        None => false,
-    }
 }
 
 /// One segment's terms for the needles: by needle, slot, and form.
@@ -92,23 +81,20 @@ impl<'a> Snippets<'a> {
     pub fn new(searcher: &'a Searcher, fields: &'a Fields, parsed: &Parsed) -> Self {
         // An index that cannot be read is found out about by whoever asks it for hits.
         let languages = languages(searcher, fields).unwrap_or(Languages::usual());
-        let mut needles = needles(parsed.root.as_ref(), languages);
-        needles.retain(|needle| needle.scope == Scope::Anywhere);
-        let mut distinct: Vec<Needle> = Vec::with_capacity(needles.len());
-        for needle in needles {
-            if !distinct.contains(&needle) {
+        let mut distinct: Vec<Needle> = Vec::new();
+        for needle in needles(parsed.root.as_ref(), languages) {
+            if needle.scope == Scope::Anywhere && !distinct.contains(&needle) {
                 distinct.push(needle);
             }
         }
-        let needles = distinct;
         Self {
             searcher,
             fields,
-            tokenizer: tokenizer_for(&needles),
-            needles,
+            tokenizer: tokenizer_for(&distinct),
+            needles: distinct,
             segments: HashMap::new(),
-            comparisons: Cell::new(MAX_COMPARED),
             left: Left {
+                comparisons: Cell::new(MAX_COMPARED),
                 openings: Cell::new(MAX_OPENED),
                 positions: Cell::new(MAX_POSITIONS),
             },
@@ -234,7 +220,7 @@ impl<'a> Snippets<'a> {
                     reader,
                     self.fields,
                     &self.needles,
-                    &self.comparisons,
+                    &self.left.comparisons,
                 )?)
             }
         };

@@ -79,16 +79,20 @@ pub fn rewritings(typed: &str) -> Vec<Sequence> {
         return Vec::new();
     };
     let mut found = Vec::new();
-    match Compound::from_run(typed, &run) {
-        Some(compound) if Runs::from(typed, compound.range().end).next().is_none() => {
-            rewrite_compound(typed, &compound, &mut found);
-        }
+    match whole_compound(typed, &run) {
+        Some(compound) => rewrite_compound(typed, &compound, &mut found),
         None if runs.next().is_none() => rewrite_word(&typed[run.start..run.end], &mut found),
-        _ => {}
+        None => {}
     }
     let plain = query_words(typed);
     found.retain(|words| !words.is_empty() && *words != plain);
     found
+}
+
+/// The compound that is all of what was typed.
+fn whole_compound(typed: &str, first: &Run) -> Option<Compound> {
+    let compound = Compound::from_run(typed, first);
+    compound.filter(|all| Runs::from(typed, all.range().end).next().is_none())
 }
 
 fn rewrite_compound(typed: &str, compound: &Compound, found: &mut Vec<Sequence>) {
@@ -135,8 +139,7 @@ pub fn stems_as_typed(typed: &str, folded: &str) -> Vec<(Language, String)> {
 pub fn joined_stems(typed: &str) -> Vec<(Language, String)> {
     let run = Runs::new(typed).next();
     let run = run.filter(|run| run.script == Script::Spaced);
-    let compound = run.and_then(|run| Compound::from_run(typed, &run));
-    let whole = compound.filter(|all| Runs::from(typed, all.range().end).next().is_none());
+    let whole = run.and_then(|run| whole_compound(typed, &run));
     let words = whole.map_or_else(Vec::new, |whole| whole.as_one(typed));
     words.iter().flat_map(|word| stems(word)).collect()
 }

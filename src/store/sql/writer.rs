@@ -79,13 +79,11 @@ impl Writer {
 
     /// As [`write`](Self::write), without waiting for the outcome.
     pub(super) fn write_later(&self, f: impl FnOnce(&Connection) -> Result<()> + Send + 'static) {
-        if self.later.fetch_add(1, Ordering::Relaxed) >= MAX_LATER {
-            self.later.fetch_sub(1, Ordering::Relaxed);
+        let Some(waiting) = Waiting::count(&self.later) else {
             return;
-        }
-        let waiting = Arc::clone(&self.later);
+        };
         let work = move |connection: &Connection| {
-            waiting.fetch_sub(1, Ordering::Relaxed);
+            let _waiting = waiting;
             let written = f(connection);
             if let Err(error) = &written {
                 tracing::warn!(%error, "a write that nobody waits for failed");
@@ -98,9 +96,9 @@ impl Writer {
             is_large: false,
             answer,
         };
-        let queue = lock(&self.queue).clone();
-        if queue.is_none_or(|queue| queue.try_send(job).is_err()) {
-            self.later.fetch_sub(1, Ordering::Relaxed);
+        if let Some(queue) = lock(&self.queue).clone() {
+            // A full queue has more important things.
+            let _ = queue.try_send(job);
         }
     }
 
@@ -111,6 +109,24 @@ impl Writer {
             // A panic of the writer was logged when it happened.
             let _ = thread.join();
         }
+    }
+}
+
+/// One of the writes that nobody waits for, until it is done or given up.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    /// `None` if there are as many as there may be.
+    fn count(all: &Arc<AtomicUsize>) -> Option<Self> {
+        let before = all.fetch_add(1, Ordering::Relaxed);
+        let counted = Self(Arc::clone(all));
+        (before < MAX_LATER).then_some(counted)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -178,13 +178,15 @@ impl Taken {
     fn name(&mut self, path: &str) -> Result<String> {
         let plain = self.beside_files(harmless(path))?;
         let mut name = plain.clone();
-        while self.is_folder(&name) || !self.files.insert(self.key(&name)) {
+        let mut taken = self.key(&name);
+        while self.folders.contains(&taken) || !self.files.insert(taken) {
             let plain = FilePath::parse(&plain)?;
             // Long names lose their ends to a number, so several can become one.
             let key = self.key(plain.numbered(WIDEST_NUMBER)?.as_str());
             let number = self.numbers.entry(key).or_insert(2);
             name = plain.numbered(*number)?.into();
             *number += 1;
+            taken = self.key(&name);
         }
         let above: Vec<u64> = self.keys_above(&name).map(|(_, key)| key).collect();
         self.folders.extend(above);
@@ -209,10 +211,6 @@ impl Taken {
             end = at;
             (at, hasher.clone().finish())
         })
-    }
-
-    fn is_folder(&self, name: &str) -> bool {
-        self.folders.contains(&self.key(name))
     }
 
     /// The same inside another folder, if there is a file where its own would be.

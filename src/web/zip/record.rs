@@ -87,11 +87,7 @@ impl Entry<'_> {
             // Here both sizes must be there (4.5.3).
             field(&mut zip64, ZIP64_FIELD, &[self.size, self.size]);
         }
-        let crc32 = match self.crc32 {
-            Crc32::Stated(value) => value,
-            Crc32::Following(_) => 0,
-        };
-        self.write_shared(crc32, zip64.len(), out);
+        self.write_shared(zip64.len(), out);
         out.extend(self.name.as_bytes());
         self.write_time(out);
         out.extend(zip64);
@@ -117,7 +113,7 @@ impl Entry<'_> {
         out.extend(b"PK\x01\x02");
         u16(out, MADE_BY);
         let zip64 = self.zip64();
-        self.write_shared(self.crc32.value(), zip64.len(), out);
+        self.write_shared(zip64.len(), out);
         // No comment, on the first disk, of no particular kind.
         out.extend([0; 6]);
         u32(out, MODE);
@@ -128,7 +124,7 @@ impl Entry<'_> {
     }
 
     /// What both headers have, from the version that is needed to the length of the extra field.
-    fn write_shared(&self, crc32: u32, zip64: usize, out: &mut Vec<u8>) {
+    fn write_shared(&self, zip64: usize, out: &mut Vec<u8>) {
         let needs = if zip64 > 0 {
             NEEDS_ZIP64
         } else {
@@ -145,7 +141,7 @@ impl Entry<'_> {
         let (date, time) = dos_time(self.seconds);
         u16(out, time);
         u16(out, date);
-        u32(out, crc32);
+        u32(out, self.crc32.value());
         capped_32(out, self.size);
         capped_32(out, self.size);
         capped_16(out, self.name.len() as u64);
